@@ -1,0 +1,67 @@
+"""What is costly and shared is made once per machine: a folder named by the content of its key.
+
+The cache lives in the user's cache folder, or where ``TRANSFERBENCH_CACHE`` points. A folder appears whole or not at
+all: it is built beside its place under a lock and renamed, so several processes may ask for it at once.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+from platformdirs import user_cache_dir
+
+from bench.errors import ResultsError
+
+
+def root() -> Path:
+    """The cache folder of this user."""
+    return Path(os.environ.get("TRANSFERBENCH_CACHE") or user_cache_dir("transferbench", appauthor=False))
+
+
+def content_hash(value: Any) -> str:
+    """SHA-256 of the canonical JSON of ``value``, first 16 hex digits: equal content, equal hash, on every machine."""
+    canonical = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+def lookup(kind: str, key: dict[str, Any]) -> Path | None:
+    """The folder for ``key`` where it has been made already."""
+    path = root() / kind / content_hash(key)
+    return path if path.is_dir() else None
+
+
+def folder(kind: str, key: dict[str, Any], build: Callable[[Path], None]) -> Path:
+    """The folder for ``key``, made by ``build(empty_folder)`` on first use.
+
+    Args:
+        kind: what it holds (``"models"``, ``"datasets"`` …): a subfolder of the cache.
+        key: JSON-able content that determines the outcome; kept beside it as ``key.json``.
+        build: writes everything into the folder it is given. Where it raises, nothing is left behind.
+    """
+    if found := lookup(kind, key):
+        return found
+    path = root() / kind / content_hash(key)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{path}.lock"):
+            if not path.is_dir():
+                for abandoned in path.parent.glob(f".{path.name}-*"):  # by a killed process: the lock is ours
+                    shutil.rmtree(abandoned, ignore_errors=True)
+                partial = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+                try:
+                    build(partial)
+                    (partial / "key.json").write_text(json.dumps(key, indent=1, sort_keys=True))
+                    partial.rename(path)
+                finally:
+                    shutil.rmtree(partial, ignore_errors=True)
+    except PermissionError as error:
+        raise ResultsError(
+            f"cache folder {error.filename or path}: not writable; set TRANSFERBENCH_CACHE to a folder that is"
+        ) from error
+    return path

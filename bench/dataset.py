@@ -1,0 +1,141 @@
+"""Contract: a domain with disjoint train, validation and test splits, and a fingerprint.
+
+A dataset plugin is a function of keyword-only options that returns a :class:`Dataset`; its module states
+``MODALITY`` (``"text"``, ``"image"`` …). It imports no torch: items are plain text or arrays, and the model encodes
+them. It is called once per machine; what it returns is kept in the cache (see :func:`load`).
+"""
+
+import hashlib
+import json
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench import cache, plugins
+from bench.errors import DataError
+
+SPLITS = ("train", "validation", "test")
+
+Items = Sequence[Any] | np.ndarray
+"""Texts as ``str``, or images as one ``uint8`` array of shape (items, height, width, channels)."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """One domain.
+
+    Attributes:
+        name: the plugin's name.
+        modality: ``"text"`` or ``"image"``.
+        train, validation, test: disjoint splits; no item of one is a near-duplicate of an item of another.
+        fingerprint: hash of every item of every split, in order.
+    """
+
+    name: str
+    modality: str
+    train: Items
+    validation: Items
+    test: Items
+    fingerprint: str = ""
+
+    def __post_init__(self) -> None:
+        for split in SPLITS:
+            if len(getattr(self, split)) == 0:
+                raise DataError(f"dataset {self.name}: its {split} split is empty; give it more items")
+        if not self.fingerprint:
+            object.__setattr__(self, "fingerprint", fingerprint(self))
+
+    def subset(self, size: int, seed: int) -> "Dataset":
+        """The first ``size`` training items of a shuffle seeded by ``seed``: a smaller subset is part of a larger one.
+
+        Validation and test stay whole. Raises :class:`DataError` where the training split is smaller than ``size``.
+        """
+        indices = subset_indices(len(self.train), size, seed, self.name)
+        return replace(self, train=take(self.train, indices), fingerprint="")
+
+
+def subset_indices(available: int, size: int, seed: int, name: str) -> np.ndarray:
+    """Indices of the nested, seeded subset: int64 array of shape (size,)."""
+    if size > available:
+        raise DataError(
+            f"dataset {name}: {size} training examples asked, {available} there; ask for {available} or fewer"
+        )
+    return np.random.default_rng(seed).permutation(available)[:size]
+
+
+def take(items: Items, indices: np.ndarray) -> Items:
+    """The items at ``indices``, in their own container."""
+    return items[indices] if isinstance(items, np.ndarray) else [items[i] for i in indices]
+
+
+def items_hash(items: Items) -> str:
+    """SHA-256 over items in order, first 16 hex digits."""
+    if isinstance(items, np.ndarray):
+        digest = hashlib.sha256(f"{items.shape}{items.dtype}".encode())
+        digest.update(np.ascontiguousarray(items).tobytes())
+    else:
+        digest = hashlib.sha256(str(len(items)).encode())
+        for item in items:
+            encoded = item.encode("utf-8", "surrogatepass")
+            digest.update(len(encoded).to_bytes(8, "little") + encoded)
+    return digest.hexdigest()[:16]
+
+
+def fingerprint(data: Dataset) -> str:
+    """One hash of all items of all splits, 16 hex digits."""
+    return cache.content_hash([data.modality, *(items_hash(getattr(data, split)) for split in SPLITS)])
+
+
+def load(name: str, options: dict[str, Any] | None = None) -> Dataset:
+    """The dataset of that name, built once per machine and read from the cache afterwards."""
+    plugin = plugins.find("datasets", name)
+    checked = plugin.check(options or {})
+    return _read(cache.folder("datasets", _key(plugin, checked), lambda into: _write(plugin.load()(**checked), into)))
+
+
+def sizes(name: str, options: dict[str, Any] | None = None) -> dict[str, int] | None:
+    """Number of items of each split where the dataset is in the cache already, else None."""
+    plugin = plugins.find("datasets", name)
+    found = cache.lookup("datasets", _key(plugin, plugin.check(options or {})))
+    return json.loads((found / "dataset.json").read_text())["sizes"] if found else None
+
+
+def _key(plugin: plugins.Plugin, options: dict[str, Any]) -> dict[str, Any]:
+    """What a dataset's content depends on; those made of the standard library or of drawn fonts, on versions too."""
+    made_from = {name: version(name) for name in ("matplotlib", "pillow", "scikit-learn")}
+    return {
+        "dataset": plugin.name,
+        "options": options,
+        "code": plugin.version(),
+        "python": platform.python_version(),
+        "made_from": made_from,
+    }
+
+
+def _write(data: Dataset, into: Path) -> None:
+    about: dict[str, Any] = {"name": data.name, "modality": data.modality, "fingerprint": data.fingerprint}
+    about |= {"sizes": {split: len(getattr(data, split)) for split in SPLITS}}
+    for split in SPLITS:
+        items = getattr(data, split)
+        if isinstance(items, np.ndarray):
+            np.save(into / f"{split}.npy", items, allow_pickle=False)
+        else:
+            (into / f"{split}.json").write_text(json.dumps(items))
+    (into / "dataset.json").write_text(json.dumps(about))
+
+
+def _read(folder: Path) -> Dataset:
+    about = json.loads((folder / "dataset.json").read_text())
+    about.pop("sizes")
+    splits = {
+        split: np.load(path, mmap_mode="r", allow_pickle=False)
+        if (path := folder / f"{split}.npy").exists()
+        else json.loads((folder / f"{split}.json").read_text())
+        for split in SPLITS
+    }
+    return Dataset(**about, **splits)

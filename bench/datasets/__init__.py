@@ -1,0 +1,1 @@
+"""Domains: one domain, one file, one function that returns a bench.dataset.Dataset."""

@@ -1,0 +1,197 @@
+"""Name to object: plugins of every kind are found by their name, and read before they are run.
+
+Approaches, families, datasets, metrics and feature spaces are plugins. ``lora`` in a suite is the module
+``bench/approaches/lora.py`` and in it the function ``lora``; a family's object is a class, so ``causal_lm`` is
+``CausalLM``: the object's name is the module's, however it is capitalised. After our own folders come the entry
+points of installed distributions (groups ``bench.approaches``, ``bench.families`` …).
+
+A plugin is *read* (its syntax tree) for its summary, paper, options and constants, so that planning and listing
+neither import torch nor run a plugin's code; :meth:`Plugin.load` imports it.
+"""
+
+import ast
+import difflib
+import hashlib
+import importlib
+import inspect
+import typing
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import entry_points
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pydantic
+
+from bench import options as option_types
+from bench.errors import PluginError
+
+KINDS = ("approaches", "families", "datasets", "metrics", "features")
+_REQUIRED: Any = object()
+_TYPES = {name: getattr(module, name) for module in (typing, option_types) for name in vars(module)}
+_TYPES |= {"__builtins__": {}} | {kind.__name__: kind for kind in (int, float, str, bool, list, dict, tuple)}
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """What can be known of a plugin without running it.
+
+    Attributes:
+        kind: one of ``KINDS``.
+        name: as suites write it.
+        module: dotted module name.
+        attribute: name of its function or class in the module.
+        path: the module's file.
+        summary: first line of the docstring.
+        paper: what follows ``Paper:`` in the docstring; empty where there is none.
+        annotations: option to the annotation's source text.
+        defaults: option to default value; an option that must be given is missing here.
+        constants: upper-case literals of the module, such as ``MODALITY``.
+    """
+
+    kind: str
+    name: str
+    module: str
+    attribute: str
+    path: Path
+    summary: str = ""
+    paper: str = ""
+    annotations: dict[str, str] = field(default_factory=dict)
+    defaults: dict[str, Any] = field(default_factory=dict)
+    constants: dict[str, Any] = field(default_factory=dict)
+
+    def load(self) -> Any:
+        """Import the module and return the object."""
+        return getattr(importlib.import_module(self.module), self.attribute)
+
+    def version(self) -> str:
+        """Hash of the module's source and its folder's helpers: what it makes is kept as long as they stay the same."""
+        sources = [self.path, *sorted(self.path.parent.glob("_*.py"))]
+        return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]
+
+    def check(self, given: dict[str, Any]) -> dict[str, Any]:
+        """All options with their values, defaults filled in; :class:`PluginError` where one is unknown or mistyped."""
+        where = f"{singular(self.kind)} {self.name}"
+        for key in given:
+            if key not in self.annotations:
+                known = ", ".join(self.annotations) or "none"
+                raise PluginError(
+                    f"{where}: no option {key!r}; {suggest(str(key), list(self.annotations))}it has: {known}"
+                )
+        checked = {}
+        for key, annotation in self.annotations.items():
+            value = given.get(key, self.defaults.get(key, _REQUIRED))
+            if value is _REQUIRED:
+                raise PluginError(f"{where}: option {key!r} is missing; give it a value of type {annotation}")
+            checked[key] = _validate(f"{where}: option {key!r}", annotation, value)
+        return checked
+
+
+def names(kind: str) -> list[str]:
+    """Names of all plugins of a kind, ours and installed ones, sorted."""
+    folder = Path(__file__).parent / kind
+    ours = {path.stem for path in folder.glob("*.py") if not path.stem.startswith("_")}
+    return sorted(ours | {entry.name for entry in entry_points(group=f"bench.{kind}")})
+
+
+@cache
+def find(kind: str, name: str) -> Plugin:
+    """The plugin of that kind and name; :class:`PluginError` with "did you mean" where there is none."""
+    if not isinstance(name, str) or name not in (known := names(kind)):
+        listed = ", ".join(names(kind))
+        raise PluginError(f"unknown {singular(kind)} {name!r}; {suggest(str(name), names(kind))}known: {listed}")
+    del known
+    if (Path(__file__).parent / kind / f"{name}.py").exists():
+        return _read(kind, name, f"bench.{kind}.{name}", name)
+    entry = next(entry for entry in entry_points(group=f"bench.{kind}") if entry.name == name)
+    return _read(kind, name, entry.module, entry.attr or name)
+
+
+def suggest(name: str, known: list[str]) -> str:
+    """``"did you mean 'lora'? "`` where something known is close, else nothing."""
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {close[0]!r}? " if close else ""
+
+
+def singular(kind: str) -> str:
+    """``approaches`` to ``approach``."""
+    return {"approaches": "approach", "families": "family", "features": "feature space"}.get(
+        kind, kind.removesuffix("s")
+    )
+
+
+def _read(kind: str, name: str, module: str, attribute: str) -> Plugin:
+    try:
+        spec = find_spec(module)
+        assert spec is not None
+        assert spec.origin is not None
+        path = Path(spec.origin)
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+    except (ImportError, AssertionError, OSError, SyntaxError) as error:
+        raise PluginError(
+            f"{singular(kind)} {name}: module {module} cannot be read ({error}); mend its package"
+        ) from error
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and _same(node.name, attribute):
+            break
+    else:
+        raise PluginError(f"{singular(kind)} {name}: {path} defines no function or class {attribute}; add it")
+    doc = inspect.cleandoc(ast.get_docstring(node) or ast.get_docstring(tree) or "")
+    annotations, defaults = _options(node)
+    return Plugin(
+        kind=kind,
+        name=name,
+        module=module,
+        attribute=node.name,
+        path=path,
+        summary=doc.split("\n", 1)[0],
+        paper=" ".join(doc.partition("Paper:")[2].split("\n\n")[0].split()),
+        annotations=annotations,
+        defaults=defaults,
+        constants=_constants(tree),
+    )
+
+
+def _same(defined: str, name: str) -> bool:
+    return defined.replace("_", "").lower() == name.replace("_", "").lower()
+
+
+def _options(node: ast.FunctionDef | ast.ClassDef) -> tuple[dict[str, str], dict[str, Any]]:
+    """Keyword-only parameters of a function, or of a class's ``__init__``."""
+    if isinstance(node, ast.ClassDef):
+        inits = [part for part in node.body if isinstance(part, ast.FunctionDef) and part.name == "__init__"]
+        if not inits:
+            return {}, {}
+        node = inits[0]
+    annotations, defaults = {}, {}
+    for argument, default in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True):
+        annotations[argument.arg] = ast.unparse(argument.annotation) if argument.annotation else "Any"
+        if default is not None:
+            defaults[argument.arg] = ast.literal_eval(default)
+    return annotations, defaults
+
+
+def _constants(tree: ast.Module) -> dict[str, Any]:
+    found = {}
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id.isupper():
+            try:
+                found[node.targets[0].id] = ast.literal_eval(node.value)
+            except ValueError:  # not a literal, so not a statement about the plugin
+                continue
+    return found
+
+
+def _validate(where: str, annotation: str, value: Any) -> Any:
+    try:
+        kind = eval(annotation, _TYPES)  # noqa: S307 - names of types only, no builtins; its module would run anyway
+    except NameError:  # a type of the plugin's own: its code checks it
+        return value
+    try:
+        return pydantic.TypeAdapter(kind).validate_python(
+            value, strict=not isinstance(value, int) or isinstance(value, bool)
+        )
+    except pydantic.ValidationError as error:
+        said = error.errors()[0]["msg"].replace("Input should be", "it should be")
+        raise PluginError(f"{where}: {value!r} will not do; {said}") from None

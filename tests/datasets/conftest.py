@@ -1,0 +1,35 @@
+"""Each embedded domain, built once for all tests, and a second time in another process meanwhile."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from bench import plugins
+from bench.dataset import Dataset
+
+NAMES = ("glyphs", "handwritten_digits", "python_code", "python_docstrings", "python_reference")
+
+BUILD = """
+import json, sys
+from bench import plugins
+made = {name: plugins.find("datasets", name).load()().fingerprint for name in sys.argv[1:]}
+print(json.dumps({"fingerprints": made, "torch": "torch" in sys.modules}))
+"""
+
+
+@pytest.fixture(scope="session")
+def elsewhere() -> Iterator[subprocess.Popen[str]]:
+    """A process with another hash seed that builds all domains and prints their fingerprints."""
+    command = [sys.executable, "-c", BUILD, *NAMES]
+    environment = {**os.environ, "PYTHONHASHSEED": "12345"}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        yield process
+        process.kill()
+
+
+@pytest.fixture(scope="session")
+def domains(elsewhere: subprocess.Popen[str]) -> dict[str, Dataset]:
+    return {name: plugins.find("datasets", name).load()() for name in NAMES}
