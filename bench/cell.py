@@ -1,0 +1,199 @@
+"""One point of a suite's matrix, and the hash of everything that determines its outcome."""
+
+import re
+from functools import cached_property
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from bench.cache import content_hash
+
+GENERATION = 1
+"""Raised when a change of ours alters the numbers of an unchanged suite: finished cells then count as missing."""
+
+
+class Strict(BaseModel):
+    """A part of a suite: unknown keys and silent conversions are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+def named(entry: Any) -> Any:
+    """``name``, ``{name: options}`` or ``{name: …, options: …}`` to the last form."""
+    if isinstance(entry, str):
+        return {"name": entry}
+    if isinstance(entry, dict) and len(entry) == 1 and "name" not in entry:
+        name, options = next(iter(entry.items()))
+        return {"name": name, "options": options or {}}
+    return entry
+
+
+class Named(Strict):
+    """A dataset or a metric by name, with its options."""
+
+    name: str
+    options: dict[str, Any] = {}
+
+
+class Recipe(Strict):
+    """How a base model is pretrained on first use.
+
+    Attributes:
+        architecture: what the family builds it from, in the words of the library behind the family.
+        source: the domain it learns.
+        steps, batch_size, learning_rate: as in :class:`Budget`.
+        seed: of initialisation and order.
+    """
+
+    architecture: dict[str, Any]
+    source: Named
+    steps: int = Field(ge=1)
+    batch_size: int = Field(default=16, ge=1)
+    learning_rate: float = Field(default=1e-3, gt=0)
+    seed: int = Field(default=0, ge=0)
+
+    @field_validator("source", mode="before")
+    @classmethod
+    def _named(cls, source: Any) -> Any:
+        return named(source)
+
+
+class ModelSpec(Strict):
+    """A family plus either a checkpoint or a recipe.
+
+    Attributes:
+        family: name of the family.
+        checkpoint: hub id or local folder.
+        fingerprint: content hash of a local checkpoint folder.
+        revision: of a hub checkpoint.
+        trust_remote_code: whether code that comes with the checkpoint may run.
+        recipe: how to pretrain it here instead.
+        source: name of the domain a checkpoint was pretrained on, where it is one of ours or known by name.
+        options: of the family.
+    """
+
+    family: str
+    checkpoint: str | None = None
+    fingerprint: str | None = None
+    revision: str | None = None
+    trust_remote_code: bool = False
+    recipe: Recipe | None = None
+    source: str | None = None
+    options: dict[str, Any] = {}
+
+    @property
+    def source_name(self) -> str:
+        """The domain the model knows; empty where it is not known."""
+        return self.recipe.source.name if self.recipe else self.source or ""
+
+
+class Budget(Strict):
+    """What every cell may spend, the same for every approach.
+
+    Attributes:
+        steps: gradient steps of one trial.
+        batch_size: rows per step; the effective batch, whatever fits into memory at once.
+        micro_batch_size: rows at a time, where the batch does not fit; halved by itself when memory runs out.
+        learning_rate: peak rate, where the tuning grid does not say.
+        warmup: share of the steps over which the rate rises from zero.
+        decay: how it falls afterwards.
+        weight_decay: of AdamW.
+        clip: largest gradient norm; null for no clipping.
+        validations: how many times in a trial the validation loss is taken, beside once at the start.
+        validation_rows: how many rows it is taken on, at most.
+        precision: ``auto`` is bf16 (or fp16) autocast on a GPU and fp32 on a CPU.
+        threads: of one cell on a CPU; fixed, because the last digits of a sum depend on it.
+        time_limit: seconds a cell may take.
+    """
+
+    steps: int = Field(ge=0)
+    batch_size: int = Field(default=16, ge=1)
+    micro_batch_size: int | None = Field(default=None, ge=1)
+    learning_rate: float = Field(default=1e-3, gt=0)
+    warmup: float = Field(default=0.1, ge=0, le=1)
+    decay: Literal["cosine", "linear", "constant"] = "cosine"
+    weight_decay: float = Field(default=0.0, ge=0)
+    clip: float | None = Field(default=1.0, gt=0)
+    validations: int = Field(default=5, ge=1)
+    validation_rows: int = Field(default=256, ge=1)
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    threads: int = Field(default=1, ge=1)
+    time_limit: float = Field(default=3600.0, gt=0)
+
+
+class EvaluationSpec(Strict):
+    """How a trained model is scored.
+
+    Attributes:
+        samples: how many to draw.
+        batch_size: rows at a time, in scoring and in sampling.
+        measure: latency and memory are measured ``once`` for each approach on a model and target (seeds and data sizes
+            change weights, not what they cost), or for ``each`` cell.
+    """
+
+    samples: int = Field(default=128, ge=2)
+    batch_size: int = Field(default=32, ge=1)
+    measure: Literal["once", "each"] = "once"
+
+
+class Cell(Strict):
+    """One point of the matrix: what is trained, on what, how long, and how it is scored.
+
+    ``model_name`` and ``approach`` are the names the user wrote; they do not change the outcome, nor the key.
+
+    Attributes:
+        chain: the approach's parts in order, each a (name, options) pair with every option spelled out.
+        data_size: target examples; 0 for an approach that uses none.
+        tuning: the grid's points, each a mapping of budget fields or ``approach.option`` to values.
+        control: whether it is one of the controls.
+        reason: why it does not apply; empty where it does.
+    """
+
+    suite: str
+    model_name: str
+    model: ModelSpec
+    modality: str
+    target: Named
+    approach: str
+    chain: list[tuple[str, dict[str, Any]]]
+    data_size: int
+    seed: int
+    budget: Budget
+    tuning: list[dict[str, Any]]
+    metrics: list[tuple[str, dict[str, Any]]]
+    evaluation: EvaluationSpec
+    control: bool = False
+    reason: str = ""
+
+    @cached_property
+    def key(self) -> str:
+        """Hash of all that determines the outcome; equal for equal content, whatever it is called."""
+        content = self.model_dump(exclude={"suite", "model_name", "approach", "control", "reason"})
+        content["budget"].pop("time_limit")
+        content["evaluation"].pop("measure")
+        return content_hash([GENERATION, content])
+
+    @cached_property
+    def id(self) -> str:
+        """File name of the cell's results: readable, safe on every file system, and unique by its key."""
+        slug = f"{self.target.name}-{'+'.join(name for name, _ in self.chain)}-n{self.data_size}-s{self.seed}"
+        return f"{re.sub(r'[^A-Za-z0-9_+-]', '_', slug)[:100]}-{self.key}"
+
+    def asked(self, run: str) -> dict[str, Any]:
+        """The first part of the cell's record."""
+        return {
+            "suite": self.suite,
+            "run": run,
+            "model": self.model_name,
+            "family": self.model.family,
+            "modality": self.modality,
+            "source": self.model.source_name,
+            "target": self.target.name,
+            "approach": self.approach,
+            "options": dict(self.chain),
+            "data_size": self.data_size,
+            "seed": self.seed,
+            "control": self.control,
+            "key": self.key,
+            "definition": self.model_dump(exclude={"suite", "reason"}),
+        }

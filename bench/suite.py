@@ -1,0 +1,222 @@
+"""YAML to cells: a suite declares what is compared, :func:`load` checks it, :meth:`Suite.cells` spells it out.
+
+Checks everything that can be checked without training, without torch and without running a plugin's code.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, Field, ValidationError, field_validator
+
+from bench import plugins, yaml_file
+from bench.cell import Cell, ModelSpec, Named, Strict, named
+from bench.errors import PluginError, SuiteError
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.+,:=()%-]{0,79}")
+
+
+class Overrides(Strict):
+    """What any entry may set for its own cells, over the suite's defaults."""
+
+    budget: dict[str, Any] = {}
+    tuning: dict[str, list[Any]] = {}
+    evaluation: dict[str, Any] = {}
+
+
+class ModelEntry(Overrides, ModelSpec):
+    """A model, the datasets it meets (all of its modality if not said), the sizes it meets them in, its metrics."""
+
+    datasets: list[str] | None = Field(default=None, min_length=1)
+    data_sizes: list[int] | None = Field(default=None, min_length=1)
+    metrics: list[Named] | None = Field(default=None, min_length=1)
+
+    @field_validator("metrics", mode="before")
+    @classmethod
+    def _named(cls, entries: Any) -> Any:
+        return [named(entry) for entry in entries] if isinstance(entries, list) else entries
+
+
+class DatasetEntry(Overrides, Named):
+    """A target dataset."""
+
+    data_sizes: list[int] | None = Field(default=None, min_length=1)
+
+
+class ApproachEntry(Overrides):
+    """An approach or a composition such as ``lora + augmentation``, under the name that tables show.
+
+    Options are by approach where it is a composition: ``{lora: {rank: 4}, augmentation: {flip: 0.5}}``.
+    """
+
+    name: str
+    approach: str
+    options: dict[str, Any] = {}
+
+
+class SuiteFile(Overrides):
+    """A suite as written. Attributes are the YAML's keys; see ``suites/quickstart.yaml``."""
+
+    description: str = ""
+    models: dict[str, ModelEntry] = Field(min_length=1)
+    datasets: list[DatasetEntry] = Field(min_length=1)
+    approaches: list[ApproachEntry] = Field(min_length=1)
+    data_sizes: list[int] = Field(min_length=1)
+    seeds: list[int] = Field(min_length=1)
+    metrics: list[Named] = Field(min_length=1)
+
+    @field_validator("datasets", "metrics", mode="before")
+    @classmethod
+    def _named(cls, entries: Any) -> Any:
+        return [named(entry) for entry in entries] if isinstance(entries, list) else entries
+
+    @field_validator("approaches", mode="before")
+    @classmethod
+    def _approaches(cls, entries: Any) -> Any:
+        return [_approach_entry(entry) for entry in entries] if isinstance(entries, list) else entries
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A checked suite.
+
+    Attributes:
+        name: the file's stem; the folder of its results.
+        path: the YAML file.
+        file: its content.
+    """
+
+    name: str
+    path: Path
+    file: SuiteFile
+
+    @cached_property
+    def cells(self) -> list[Cell]:
+        """The whole matrix in the suite's order, controls first; cells that do not apply carry the reason."""
+        from bench.matrix import expand
+
+        return expand(self)
+
+    def primary(self) -> dict[str, str]:
+        """Modality to the name of the score that ranks approaches: the first listed metric that states one."""
+        found: dict[str, str] = {}
+        for cell in self.cells:
+            for name, options in cell.metrics:
+                if template := plugins.find("metrics", name).constants.get("PRIMARY"):
+                    found.setdefault(cell.modality, template.format(**options))
+        return found
+
+    def error(self, key: str, problem: str, remedy: str) -> SuiteError:
+        """A :class:`SuiteError` about this file."""
+        return SuiteError(self.path, key, problem, remedy)
+
+
+def shipped() -> Path:
+    """The folder of the suites we ship: beside the package in a checkout, inside it in a wheel."""
+    inside = Path(__file__).parent / "suites"
+    return inside if inside.is_dir() else Path(__file__).parent.parent / "suites"
+
+
+def available() -> list[Path]:
+    """The YAML files of the shipped suites, sorted by name."""
+    return sorted(shipped().glob("*.yaml"))
+
+
+def locate(name: str) -> Path:
+    """A path as it is; a bare name among ``./suites`` and the shipped suites."""
+    if name.endswith((".yaml", ".yml")) or Path(name).is_file() or "/" in name or "\\" in name or not name:
+        return Path(name)
+    for folder in (Path("suites"), shipped()):
+        if (found := folder / f"{name}.yaml").is_file():
+            return found
+    known = [path.stem for path in available()]
+    hint = plugins.suggest(name, known) or f"name a YAML file or one of: {', '.join(known)}"
+    raise SuiteError(name, "", "no suite of this name", hint.strip())
+
+
+def load(name: str | Path) -> Suite:
+    """Read and check a suite by path or by name; :class:`SuiteError` names the file, the key, the value, the remedy."""
+    path = locate(str(name))
+    content = yaml_file.read(path)
+    if not _NAME.fullmatch(path.stem):
+        raise SuiteError(path, "", f"{path.stem!r} is no name for a suite", "use letters, digits, '_', '-'")
+    try:
+        file = SuiteFile.model_validate(content)
+    except ValidationError as error:
+        raise _explain(path, error, SuiteFile) from None
+    suite = Suite(path.stem, path, file)
+    _check_names(suite)
+    try:
+        suite.cells  # noqa: B018 - expanding is the rest of the check
+    except PluginError as error:
+        raise SuiteError(path, "", str(error), "see `bench list`") from None
+    return suite
+
+
+def definition(suite: Suite) -> dict[str, Any]:
+    """The suite as plain JSON, for the run's record."""
+    plain: dict[str, Any] = yaml.safe_load(yaml.safe_dump(suite.file.model_dump()))
+    return plain
+
+
+def _approach_entry(entry: Any) -> Any:
+    """``lora + x``, ``{lora: options}`` or ``{name: …, approach: …}`` to the last form."""
+    entry = named(entry)
+    if isinstance(entry, dict) and isinstance(entry.get("name"), str):
+        return {"approach": entry["name"]} | entry
+    return entry
+
+
+def _check_names(suite: Suite) -> None:
+    """Names are unique, harmless, and mean something."""
+    file = suite.file
+    written: dict[str, list[Any]] = {
+        "models": list(file.models),
+        "datasets": [entry.name for entry in file.datasets],
+        "approaches": [entry.name for entry in file.approaches],
+        "metrics": [entry.name for entry in file.metrics],
+        "data_sizes": file.data_sizes,
+        "seeds": file.seeds,
+    }
+    written |= {f"models.{name}.data_sizes": entry.data_sizes or [] for name, entry in file.models.items()}
+    written |= {f"datasets.{entry.name}.data_sizes": entry.data_sizes or [] for entry in file.datasets}
+    for key, entries in written.items():
+        for value in entries:
+            if entries.count(value) > 1:
+                raise suite.error(key, f"{value!r} stands there twice", "keep one, or give one another name")
+            if isinstance(value, str) and not _NAME.fullmatch(value):
+                raise suite.error(key, f"{value!r} is no name", "use letters, digits, spaces and _.+,:=()%-")
+            if isinstance(value, int) and value < (0 if key == "seeds" else 1):
+                raise suite.error(key, f"{value} is too small", "use 0 or more" if key == "seeds" else "use 1 or more")
+    for name, model in file.models.items():
+        for wanted in model.datasets or []:
+            if wanted not in written["datasets"]:
+                hint = plugins.suggest(wanted, [entry.name for entry in file.datasets]) or "add it to datasets"
+                raise suite.error(
+                    f"models.{name}.datasets", f"{wanted!r} is not among the suite's datasets", hint.strip()
+                )
+
+
+def _explain(path: Path, error: ValidationError, model: type[BaseModel]) -> SuiteError:
+    """The first of pydantic's complaints as one line."""
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    value = first.get("input")
+    shown = "" if isinstance(value, dict | list) and first["type"] != "too_short" else f" (it is {value!r})"
+    if first["type"] == "extra_forbidden":
+        fields: Any = model.model_fields
+        for part in first["loc"][:-1]:
+            nested = getattr(fields.get(part), "annotation", None) if isinstance(fields, dict) else None
+            fields = getattr(nested, "model_fields", {})
+        known = list(fields) or [*ModelEntry.model_fields, *ApproachEntry.model_fields]
+        return SuiteError(
+            path, key, "unknown key", (plugins.suggest(str(first["loc"][-1]), known) or "take it out").strip()
+        )
+    if first["type"] == "missing":
+        return SuiteError(path, key, "missing", "add it; see suites/quickstart.yaml")
+    if first["type"] == "too_short":
+        return SuiteError(path, key, "is empty", "name at least one")
+    return SuiteError(path, key, first["msg"].removeprefix("Value error, ").lower() + shown, "change it")
