@@ -1,0 +1,1 @@
+"""Transfer approaches: one approach, one file, one function of the same name."""

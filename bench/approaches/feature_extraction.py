@@ -1,0 +1,24 @@
+"""Learned features, a new generating end."""
+
+from torch import nn
+
+from bench.transfer import Transfer, freeze
+
+
+def feature_extraction(transfer: Transfer) -> None:
+    """The learned features stay frozen; the part that turns them into data starts anew and trains.
+
+    A language model keeps its body and gets a new head (untied from the embeddings, which are features); a U-Net
+    keeps its way down and gets a new way up.
+
+    Paper: Yosinski et al. 2014, How transferable are features in deep neural networks?
+    """
+    model = transfer.model
+    freeze([model])
+    for module, new in zip(model.generating_end(), model.fresh().generating_end(), strict=True):
+        for (name, _), value in zip(list(module.named_parameters()), new.parameters(), strict=True):
+            owner, _, leaf = name.rpartition(".")
+            # a parameter of its own: the old one may be tied to the embeddings, which must stay as they are
+            setattr(module.get_submodule(owner), leaf, nn.Parameter(value.detach().clone()))
+        for buffer, fresh in zip(module.buffers(), new.buffers(), strict=True):
+            buffer.copy_(fresh)

@@ -1,0 +1,11 @@
+"""Every weight trains on."""
+
+from bench.transfer import Transfer
+
+
+def full_finetuning(transfer: Transfer) -> None:
+    """All pretrained weights train on the target.
+
+    Paper: Howard & Ruder 2018, Universal Language Model Fine-tuning for Text Classification
+    """
+    transfer.model.requires_grad_(True)

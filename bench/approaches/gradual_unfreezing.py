@@ -1,0 +1,26 @@
+"""Thaw from the output to the input."""
+
+from bench.options import Fraction
+from bench.transfer import Transfer
+
+
+def gradual_unfreezing(transfer: Transfer, *, until: Fraction = 0.5) -> None:
+    """Training starts with the last block alone; one block after another thaws, from the output towards the input.
+
+    Paper: Howard & Ruder 2018, Universal Language Model Fine-tuning for Text Classification
+
+    Args:
+        until: share of the steps after which everything has thawed; the blocks thaw at equal distances before.
+    """
+    trainable = set(transfer.trainable())  # only these: what another approach froze stays frozen
+    blocks = [set(block.parameters()) & trainable for block in transfer.model.blocks()]
+    blocks = [block for block in blocks if block]
+
+    def thaw(progress: float) -> None:
+        share = progress / until if until else 1.0
+        count = min(len(blocks), 1 + int(share * (len(blocks) - 1)))
+        awake = set().union(*blocks[-count:])
+        for parameter in trainable:  # frozen first, thawed last: a tied weight is awake with the later of its places
+            parameter.requires_grad_(parameter in awake)
+
+    transfer.schedule.append(thaw)

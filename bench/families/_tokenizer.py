@@ -1,0 +1,26 @@
+"""A tokenizer for language models that are pretrained here."""
+
+from tokenizers import Tokenizer
+from tokenizers.decoders import ByteLevel as ByteLevelDecoder
+from tokenizers.models import BPE
+from tokenizers.pre_tokenizers import ByteLevel
+from tokenizers.trainers import BpeTrainer
+from transformers import PreTrainedTokenizerFast
+
+from bench.dataset import Dataset
+
+
+def byte_level_bpe(source: Dataset, size: int) -> PreTrainedTokenizerFast:
+    """A byte-level BPE tokenizer of at most ``size`` tokens, learned from the training split of ``source``.
+
+    Paper: Sennrich et al. 2016, Neural Machine Translation of Rare Words with Subword Units
+    """
+    end = "<|endoftext|>"
+    tokenizer = Tokenizer(BPE())
+    tokenizer.pre_tokenizer = ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = ByteLevelDecoder()
+    trainer = BpeTrainer(
+        vocab_size=size, special_tokens=[end], initial_alphabet=ByteLevel.alphabet(), show_progress=False
+    )
+    tokenizer.train_from_iterator(source.train, trainer)
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token=end, eos_token=end, pad_token=end)

@@ -1,0 +1,266 @@
+"""Language models that predict the next token: anything ``AutoModelForCausalLM`` loads, with its own tokenizer."""
+
+import copy
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+
+from bench.dataset import Dataset, Items
+from bench.errors import CheckpointError, NotApplicable
+from bench.families import _architecture, _tokenizer
+from bench.model import Batch, Model
+from bench.options import Count, Fraction, Positive
+
+MODALITY = "text"
+OFFERS = ("text", "network", "samples", "likelihood")
+
+_IGNORED = -100  # the label that torch's cross-entropy leaves out
+
+
+class CausalLM(Model):
+    """Autoregressive language models, any architecture that transformers loads.
+
+    A row holds up to ``context`` predicted tokens. A longer text becomes several rows, each starting with the last
+    token of the one before, so every token is predicted exactly once, with at most ``context`` tokens to go by.
+
+    Args:
+        context: predicted tokens per row; the model's own limit where that is smaller.
+        max_new_tokens: length of a sample, at most.
+        temperature: of sampling; 1 samples from the model's distribution as it is.
+        top_p: nucleus to sample from; 1 for all of it.
+        prompt: share of ``context`` a sample may read from the row it is a sample for; 0 starts from nothing.
+    """
+
+    modality = MODALITY
+    offers = frozenset(OFFERS)
+    network: Any
+    tokenizer: Any
+    start: int
+
+    def __init__(
+        self,
+        network: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        *,
+        context: Count = 128,
+        max_new_tokens: Count = 128,
+        temperature: Positive = 1.0,
+        top_p: Fraction = 1.0,
+        prompt: Fraction = 0.0,
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.tokenizer = tokenizer
+        self.limit: int = getattr(network.config.get_text_config(), "max_position_embeddings", None) or 2**31
+        self.context = min(context, self.limit)
+        self.options: dict[str, Any] = {
+            "context": context,
+            "max_new_tokens": max_new_tokens,
+            "temperature": temperature,
+            "top_p": top_p,
+            "prompt": prompt,
+        }
+        starts = (tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.cls_token_id, tokenizer.pad_token_id)
+        known = [token for token in starts if token is not None]
+        if not known:
+            raise CheckpointError("the tokenizer has no token to start or end a text with; set its bos or eos token")
+        self.start = known[0]
+        self.end: int = tokenizer.eos_token_id if tokenizer.eos_token_id is not None else self.start
+
+    @classmethod
+    def from_checkpoint(cls, checkpoint: str, *, revision: str | None, trust_remote_code: bool, **options: Any) -> Self:
+        common: dict[str, Any] = {"revision": revision, "trust_remote_code": trust_remote_code}
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(checkpoint, **common)
+            network = AutoModelForCausalLM.from_pretrained(
+                checkpoint, use_safetensors=True, dtype=torch.float32, **common
+            )
+        except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
+            raise CheckpointError(
+                f"checkpoint {checkpoint}: not a causal language model ({_first_line(error)})"
+            ) from error
+        return cls(network, tokenizer, **options)
+
+    @classmethod
+    def from_architecture(cls, architecture: Mapping[str, Any], source: Dataset, **options: Any) -> Self:
+        wanted = dict(architecture)
+        kind, size = wanted.pop("model_type", "gpt2"), wanted.pop("vocab_size", 1024)
+        tokenizer = _tokenizer.byte_level_bpe(source, size)
+        try:
+            config = AutoConfig.for_model(
+                kind,
+                vocab_size=len(tokenizer),
+                bos_token_id=tokenizer.bos_token_id,
+                eos_token_id=tokenizer.eos_token_id,
+                pad_token_id=tokenizer.pad_token_id,
+                **wanted,
+            )
+            network = AutoModelForCausalLM.from_config(config)
+        except (ValueError, KeyError, TypeError, ImportError) as error:
+            raise CheckpointError(
+                f"architecture {dict(architecture)}: transformers cannot build it ({error})"
+            ) from error
+        return cls(network, tokenizer, **options)
+
+    def save(self, folder: Path) -> None:
+        self.network.save_pretrained(folder)
+        self.tokenizer.save_pretrained(folder)
+
+    def fresh(self) -> Self:
+        network = type(self.network)(copy.deepcopy(self.network.config))
+        return type(self)(network.to(self.device), self.tokenizer, **self.options)
+
+    def student(self) -> Self:
+        """Every other layer of this model, and all that is not a layer (as in DistilBERT, Sanh et al. 2019)."""
+        name, layers = _architecture.layers(self.network)
+        if len(layers) < 2:
+            raise NotApplicable(f"a model of {len(layers)} layer has no smaller student")
+        kept = list(range(0, len(layers), 2))
+        network = copy.deepcopy(self.network)
+        config = network.config.get_text_config()
+        for attribute, value in vars(config).items():  # such as layer_types, which says of each layer what it is
+            if isinstance(value, list) and len(value) == len(layers):
+                setattr(config, attribute, [value[index] for index in kept])
+        config.num_hidden_layers = len(kept)
+        network.set_submodule(name, nn.ModuleList(network.get_submodule(name)[index] for index in kept))
+        for new, layer in enumerate(network.get_submodule(name)):
+            for part in layer.modules():  # each layer finds its place in the key-value cache by its index
+                if hasattr(part, "layer_idx"):
+                    part.layer_idx = new
+        return type(self)(network, self.tokenizer, **self.options)
+
+    def blocks(self) -> list[nn.Module]:
+        return _architecture.blocks(self.network, self.start)
+
+    def generating_end(self) -> list[nn.Module]:
+        head = self.network.get_output_embeddings()
+        if head is None:
+            raise NotApplicable(f"{type(self.network).__name__} has no output embeddings")
+        return [head]
+
+    def encoding(self) -> dict[str, Any]:
+        backend = getattr(self.tokenizer, "backend_tokenizer", None)
+        known = backend.to_str() if backend else repr(sorted(self.tokenizer.get_vocab().items()))
+        digest = hashlib.sha256(known.encode()).hexdigest()
+        return {"family": "causal_lm", "tokenizer": digest, "context": self.context, "ends": [self.start, self.end]}
+
+    def encode(self, items: Items) -> Batch:
+        rows: list[list[int]] = []
+        item, text = [], []
+        for index, content in enumerate(items):
+            tokens = self.tokenizer(content, add_special_tokens=False, verbose=False)["input_ids"]
+            chain = [self.start, *tokens, self.end]
+            for begin in range(0, len(chain) - 1, self.context):
+                rows.append(chain[begin : begin + self.context + 1])
+                item.append(index)
+                text.append(min(len(rows[-1]) - 1, len(tokens) - begin))
+        return {
+            "input_ids": _padded(rows, self.context + 1, self.end).to(torch.int32),
+            "length": torch.tensor([len(row) for row in rows]),
+            "text": torch.tensor(text),
+            "item": torch.tensor(item),
+        }
+
+    def decode(self, batch: Batch) -> list[str]:
+        texts: dict[int, list[int]] = {}
+        for ids, count, item in zip(batch["input_ids"], batch["text"].tolist(), batch["item"].tolist(), strict=True):
+            texts.setdefault(item, []).extend(ids[1 : 1 + count].tolist())
+        return [self.tokenizer.decode(tokens, skip_special_tokens=True) for tokens in texts.values()]
+
+    def collate(self, rows: Batch, indices: Tensor) -> Batch:
+        batch = {key: value[indices] for key, value in rows.items()}
+        batch["input_ids"] = batch["input_ids"][:, : int(batch["length"].max())].long()
+        return {key: value.to(self.device, non_blocking=True) for key, value in batch.items()}
+
+    def join(self, batches: list[Batch]) -> Batch:
+        width = max(batch["input_ids"].shape[1] for batch in batches)
+        padded = [
+            F.pad(batch["input_ids"], (0, width - batch["input_ids"].shape[1]), value=self.end) for batch in batches
+        ]
+        joined = {key: torch.cat([batch[key] for batch in batches]) for key in ("length", "text")}
+        return {"input_ids": torch.cat(padded), **joined, "item": torch.arange(len(joined["text"]))}
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Logits of shape (rows, positions, vocabulary). Rows are padded at their end, where no token looks."""
+        logits: Tensor = self.network(input_ids=batch["input_ids"][:, :-1], use_cache=False).logits
+        return logits
+
+    def loss(self, batch: Batch, outputs: Tensor, player: nn.Module | None = None) -> Tensor:
+        """Cross-entropy in nats per token, the end of the text included: a model must learn to stop.
+
+        Where a transform has put noise on ``input_ids``, the clean tokens stand in ``targets``.
+        """
+        labels = batch.get("targets", batch["input_ids"])[:, 1:].masked_fill(
+            ~_first(batch["length"] - 1, outputs), _IGNORED
+        )
+        return F.cross_entropy(outputs.flatten(0, 1).float(), labels.flatten(), ignore_index=_IGNORED)
+
+    def units(self, batch: Batch) -> int:
+        return int((batch["length"] - 1).sum())
+
+    def nll(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        outputs = self(batch)
+        labels = batch["input_ids"][:, 1:]
+        each = F.cross_entropy(outputs.transpose(1, 2).float(), labels, reduction="none").double()
+        return (each * _first(batch["text"], outputs)).sum(1), batch["text"]
+
+    def divergence(self, batch: Batch, outputs: Tensor, reference: Tensor, temperature: float = 1.0) -> Tensor:
+        """KL(reference ‖ outputs) in nats per token, both softened, times temperature² (Hinton et al. 2015)."""
+        kept = _first(batch["length"] - 1, outputs)
+        ours = F.log_softmax(outputs[kept].float() / temperature, dim=-1)
+        theirs = F.log_softmax(reference[kept].float() / temperature, dim=-1)
+        return F.kl_div(ours, theirs, reduction="batchmean", log_target=True) * temperature**2
+
+    def sample(self, batch: Batch, generator: torch.Generator) -> Batch:
+        given = 1 + round(self.options["prompt"] * self.context)
+        prompts = batch["input_ids"][:, :given].clone()
+        if given == 1:
+            prompts[:] = self.start
+        given = prompts.shape[1]
+        seed = int(torch.randint(2**62, (), generator=generator))
+        with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
+            torch.manual_seed(seed)
+            ids = self.network.generate(
+                input_ids=prompts,
+                attention_mask=torch.ones_like(prompts),
+                do_sample=True,
+                temperature=self.options["temperature"],
+                top_p=self.options["top_p"],
+                top_k=0,
+                max_new_tokens=min(self.options["max_new_tokens"], self.limit - given),
+                bos_token_id=self.start,
+                eos_token_id=self.end,
+                pad_token_id=self.end,
+            )
+        ended = (ids[:, given:] == self.end).int().cumsum(1) > 0
+        text = given - 1 + (~ended).sum(1)
+        length = torch.clamp(text + 2, max=ids.shape[1])
+        return {"input_ids": ids, "length": length, "text": text, "item": torch.arange(len(ids), device=ids.device)}
+
+
+def _first(counts: Tensor, outputs: Tensor) -> Tensor:
+    """Boolean mask of shape (rows, positions): the first ``counts[row]`` positions of each row."""
+    return torch.arange(outputs.shape[1], device=outputs.device) < counts[:, None]
+
+
+def _padded(rows: list[list[int]], width: int, value: int) -> Tensor:
+    filled = torch.full((len(rows), width), value, dtype=torch.int64)
+    for index, row in enumerate(rows):
+        filled[index, : len(row)] = torch.tensor(row)
+    return filled
+
+
+def _first_line(error: BaseException) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)

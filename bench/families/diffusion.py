@@ -1,0 +1,178 @@
+"""Image models that learn to remove noise: diffusers' ``UNet2DModel`` with its scheduler."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from diffusers import DDIMScheduler, DDPMPipeline, DDPMScheduler, UNet2DModel
+from torch import Tensor, nn
+
+from bench.dataset import Dataset, Items
+from bench.errors import CheckpointError, NotApplicable
+from bench.model import Batch, Model
+from bench.options import Count, NonNegative
+
+MODALITY = "image"
+OFFERS = ("image", "network", "samples")
+
+
+class Diffusion(Model):
+    """Denoising diffusion in pixel space: ``UNet2DModel``, trained to predict the noise, sampled with DDIM.
+
+    Paper: Ho et al. 2020, Denoising Diffusion Probabilistic Models (training); Song et al. 2021, Denoising Diffusion
+    Implicit Models (sampling).
+
+    Args:
+        inference_steps: network evaluations per sample.
+        eta: share of DDPM's noise in each step of DDIM; 0 is deterministic given the first noise.
+    """
+
+    modality = MODALITY
+    offers = frozenset(OFFERS)
+    network: Any
+
+    def __init__(
+        self, network: UNet2DModel, noise: DDPMScheduler, *, inference_steps: Count = 20, eta: NonNegative = 0.0
+    ) -> None:
+        super().__init__()
+        self.network, self.noise = network, noise
+        if noise.config.prediction_type not in ("epsilon", "v_prediction", "sample"):
+            raise CheckpointError(f"scheduler: unknown prediction_type {noise.config.prediction_type!r}; use epsilon")
+        self.options: dict[str, Any] = {"inference_steps": inference_steps, "eta": eta}
+        size = network.config.sample_size
+        self.height: int = size if isinstance(size, int) else size[0]
+        self.width: int = size if isinstance(size, int) else size[1]
+
+    @classmethod
+    def from_checkpoint(cls, checkpoint: str, *, revision: str | None, trust_remote_code: bool, **options: Any) -> Self:
+        try:
+            pipeline = DDPMPipeline.from_pretrained(checkpoint, revision=revision, use_safetensors=True)
+        except (OSError, ValueError, KeyError, ImportError, RuntimeError, AttributeError, TypeError) as error:
+            said = next(iter(str(error).splitlines()), type(error).__name__)
+            raise CheckpointError(f"checkpoint {checkpoint}: not a UNet2DModel with its scheduler ({said})") from error
+        return cls(pipeline.unet, DDPMScheduler.from_config(pipeline.scheduler.config), **options)
+
+    @classmethod
+    def from_architecture(cls, architecture: Mapping[str, Any], source: Dataset, **options: Any) -> Self:
+        wanted = dict(architecture)
+        scheduler = wanted.pop("scheduler", {})
+        height, width, channels = np.asarray(source.train[0]).shape
+        shape = {"sample_size": height if height == width else (height, width)}
+        try:
+            network = UNet2DModel(**shape | {"in_channels": channels, "out_channels": channels} | wanted)
+            noise = DDPMScheduler(**scheduler)
+        except (ValueError, TypeError, KeyError) as error:
+            raise CheckpointError(f"architecture {dict(architecture)}: diffusers cannot build it ({error})") from error
+        return cls(network, noise, **options)
+
+    def save(self, folder: Path) -> None:
+        DDPMPipeline(self.network, self.noise).save_pretrained(folder)
+
+    def fresh(self) -> Self:
+        network = UNet2DModel.from_config(self.network.config)
+        return type(self)(network.to(self.device), self.noise, **self.options)
+
+    def student(self) -> Self:
+        """Half the residual layers of each block, started from this model's where they fit; where a block has only
+        one, half the channels, started anew."""
+        config = dict(self.network.config)
+        channels, groups = config["block_out_channels"], config["norm_num_groups"]
+        if config["layers_per_block"] > 1:
+            config["layers_per_block"] //= 2
+        elif all(width % (2 * groups) == 0 for width in channels):
+            config["block_out_channels"] = tuple(width // 2 for width in channels)
+        else:
+            raise NotApplicable(f"no smaller U-Net: one layer per block, and {channels} channels in {groups} groups")
+        network = UNet2DModel.from_config(config)
+        ours = network.state_dict()
+        theirs = self.network.state_dict()
+        same = {
+            name: theirs[name] for name, value in ours.items() if name in theirs and theirs[name].shape == value.shape
+        }
+        network.load_state_dict(ours | same)
+        return type(self)(network.to(self.device), self.noise, **self.options)
+
+    def blocks(self) -> list[nn.Module]:
+        unet = self.network
+        time = [part for part in (unet.time_proj, unet.time_embedding, unet.class_embedding) if part is not None]
+        entrance = nn.ModuleList([unet.conv_in, *time])
+        middle = [unet.mid_block] if unet.mid_block is not None else []
+        exit_ = nn.ModuleList([unet.conv_norm_out, unet.conv_out])
+        return [entrance, *unet.down_blocks, *middle, *unet.up_blocks, exit_]
+
+    def generating_end(self) -> list[nn.Module]:
+        """The way up: from the features of the narrowest place back to pixels."""
+        return [*self.network.up_blocks, self.network.conv_norm_out, self.network.conv_out]
+
+    def encoding(self) -> dict[str, Any]:
+        shape = [self.network.config.in_channels, self.height, self.width]
+        return {"family": "diffusion", "shape": shape}
+
+    def encode(self, items: Items) -> Batch:
+        images = torch.from_numpy(np.array(items)).permute(0, 3, 1, 2)
+        channels = self.network.config.in_channels
+        if images.shape[1] != channels:
+            grey = images.float().mean(1, keepdim=True).round().to(torch.uint8)
+            images = grey if channels == 1 else grey.expand(-1, channels, -1, -1)
+        if images.shape[2:] != (self.height, self.width):
+            resized = F.interpolate(images.float(), (self.height, self.width), mode="bicubic", antialias=True)
+            images = resized.round().clamp(0, 255).to(torch.uint8)
+        return {"images": images.contiguous(), "item": torch.arange(len(images))}
+
+    def decode(self, batch: Batch) -> np.ndarray:
+        images = batch["images"]
+        if images.dtype != torch.uint8:
+            images = ((images + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+        array: np.ndarray = images.permute(0, 2, 3, 1).cpu().numpy()
+        return array
+
+    def collate(self, rows: Batch, indices: Tensor) -> Batch:
+        """Pixels from 0…255 to -1…1."""
+        batch = super().collate(rows, indices)
+        return batch | {"images": batch["images"].float() / 127.5 - 1}
+
+    def draw(self, batch: Batch, generator: torch.Generator) -> Batch:
+        """Noise of the images' shape, and a timestep for every row."""
+        shape, last = batch["images"].shape, self.noise.config.num_train_timesteps
+        noise = torch.randn(shape, generator=generator).to(self.device)
+        timesteps = torch.randint(last, (shape[0],), generator=generator).to(self.device)
+        return batch | {"noise": noise, "timesteps": timesteps}
+
+    def forward(self, batch: Batch) -> Tensor:
+        """The network's prediction, of the images' shape."""
+        noised = self.noise.add_noise(batch["images"], batch["noise"], batch["timesteps"])
+        predicted: Tensor = self.network(noised, batch["timesteps"]).sample
+        return predicted
+
+    def loss(self, batch: Batch, outputs: Tensor, player: nn.Module | None = None) -> Tensor:
+        """Mean squared error of the predicted noise (or of what the checkpoint's scheduler says it predicts)."""
+        kind = self.noise.config.prediction_type
+        if kind == "epsilon":
+            wanted = batch["noise"]
+        elif kind == "sample":
+            wanted = batch["images"]
+        else:
+            wanted = self.noise.get_velocity(batch["images"], batch["noise"], batch["timesteps"])
+        return F.mse_loss(outputs.float(), wanted)
+
+    def units(self, batch: Batch) -> int:
+        return len(batch["images"])
+
+    def divergence(self, batch: Batch, outputs: Tensor, reference: Tensor, temperature: float = 1.0) -> Tensor:
+        return F.mse_loss(outputs.float(), reference.float())
+
+    def sample(self, batch: Batch, generator: torch.Generator) -> Batch:
+        scheduler = DDIMScheduler.from_config(self.noise.config)
+        scheduler.set_timesteps(self.options["inference_steps"], device=self.device)
+        shape = (len(batch["images"]), self.network.config.in_channels, self.height, self.width)
+        images = torch.randn(shape, generator=generator).to(self.device)
+        for timestep in scheduler.timesteps:
+            predicted = self.network(images, timestep).sample
+            variance = torch.randn(shape, generator=generator).to(self.device) if self.options["eta"] else None
+            images = scheduler.step(
+                predicted, timestep, images, eta=self.options["eta"], variance_noise=variance
+            ).prev_sample
+        return {"images": images.clamp(-1, 1), "item": torch.arange(shape[0])}

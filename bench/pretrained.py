@@ -1,0 +1,76 @@
+"""Base models and encoded data: what all cells of a suite share, made once and kept in the cache."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from bench import cache, dataset, plugins
+from bench.cell import Budget, ModelSpec
+from bench.dataset import Items
+from bench.model import Batch, Model
+from bench.transfer import Transfer
+
+_RECIPE_GENERATION = 1
+"""Raised when pretraining changes: models of an older generation are trained anew."""
+
+
+def load(spec: ModelSpec, progress: Callable[[int], None] = lambda taken: None) -> Model:
+    """The pretrained model on the CPU, a fresh copy at every call; a recipe is pretrained on first use.
+
+    Raises :class:`bench.errors.CheckpointError` where it cannot be loaded.
+    """
+    family = plugins.find("families", spec.family).load()
+    checkpoint = str(_recipe_folder(spec, family, progress)) if spec.recipe else spec.checkpoint
+    revision, trusted = (None, False) if spec.recipe else (spec.revision, spec.trust_remote_code)
+    model: Model = family.from_checkpoint(checkpoint, revision=revision, trust_remote_code=trusted, **spec.options)
+    return model
+
+
+def encode(model: Model, items: Items) -> Batch:
+    """``model.encode(items)``, computed once per machine for each encoding and content."""
+    key = {"items": dataset.items_hash(items), "encoding": model.encoding()}
+    found = cache.folder("encoded", key, lambda into: save_file(model.encode(items), into / "rows.safetensors"))
+    return load_file(found / "rows.safetensors")
+
+
+def recipe_steps(spec: ModelSpec) -> int:
+    """Gradient steps still to take before the model can be loaded."""
+    return spec.recipe.steps if spec.recipe and not cache.lookup("models", _recipe_key(spec)) else 0
+
+
+def _recipe_key(spec: ModelSpec) -> dict[str, object]:
+    assert spec.recipe is not None
+    source = plugins.find("datasets", spec.recipe.source.name)
+    return {
+        "family": spec.family,
+        "recipe": spec.recipe.model_dump(),
+        "options": spec.options,
+        "source": source.version(),
+        "generation": _RECIPE_GENERATION,
+    }
+
+
+def _recipe_folder(spec: ModelSpec, family: type[Model], progress: Callable[[int], None]) -> Path:
+    return cache.folder("models", _recipe_key(spec), lambda into: _pretrain(spec, family, into, progress))
+
+
+def _pretrain(spec: ModelSpec, family: type[Model], into: Path, progress: Callable[[int], None]) -> None:
+    recipe = spec.recipe
+    assert recipe is not None
+    source = dataset.load(recipe.source.name, recipe.source.options)
+    budget = Budget(steps=recipe.steps, batch_size=recipe.batch_size, learning_rate=recipe.learning_rate)
+    with torch.random.fork_rng():
+        torch.manual_seed(recipe.seed)
+        model = family.from_architecture(recipe.architecture, source, **spec.options)
+        transfer = Transfer(
+            model=model,
+            data=source,
+            budget=budget,
+            seed=recipe.seed,
+            encode=lambda items: encode(model, items),
+            progress=progress,
+        )
+        transfer.fit(recipe.steps)
+    model.save(into)

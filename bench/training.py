@@ -1,0 +1,232 @@
+"""THE training loop: one for every family, every approach and for pretraining.
+
+Wants a :class:`bench.transfer.Transfer`; takes gradient steps on its model until its budget is spent, and leaves the
+weights that were best on validation in it.
+"""
+
+import math
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from bench.errors import Diverged, OutOfMemory
+from bench.model import Batch, Model
+
+if TYPE_CHECKING:
+    from accelerate.optimizer import AcceleratedOptimizer
+
+    from bench.cell import Budget
+    from bench.transfer import Transfer
+
+_VALIDATION_SEED = 20_000  # of the noise validation losses are taken with: the same for every step and approach
+
+
+def precision(budget: "Budget") -> str:
+    """Accelerate's name of the autocast type: ``no`` on a CPU and for fp32."""
+    if not torch.cuda.is_available() or budget.precision == "fp32":
+        return "no"
+    if budget.precision == "auto":
+        return "bf16" if torch.cuda.is_bf16_supported() else "fp16"
+    return budget.precision
+
+
+def accelerator(budget: "Budget") -> Accelerator:
+    """Accelerate's view of this process: its device and its autocast."""
+    if AcceleratorState._shared_state and AcceleratorState().mixed_precision != precision(budget):
+        AcceleratorState._reset_state()
+    return Accelerator(mixed_precision=precision(budget))
+
+
+def order(rows: int, size: int, generator: torch.Generator) -> Iterator[Tensor]:
+    """Row indices of one batch after another, without end: every row once before any row again."""
+    pending = torch.empty(0, dtype=torch.int64)
+    while True:
+        while len(pending) < size:
+            pending = torch.cat([pending, torch.randperm(rows, generator=generator)])
+        yield pending[:size]
+        pending = pending[size:]
+
+
+def rate(progress: float, budget: "Budget") -> float:
+    """Share of the peak learning rate: linear warm-up from above zero, then the budget's decay towards zero."""
+    if progress < budget.warmup:
+        return progress / budget.warmup
+    left = (1 - progress) / (1 - budget.warmup) if budget.warmup < 1 else 1.0
+    return {"cosine": (1 - math.cos(math.pi * left)) / 2, "linear": left, "constant": 1.0}[budget.decay]
+
+
+def rows_of(batch: Batch) -> int:
+    """Number of rows of a batch."""
+    return len(next(iter(batch.values())))
+
+
+@torch.no_grad()
+def mean_loss(model: Model, rows: Batch, batch_size: int, context: Accelerator) -> float:
+    """The model's own loss over encoded rows, with noise that is the same at every call."""
+    generator = torch.Generator().manual_seed(_VALIDATION_SEED)
+    training, total, units = model.training, 0.0, 0
+    model.eval()
+    for start in range(0, rows_of(rows), batch_size):
+        indices = torch.arange(start, min(start + batch_size, rows_of(rows)))
+        batch = model.draw(model.collate(rows, indices), generator)
+        with context.autocast():
+            loss = model.loss(batch, model(batch))
+        count = model.units(batch)
+        total, units = total + float(loss) * count, units + count
+    model.train(training)
+    return total / units
+
+
+def fit(transfer: "Transfer", steps: int) -> None:
+    """Take ``steps`` gradient steps and keep the weights that are best on validation.
+
+    Raises :class:`Diverged` as soon as a loss is NaN or infinite, and :class:`OutOfMemory` where not even one row fits.
+    """
+    if steps > 0:
+        _Loop(transfer, steps).run()
+
+
+class _Loop:
+    """The state of one call of :func:`fit`."""
+
+    def __init__(self, transfer: "Transfer", steps: int) -> None:
+        self.transfer, self.steps, self.budget = transfer, steps, transfer.budget
+        self.context = accelerator(self.budget)
+        self.model = transfer.model.to(self.context.device)
+        self.generator = torch.Generator().manual_seed(transfer.seed * 1_000_003 + transfer.taken)
+        self.rows = transfer.encode(transfer.data.train)
+        self.indices = order(rows_of(self.rows), self.budget.batch_size, self.generator)
+        held_out = transfer.encode(transfer.data.validation)
+        self.held_out = {name: rows[: self.budget.validation_rows] for name, rows in held_out.items()}
+        self.micro = min(self.budget.micro_batch_size or self.budget.batch_size, self.budget.batch_size)
+        self.frozen_norms = [m for m in self.model.modules() if isinstance(m, _BatchNorm)]
+        self.stored = transfer.stored()
+        self.best, self.best_loss = dict[str, Tensor](), math.inf
+        self.optimizers = [(player, self._optimizer(player)) for player in self.model.players()]
+        self.validate_at = {round(steps * (k + 1) / self.budget.validations) for k in range(self.budget.validations)}
+        self.unchecked: Tensor | None = None
+        self.started = time.perf_counter()
+
+    def run(self) -> None:
+        from bench.transfer import restore
+
+        self.model.train()
+        self._validate()
+        for step in range(self.steps):
+            self._step(step / self.steps)
+            self.transfer.taken += 1
+            if self.context.device.type == "cpu" or step + 1 in self.validate_at:
+                self._check()
+            if step + 1 in self.validate_at:
+                self._validate()
+            self.transfer.progress(self.transfer.taken)
+        restore(self.stored, self.best)
+        self.model.eval()
+
+    def _optimizer(self, player: nn.Module) -> "AcceleratedOptimizer":
+        """AdamW over what trains, one group per learning-rate factor."""
+        groups: dict[float, list[nn.Parameter]] = {}
+        for parameter in player.parameters():
+            if parameter.requires_grad:
+                groups.setdefault(self.transfer.rates.get(parameter, 1.0), []).append(parameter)
+        listed = [{"params": parameters, "factor": factor} for factor, parameters in groups.items()]
+        optimizer = torch.optim.AdamW(listed, lr=self.budget.learning_rate, weight_decay=self.budget.weight_decay)
+        return self.context.prepare_optimizer(optimizer)
+
+    def _step(self, progress: float) -> None:
+        for hook in self.transfer.schedule:
+            hook(progress)
+        for norm in self.frozen_norms:
+            norm.train(any(parameter.requires_grad for parameter in norm.parameters()))
+        # the rate in the middle of the step, so that neither the first nor the last step is wasted on a rate of zero
+        peak = self.budget.learning_rate * rate(progress + 0.5 / self.steps, self.budget)
+        batch = self.model.collate(self.rows, next(self.indices))
+        for transform in self.transfer.transforms:
+            batch = transform(batch, self.generator)
+        batch = self.model.draw(batch, self.generator)
+        for player, optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = peak * group["factor"]
+            loss = self._backward(batch, player, optimizer)
+            self._check()  # the step before: on a GPU this one is still under way, and waiting for it would cost
+            if self.budget.clip:
+                self.context.clip_grad_norm_(player.parameters(), self.budget.clip)
+            optimizer.step()
+        self.unchecked = loss
+        self._note(learning_rate=peak)
+
+    def _backward(self, batch: Batch, player: nn.Module, optimizer: "AcceleratedOptimizer") -> Tensor:
+        """Gradients of the whole batch, in parts that fit into memory; halves the parts until they do."""
+        while True:
+            try:
+                optimizer.zero_grad()
+                return torch.stack([self._part(part, share, player) for part, share in self._parts(batch)]).sum()
+            except (RuntimeError, MemoryError) as error:
+                if not _out_of_memory(error):
+                    raise
+                if self.micro == 1:
+                    raise OutOfMemory(f"one row at a time does not fit ({str(error).splitlines()[0]})") from error
+            self.micro = math.ceil(self.micro / 2)  # outside of the handler, which keeps the failed tensors alive
+            torch.cuda.empty_cache()
+
+    def _parts(self, batch: Batch) -> Iterator[tuple[Batch, float]]:
+        """Micro-batches and their share of what the whole batch averages over."""
+        rows = rows_of(batch)
+        if rows <= self.micro:
+            yield batch, 1.0
+            return
+        whole = self.model.units(batch)
+        for start in range(0, rows, self.micro):
+            part = {name: value[start : start + self.micro] for name, value in batch.items()}
+            yield part, self.model.units(part) / whole
+
+    def _part(self, batch: Batch, share: float, player: nn.Module) -> Tensor:
+        with self.context.autocast():
+            outputs = self.model(batch)
+            loss = self.model.loss(batch, outputs, player)
+            for term in self.transfer.terms:
+                loss = loss + term(batch, outputs)
+        self.context.backward(loss * share)
+        return loss.detach() * share
+
+    def _check(self) -> None:
+        """Write the last step's loss into the curve; a NaN or an infinity ends the trial."""
+        if self.unchecked is None:
+            return
+        loss, self.unchecked = float(self.unchecked), None
+        row = next(row for row in reversed(self.transfer.curve) if "learning_rate" in row)
+        row["train_loss"] = loss
+        if not math.isfinite(loss):
+            raise Diverged(f"the loss became {loss} at step {row['step']}; try a smaller learning rate")
+
+    def _validate(self) -> None:
+        """Take the validation loss; keep a copy of the weights where it is the lowest so far."""
+        loss = mean_loss(self.model, self.held_out, self.budget.batch_size, self.context)
+        if not math.isfinite(loss):
+            raise Diverged(
+                f"the validation loss became {loss} at step {self.transfer.taken}; try a smaller learning rate"
+            )
+        self._note(validation_loss=loss)
+        if loss < self.best_loss:
+            self.best_loss = loss
+            self.best = {name: tensor.detach().to("cpu", copy=True) for name, tensor in self.stored.items()}
+
+    def _note(self, **values: float) -> None:
+        taken = self.transfer.taken + ("learning_rate" in values)
+        self.transfer.curve.append({"step": taken, **values, "seconds": time.perf_counter() - self.started})
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    """Whether an exception says that memory ran out, on a GPU or (in PyTorch's words) on a CPU."""
+    said = str(error).lower()
+    return (
+        isinstance(error, torch.OutOfMemoryError | MemoryError)
+        or "out of memory" in said
+        or "can't allocate memory" in said
+    )
