@@ -1,0 +1,118 @@
+"""Contract: what a metric is given, and what it returns.
+
+A metric plugin is a function ``name(evaluation, *, options) -> list[Score]``. Its module may state
+
+- ``NEEDS``: what the model must offer, a tuple of names from a family's ``OFFERS`` (``"likelihood"``, ``"image"`` …);
+- ``EXCLUSIVE = True``: measured in a fresh process while nothing else runs on the machine (latency, memory).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+import torch
+
+from bench.dataset import Dataset
+from bench.model import Batch, Model
+
+Better = Literal["lower", "higher", "none"]
+
+
+@dataclass(frozen=True)
+class Score:
+    """One number.
+
+    Attributes:
+        metric: its name; the space it was measured in stands in brackets, as in ``kid[digit_classifier]``.
+        value: the number.
+        unit: ``"bits/byte"``, ``"ms"``, ``"bytes"`` …; empty for a pure number.
+        better: which direction is better.
+        n: how many samples, texts or repetitions it rests on.
+        error: its standard error over those n, where one is defined.
+    """
+
+    metric: str
+    value: float
+    unit: str
+    better: Better
+    n: int
+    error: float | None = None
+
+
+@dataclass
+class Training:
+    """What training took: filled by the training loop, read by ``metrics/cost.py``.
+
+    Attributes:
+        steps: gradient steps of the chosen trial.
+        seconds: wall time of the chosen trial, validation included.
+        tuning_seconds: wall time of all trials together.
+        trials: number of points of the tuning grid that were trained.
+        peak_memory: name of a measure (``"training_peak_rss"``, ``"training_peak_allocated"`` …) to bytes.
+        trainable, stored, total: number of parameters that train, that the result adds to the pretrained model, and
+            of the whole network.
+        checkpoint_bytes: size of the stored file.
+    """
+
+    steps: int = 0
+    seconds: float = 0.0
+    tuning_seconds: float = 0.0
+    trials: int = 0
+    peak_memory: dict[str, int] = field(default_factory=dict)
+    trainable: int = 0
+    stored: int = 0
+    total: int = 0
+    checkpoint_bytes: int = 0
+
+
+@dataclass
+class Evaluation:
+    """A trained model, the domain it was trained for, and what metrics share.
+
+    Attributes:
+        model: the trained model, in evaluation mode, on its device.
+        data: the target domain; ``data.train`` is the subset the cell learned from. Scores are taken on ``data.test``.
+        encode: split name to encoded rows (``dict`` of tensors, first axis the rows), cached between cells.
+        samples_wanted: how many samples to draw.
+        batch_size: rows at a time, in scoring and in sampling.
+        seed: of every random number drawn in the evaluation; equal for all approaches, so they see the same noise.
+        training: what training took.
+        baseline_memory: the process's resident set before any model was loaded, in bytes.
+    """
+
+    model: Model
+    data: Dataset
+    encode: Callable[[str], Batch]
+    samples_wanted: int
+    batch_size: int
+    seed: int
+    training: Training
+    baseline_memory: int = 0
+
+    def generator(self) -> torch.Generator:
+        """A fresh CPU generator, always in the same state."""
+        return torch.Generator().manual_seed(self.seed)
+
+    @cached_property
+    def sampled(self) -> Batch:
+        """``samples_wanted`` rows drawn from the model once, on the CPU; conditions come from the test split's rows."""
+        rows, generator, drawn = self.encode("test"), self.generator(), []
+        total = len(next(iter(rows.values())))
+        for start in range(0, self.samples_wanted, self.batch_size):
+            size = min(self.batch_size, self.samples_wanted - start)
+            indices = torch.arange(start, start + size) % total
+            with torch.inference_mode():
+                batch = self.model.sample(self.model.collate(rows, indices), generator)
+            drawn.append({key: value.cpu() for key, value in batch.items()})
+        return self.model.join(drawn)
+
+    @cached_property
+    def samples(self) -> Any:
+        """The samples as plain items, in the form a dataset has them (texts, or a uint8 array N × H × W × C)."""
+        return self.model.decode(self.sampled)
+
+    @cached_property
+    def references(self) -> Any:
+        """The test split in the form and at the resolution of ``samples``."""
+        return self.model.decode(self.encode("test"))

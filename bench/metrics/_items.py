@@ -1,0 +1,42 @@
+"""The test split batch by batch, and ratios of sums over its items."""
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+
+from bench.evaluation import Evaluation
+from bench.model import Batch
+
+
+def batches(evaluation: Evaluation) -> Iterator[Batch]:
+    """The test split's rows in order, as batches on the model's device."""
+    rows = evaluation.encode("test")
+    total = len(rows["item"])
+    for start in range(0, total, evaluation.batch_size):
+        yield evaluation.model.collate(rows, torch.arange(start, min(start + evaluation.batch_size, total)))
+
+
+def per_item(evaluation: Evaluation, values: np.ndarray) -> np.ndarray:
+    """Values of the test split's rows, added up for each item: shape (items,)."""
+    return np.bincount(evaluation.encode("test")["item"].numpy(), values, len(evaluation.data.test))
+
+
+def ratio(numerators: np.ndarray, denominators: np.ndarray) -> tuple[float, float | None]:
+    """Sum over sum, and its standard error with the items as clusters (linearised ratio estimator).
+
+    Paper: Cochran (1977), Sampling Techniques, section 6.
+
+    Args:
+        numerators, denominators: what each item contributes, both of shape (items,).
+
+    Returns:
+        The ratio; its standard error, None for a single item.
+    """
+    total, n = float(denominators.sum()), len(denominators)
+    value = float(numerators.sum()) / total
+    if n < 2:
+        return value, None
+    residuals = numerators - value * denominators
+    return value, math.sqrt(n / (n - 1) * float(residuals @ residuals)) / total

@@ -1,0 +1,27 @@
+"""What the transfer took: time, steps, parameters, memory, disk."""
+
+from bench.evaluation import Better, Evaluation, Score
+
+NEEDS = ("network",)
+
+
+def cost(evaluation: Evaluation) -> list[Score]:
+    """Time, steps, parameters, checkpoint size and peak memory of training.
+
+    ``training_seconds`` is the chosen trial alone, ``tuning_seconds`` all ``trials`` of the tuning grid together.
+    ``stored_parameters`` is what must be kept beside the pretrained model to have the result again, and
+    ``checkpoint_bytes`` the size of that file.
+    """
+    took = evaluation.training
+    listed: list[tuple[str, float, str, Better]] = [
+        ("training_seconds", took.seconds, "s", "lower"),
+        ("tuning_seconds", took.tuning_seconds, "s", "lower"),
+        ("trials", took.trials, "", "none"),
+        ("training_steps", took.steps, "", "none"),
+        ("trainable_parameters", took.trainable, "", "lower"),
+        ("stored_parameters", took.stored, "", "lower"),
+        ("total_parameters", took.total, "", "lower"),
+        ("checkpoint_bytes", took.checkpoint_bytes, "bytes", "lower"),
+        *((name, size, "bytes", "lower") for name, size in took.peak_memory.items()),
+    ]
+    return [Score(name, float(value), unit, better, n=1) for name, value, unit, better in listed]

@@ -1,0 +1,70 @@
+"""How much the samples differ from each other."""
+
+import numpy as np
+
+from bench.errors import NotApplicable
+from bench.evaluation import Evaluation, Score
+from bench.metrics import _features
+from bench.metrics._ngrams import distinct, ngram_vectors, ngrams, self_bleu
+
+NEEDS = ("samples",)
+
+_VENDI_TEXTS = 1000  # its time grows with the cube of the number of texts
+
+
+def diversity(evaluation: Evaluation, *, space: str = "digit_classifier", weights: str = "") -> list[Score]:
+    """Distinct-1/2/3, self-BLEU and Vendi score of sampled texts; Vendi score of sampled images.
+
+    Words are those of sacrebleu's 13a tokenizer; samples without a word are left out. The Vendi score is the effective
+    number of different samples: 1 where all are alike, n where none resemble each other. Its kernel is the cosine, of
+    n-gram counts (the mean over n = 1 to 4) for texts, of the first 1,000 samples where there are more, and of features
+    for images. All of these depend on the number of samples: compare at equal N.
+
+    Paper: Li et al. (2016), A Diversity-Promoting Objective Function (distinct-n); Zhu et al. (2018), Texygen
+    (self-BLEU); Friedman, Dieng (2023), The Vendi Score.
+
+    Args:
+        space: feature space for images, by name.
+        weights: file with the space's weights, where it takes one.
+    """
+    if evaluation.data.modality == "image":
+        return _of_images(evaluation.samples, space, weights)
+    if evaluation.data.modality == "text":
+        return _of_texts(evaluation.samples)
+    raise NotApplicable(f"diversity knows texts and images, not {evaluation.data.modality}")
+
+
+def vendi(kernel: np.ndarray) -> float:
+    """Exponential of the entropy of the kernel's eigenvalues.
+
+    Args:
+        kernel: K / n of n samples with k(x, x) = 1, or any matrix with the same eigenvalues above zero.
+    """
+    eigenvalues = np.linalg.eigvalsh(kernel)
+    eigenvalues = eigenvalues[eigenvalues > 0]  # rounding leaves some just below
+    return float(np.exp(-(eigenvalues * np.log(eigenvalues)).sum()))
+
+
+def _of_texts(texts: list[str]) -> list[Score]:
+    counted = [counts for counts in map(ngrams, texts) if counts]
+    n = len(counted)
+    if n < 2:
+        raise NotApplicable(f"diversity needs at least 2 samples with a word in them; {n} of {len(texts)} have one")
+    vectors = ngram_vectors(counted[:_VENDI_TEXTS])
+    used = vectors.shape[0]
+    return [
+        *(Score(f"distinct_{order}", distinct(counted, order), "", "higher", n) for order in (1, 2, 3)),
+        Score("self_bleu", self_bleu(counted), "BLEU", "lower", n),
+        Score("vendi[ngram]", vendi((vectors @ vectors.T).toarray() / used), "", "higher", used),
+    ]
+
+
+def _of_images(images: np.ndarray, space: str, weights: str) -> list[Score]:
+    n = len(images)
+    if n < 2:
+        raise NotApplicable(f"diversity needs at least 2 samples; there is {n}")
+    features = _features.space(space, weights)(images)
+    features = features / np.linalg.norm(features, axis=1, keepdims=True)
+    wide = features.shape[1] > n  # of the two products the smaller: both have the same eigenvalues above zero
+    kernel = features @ features.T if wide else features.T @ features
+    return [Score(f"vendi[{space}]", vendi(kernel / n), "", "higher", n)]

@@ -1,0 +1,59 @@
+"""What sampling from the trained model takes: time and memory."""
+
+import math
+import time
+
+import numpy as np
+import torch
+
+from bench import memory
+from bench.evaluation import Evaluation, Score
+from bench.options import Count
+
+NEEDS = ("network", "samples")
+EXCLUSIVE = True
+
+
+def inference(evaluation: Evaluation, *, repetitions: Count = 20, warmup: Count = 2) -> list[Score]:
+    """Latency (median and 95th percentile) and throughput of sampling, and its peak memory.
+
+    A repetition draws one batch of samples, from encoded conditions to finished rows, with the device synchronised at
+    both ends. Latency is taken at batch 1 and at the suite's batch; throughput and memory at the suite's batch.
+
+    Args:
+        repetitions: timed calls per batch size.
+        warmup: untimed calls before them.
+    """
+    scores = []
+    for size in sorted({1, evaluation.batch_size}):
+        with memory.Peak(evaluation.model.device, evaluation.baseline_memory) as peak:
+            seconds = _time(evaluation, size, repetitions, warmup)
+        for share in (50, 95):
+            latency = 1000 * float(np.percentile(seconds, share))
+            scores.append(Score(f"latency_p{share}[batch={size}]", latency, "ms", "lower", repetitions))
+    rate = size / seconds.mean()
+    error = rate * seconds.std(ddof=1) / seconds.mean() / math.sqrt(repetitions) if repetitions > 1 else None
+    scores.append(Score(f"throughput[batch={size}]", rate, "samples/s", "higher", repetitions, error))
+    for name, size_in_bytes in peak.measures.items():
+        scores.append(Score(f"inference_{name}", float(size_in_bytes), "bytes", "lower", repetitions))
+    return scores
+
+
+@torch.inference_mode()
+def _time(evaluation: Evaluation, size: int, repetitions: int, warmup: int) -> np.ndarray:
+    """Seconds of each timed call, shape (repetitions,)."""
+    model, rows, generator = evaluation.model, evaluation.encode("test"), evaluation.generator()
+    batch = model.collate(rows, torch.arange(size) % len(rows["item"]))
+    seconds = []
+    for _ in range(warmup + repetitions):
+        _synchronise(model.device)
+        started = time.perf_counter()
+        model.sample(batch, generator)
+        _synchronise(model.device)
+        seconds.append(time.perf_counter() - started)
+    return np.array(seconds[warmup:])
+
+
+def _synchronise(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

@@ -1,0 +1,31 @@
+"""The family's own objective on the held-out items."""
+
+import numpy as np
+import torch
+
+from bench.evaluation import Evaluation, Score
+from bench.metrics._items import batches, per_item, ratio
+
+NEEDS = ("network",)
+
+
+@torch.inference_mode()
+def loss(evaluation: Evaluation) -> list[Score]:
+    """Mean of what training minimises, on the test split, with noise that is the same for every approach.
+
+    Per token in nats where the family has a likelihood (the end of a text included), else the mean squared error of
+    its predictions. The standard error takes the items as independent, not their tokens.
+    """
+    model, generator = evaluation.model, evaluation.generator()
+    losses, units = [], []
+    for rows in batches(evaluation):
+        batch = model.draw(rows, generator)
+        outputs = model(batch)
+        for row in range(len(outputs)):
+            one = {name: value[row : row + 1] for name, value in batch.items()}
+            count = model.units(one)
+            losses.append(float(model.loss(one, outputs[row : row + 1])) * count if count else 0.0)
+            units.append(count)
+    value, error = ratio(per_item(evaluation, np.array(losses)), per_item(evaluation, np.array(units)))
+    unit = "nats/token" if "likelihood" in model.offers else "mse"
+    return [Score("test_loss", value, unit, "lower", len(evaluation.data.test), error)]
