@@ -1,0 +1,48 @@
+"""What the command line does, for Python: ``bench.run("quickstart")`` returns the tidy table."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from bench import planning, progress, results, runner, suite
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def run(
+    name: str | Path,
+    *,
+    results_folder: str | Path = "results",
+    reports_folder: str | Path | None = "reports",
+    new: bool = False,
+    workers: int | None = None,
+    retry: bool = False,
+) -> "pd.DataFrame":
+    """Run a suite, or go on with its latest run, and return one row per (cell, metric).
+
+    Args:
+        name: a suite's YAML file, or the name of one in ``./suites`` or of one we ship.
+        results_folder, reports_folder: where both land; ``None`` makes no report.
+        new: start another run and leave the earlier one as it was.
+        workers: cells that train at a time.
+        retry: train again what failed, diverged, or ran out of time or memory.
+
+    Raises:
+        BenchError: one line that says what to mend, before anything trains.
+    """
+    checked = suite.load(name)
+    folder = runner.start(checked, Path(results_folder), new=new)
+    with progress.show(Console(stderr=True)) as shown:
+        runner.run(checked, folder, shown, workers=workers, retry=retry)
+    if reports_folder is not None:
+        from bench import report
+
+        report.build(folder, Path(reports_folder))
+    return results.read_table(folder)
+
+
+def plan(name: str | Path, *, results_folder: str | Path = "results", workers: int | None = None) -> planning.Plan:
+    """What :func:`run` would do."""
+    return planning.plan(suite.load(name), Path(results_folder), workers)

@@ -1,0 +1,167 @@
+"""``bench run | plan | report | list``: thin, and imports no torch.
+
+Exit codes: 0 all cells are ok or not applicable; 1 some cells failed, diverged, or ran out of time or memory; 2 bad
+input, said in one line; 130 interrupted.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from bench import __version__
+from bench.errors import BenchError
+
+_LISTS = ("approaches", "families", "datasets", "metrics", "features", "suites")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    chosen = _parser().parse_args(arguments)
+    try:
+        return int(chosen.call(chosen))
+    except BenchError as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 130 if type(error).__name__ == "Interrupted" else 2
+    except KeyboardInterrupt:
+        print("bench: stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # such as `bench list | head`
+        sys.stderr.close()
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="bench",
+        description="Compare ways of transferring pretrained generative models to new domains.",
+        epilog="Start with: bench run quickstart",
+    )
+    parser.add_argument("--version", action="version", version=f"transferbench {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    json_flag: dict[str, Any] = {"action": "store_true", "help": "print JSON for scripts"}
+
+    run = commands.add_parser("run", help="run a suite, or go on with its latest run")
+    run.add_argument("suite", help="a YAML file, or the name of a suite (see `bench list suites`)")
+    run.add_argument("--new", action="store_true", help="start another run; the earlier one stays as it is")
+    run.add_argument(
+        "--workers", type=_count, metavar="N", help="cells that train at a time (default: cores, or 1 on a GPU)"
+    )
+    run.add_argument("--retry", action="store_true", help="train cells again that failed, diverged or ran out")
+    run.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="default: results")
+    run.add_argument("--reports", type=Path, default=Path("reports"), metavar="DIR", help="default: reports")
+    run.add_argument("--json", **json_flag)
+    run.set_defaults(call=_run)
+
+    plan = commands.add_parser("plan", help="show what a suite would do; trains nothing")
+    plan.add_argument("suite", help="a YAML file, or the name of a suite")
+    plan.add_argument("--workers", type=_count, metavar="N", help="for the estimate of time")
+    plan.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="default: results")
+    plan.add_argument("--json", **json_flag)
+    plan.set_defaults(call=_plan)
+
+    report = commands.add_parser("report", help="make the report of a run again")
+    report.add_argument("results", type=Path, help="a run's folder, or a suite's (its latest run)")
+    report.add_argument("--reports", type=Path, default=Path("reports"), metavar="DIR", help="default: reports")
+    report.add_argument("--json", **json_flag)
+    report.set_defaults(call=_report)
+
+    listing = commands.add_parser("list", help="what there is to choose from")
+    listing.add_argument("kind", nargs="?", choices=_LISTS, metavar="KIND", help=f"one of: {', '.join(_LISTS)}")
+    listing.add_argument("--json", **json_flag)
+    listing.set_defaults(call=_list)
+    return parser
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of one or more")
+    return int(text)
+
+
+def _run(chosen: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from bench import progress, results, runner, suite
+
+    checked = suite.load(chosen.suite)
+    folder = runner.start(checked, chosen.results, new=chosen.new)
+    with progress.show(Console(stderr=chosen.json)) as shown:
+        counts = runner.run(checked, folder, shown, workers=chosen.workers, retry=chosen.retry)
+    from bench import report
+    from bench.report import terminal
+
+    page = report.build(folder, chosen.reports)
+    frame = results.read_table(folder)
+    statuses = frame.drop_duplicates("cell")["status"].value_counts().to_dict()
+    if chosen.json:
+        print(json.dumps(counts | {"cells": statuses, "results": str(folder), "report": str(page)}))
+    else:
+        console = Console()
+        terminal.summary(frame, checked.primary(), console)
+        already = f", {counts['kept']} were there already" if counts["kept"] else ""
+        print(f"{counts['trained']} cells trained now{already}: " + ", ".join(f"{n} {s}" for s, n in statuses.items()))
+        print(f"results  {folder}\nreport   {page}")
+    return int(bool(set(statuses) - {"ok", "not_applicable"}))
+
+
+def _plan(chosen: argparse.Namespace) -> int:
+    from bench import planning, suite
+
+    plan = planning.plan(suite.load(chosen.suite), chosen.results, chosen.workers)
+    if chosen.json:
+        print(json.dumps(plan.as_json()))
+        return 0
+    from rich.console import Console
+
+    Console().print(plan)
+    return 0
+
+
+def _report(chosen: argparse.Namespace) -> int:
+    from bench import report, results
+
+    folder = results.latest(chosen.results) or chosen.results
+    page = report.build(folder, chosen.reports)
+    print(json.dumps({"results": str(folder), "report": str(page)}) if chosen.json else page)
+    return 0
+
+
+def _list(chosen: argparse.Namespace) -> int:
+    from bench import plugins, suite, yaml_file
+
+    kinds = [chosen.kind] if chosen.kind else list(_LISTS)
+    found: dict[str, list[dict[str, str]]] = {}
+    for kind in kinds:
+        if kind == "suites":
+            paths = suite.available()
+            entries = [{"name": path.stem, "summary": yaml_file.read(path).get("description", "")} for path in paths]
+        else:
+            listed = [plugins.find(kind, name) for name in plugins.names(kind)]
+            entries = [{"name": plugin.name, "summary": plugin.summary, "paper": plugin.paper} for plugin in listed]
+        found[kind] = entries
+    if chosen.json:
+        print(json.dumps(found))
+        return 0
+    _print_lists(found)
+    return 0
+
+
+def _print_lists(found: dict[str, list[dict[str, str]]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console()
+    for kind, entries in found.items():
+        grid = Table(title=kind, title_justify="left", title_style="bold", box=None, show_header=False, pad_edge=False)
+        grid.add_column(no_wrap=True)
+        grid.add_column(overflow="fold")
+        for entry in entries:
+            about = Text(" ".join(entry["summary"].split()))
+            if entry.get("paper"):
+                about.append(f"\n{entry['paper']}", style="dim")
+            grid.add_row(Text(entry["name"], style="cyan"), about)
+        console.print(grid, Text())

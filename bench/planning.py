@@ -1,0 +1,165 @@
+"""What a suite would do, without doing it: its matrix, what does not apply, and how long it may take. No torch."""
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean
+from typing import TYPE_CHECKING, Any
+
+from bench import dataset, environment, results
+from bench.cell import Cell
+from bench.suite import Suite
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A suite's matrix before it runs.
+
+    Attributes:
+        suite: the suite.
+        cells: all cells.
+        finished: ids of the cells that the latest run has already.
+        run: that run's folder, or None.
+        unchecked: datasets that are not in the cache yet, so that sizes asked of them could not be checked.
+        seconds: estimate for the missing cells from earlier results on this machine; None where there are none.
+    """
+
+    suite: Suite
+    cells: list[Cell]
+    finished: set[str]
+    run: Path | None
+    unchecked: list[str]
+    seconds: float | None
+
+    @property
+    def not_applicable(self) -> dict[tuple[str, str], str]:
+        """(approach, model) to the reason it does not apply."""
+        return {(cell.approach, cell.model_name): cell.reason for cell in self.cells if cell.reason}
+
+    def as_json(self) -> dict[str, Any]:
+        """The plan for scripts."""
+        return {
+            "suite": self.suite.name,
+            "cells": [
+                {
+                    "cell": cell.id,
+                    "model": cell.model_name,
+                    "target": cell.target.name,
+                    "approach": cell.approach,
+                    "data_size": cell.data_size,
+                    "seed": cell.seed,
+                    "trials": len(cell.tuning),
+                    "finished": cell.id in self.finished,
+                    "reason": cell.reason,
+                }
+                for cell in self.cells
+            ],
+            "run": str(self.run) if self.run else None,
+            "unchecked": self.unchecked,
+            "seconds": self.seconds,
+        }
+
+    def __rich_console__(self, *_: Any) -> Any:
+        yield from _render(self)
+
+
+def plan(suite: Suite, results_folder: Path, workers: int | None = None) -> Plan:
+    """The plan of a suite, compared with its latest run under ``results_folder``."""
+    cells = suite.cells
+    run = results.latest(results_folder / suite.name)
+    finished = {cell.id for cell in cells if run and results.record_path(run, cell.id).exists()}
+    targets = {cell.target.name: cell.target for cell in cells}
+    unchecked = [name for name, spec in targets.items() if dataset.sizes(name, spec.options) is None]
+    missing = [cell for cell in cells if cell.id not in finished and not cell.reason]
+    return Plan(suite, cells, finished, run, unchecked, _estimate(missing, run, workers))
+
+
+def _estimate(missing: list[Cell], run: Path | None, workers: int | None) -> float | None:
+    """Seconds for the missing cells, from what the latest run's cells took, where it ran on this machine."""
+    if not missing:
+        return 0.0
+    if run is None:
+        return None
+    record = results.read_json(run / "run.json")
+    earlier: dict[str, float] = record.get("cell_seconds") or {}
+    here = environment.describe()["machine"]["id"]
+    if not earlier or record["environment"]["machine"]["id"] != here:
+        return None
+    alike: dict[str, list[float]] = {}
+    for cell, seconds in earlier.items():
+        alike.setdefault(_kind(cell), []).append(seconds)
+    typical = mean(earlier.values())
+    total = sum(mean(alike.get(_kind(cell.id), [typical])) for cell in missing)
+    threads = max(cell.budget.threads for cell in missing)
+    return total / (workers or max(1, (os.cpu_count() or 1) // threads))
+
+
+def _kind(cell: str) -> str:
+    """A cell's id without seed and hash: cells alike take alike."""
+    return re.sub(r"-s\d+-[0-9a-f]{16}$", "", cell)
+
+
+def _render(plan: Plan) -> "list[RenderableType]":
+    from rich.table import Table
+    from rich.text import Text
+
+    shown: list[RenderableType] = []
+    pairs = list(dict.fromkeys((cell.model_name, cell.target.name) for cell in plan.cells))
+    for model, target in pairs:
+        cells = [cell for cell in plan.cells if (cell.model_name, cell.target.name) == (model, target)]
+        sizes = sorted({cell.data_size for cell in cells if cell.data_size})
+        counts: dict[tuple[str, int], int] = {}
+        for cell in cells:
+            counts[cell.approach, cell.data_size] = counts.get((cell.approach, cell.data_size), 0) + (not cell.reason)
+        grid = Table(
+            title=Text(f"{model} → {target}"), title_justify="left", title_style="bold", box=None, pad_edge=False
+        )
+        grid.add_column("approach")
+        grid.add_column("trials", justify="right")
+        grid.add_column("no data", justify="right")
+        for size in sizes:
+            grid.add_column(f"{size} examples", justify="right")
+        first = {cell.approach: cell for cell in reversed(cells)}
+        for name in dict.fromkeys(cell.approach for cell in cells):
+            trials = "" if first[name].data_size == 0 else str(len(first[name].tuning))
+            entries = [_entry(counts.get((name, size))) for size in (0, *sizes)]
+            grid.add_row(Text(name), trials, *entries)
+        shown += [grid, Text()]
+    applicable = sum(not cell.reason for cell in plan.cells)
+    models, seeds = len({cell.model_name for cell in plan.cells}), len({cell.seed for cell in plan.cells})
+    steps = sum(cell.budget.steps * len(cell.tuning) for cell in plan.cells if not cell.reason and cell.data_size)
+    shown.append(
+        Text(f"{len(plan.cells)} cells ({applicable} applicable): {models} models, {seeds} seeds, {steps:,} steps")
+    )
+    shown += [
+        Text(f"not applicable: {approach} on {model}: {why}") for (approach, model), why in plan.not_applicable.items()
+    ]
+    if plan.run:
+        shown.append(Text(f"finished already: {len(plan.finished)} cells in {plan.run}"))
+    if plan.unchecked:
+        shown.append(Text(f"sizes are checked when first read: {', '.join(plan.unchecked)}"))
+    known = (
+        f"about {_duration(plan.seconds)}"
+        if plan.seconds is not None
+        else "not known until cells have run on this machine"
+    )
+    shown.append(Text(f"time: {known}"))
+    return shown
+
+
+def _entry(count: int | None) -> str:
+    if count is None:
+        return ""
+    return f"{count} seed{'s' * (count > 1)}" if count else "—"
+
+
+def _duration(seconds: float) -> str:
+    """Seconds in the largest unit that fits."""
+    for size, unit in ((3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.0f} s"

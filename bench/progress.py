@@ -1,0 +1,95 @@
+"""What a run shows while it works: two kinds of bars on a terminal, a plain line per cell elsewhere."""
+
+from typing import Self
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+_MARKS = {"ok": "[green]✓[/]", "not_applicable": "[dim]–[/]"}
+
+
+class Bars:
+    """One bar for the suite, one for each task at work, and a line for each cell that did not end well."""
+
+    def __init__(self, console: Console) -> None:
+        self.bars = Progress(
+            TextColumn("{task.description}", table_column=None),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(compact=True),
+            console=console,
+        )
+        self.whole: TaskID | None = None
+        self.at_work: dict[str, TaskID] = {}
+
+    def __enter__(self) -> Self:
+        self.bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for task in self.at_work.values():
+            self.bars.remove_task(task)
+        self.bars.stop()
+
+    def stage(self, name: str, total: int, done: int = 0) -> None:
+        self.whole = self.bars.add_task(f"[bold]{name}[/]", total=total, completed=done)
+
+    def steps(self, running: dict[str, tuple[float, float]]) -> None:
+        for name in set(self.at_work) - set(running):
+            self.bars.remove_task(self.at_work.pop(name))
+        for name, (done, total) in running.items():
+            if name not in self.at_work:
+                self.at_work[name] = self.bars.add_task(f"  {_short(name)}", total=None)
+            self.bars.update(self.at_work[name], completed=done, total=total or None)
+
+    def finished(self, name: str, status: str, reason: str, seconds: float) -> None:
+        if self.whole is not None:
+            self.bars.advance(self.whole)
+        if status != "ok":
+            self.bars.console.print(f"{_MARKS.get(status, '[red]✗[/]')} {_short(name)}: {status}", end="")
+            self.bars.console.print(f": {reason}" if reason else "", markup=False, highlight=False)
+
+
+class Lines:
+    """A plain line per task, for logs and for nightly runs."""
+
+    def __init__(self, console: Console) -> None:
+        self.console, self.total, self.done, self.name = console, 0, 0, ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def stage(self, name: str, total: int, done: int = 0) -> None:
+        self.name, self.total, self.done = name, total, done
+
+    def steps(self, running: dict[str, tuple[float, float]]) -> None:
+        return None
+
+    def finished(self, name: str, status: str, reason: str, seconds: float) -> None:
+        self.done += 1
+        took = f" {seconds:.1f} s" if seconds else ""
+        line = f"{self.name} {self.done}/{self.total} {name}: {status}{took}{f': {reason}' if reason else ''}"
+        self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def show(console: Console) -> Bars | Lines:
+    """Bars where somebody looks, lines where a file does."""
+    return Bars(console) if console.is_terminal else Lines(console)
+
+
+def _short(name: str) -> str:
+    """A cell's name without its hash."""
+    head, _, tail = name.rpartition("-")
+    return head if len(tail) == 16 else name

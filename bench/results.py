@@ -1,0 +1,170 @@
+"""One JSON per cell, and one tidy table made from them.
+
+::
+
+    results/<suite>/<run>/run.json              the resolved suite, its cells in order, the machine
+    results/<suite>/<run>/cells/<cell>.json     what was asked, what happened, in which environment
+    results/<suite>/<run>/cells/<cell>/         curve.csv, samples.json (texts) or samples.png (images, eight to a row)
+    results/<suite>/<run>/results.csv|.parquet  one row per (cell, metric)
+
+Everything is written atomically. Imports no torch.
+"""
+
+import errno
+import json
+import math
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.errors import ResultsError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+STATUSES = ("ok", "failed", "out_of_memory", "diverged", "timed_out", "not_applicable")
+
+COLUMNS = {
+    "suite": "str",
+    "run": "str",
+    "cell": "str",
+    "model": "str",
+    "family": "str",
+    "modality": "str",
+    "source": "str",
+    "target": "str",
+    "approach": "str",
+    "options": "str",
+    "data_size": "int64",
+    "seed": "int64",
+    "status": "str",
+    "metric": "str",
+    "value": "float64",
+    "unit": "str",
+    "better": "str",
+    "n": "int64",
+    "error": "float64",
+    "reason": "str",
+}
+"""The tidy table's columns. ``options`` is JSON; ``data_size`` is 0 for an approach that uses no target data; a cell
+without scores has one row with an empty ``metric`` and a NaN ``value``; ``error`` is the score's own standard error."""
+
+_ASKED = ("suite", "run", "model", "family", "modality", "source", "target", "approach", "data_size", "seed")
+
+
+@contextmanager
+def clear_disk_errors(path: Path) -> Iterator[None]:
+    """Turn what an operating system says of a full or forbidden disk into a :class:`ResultsError`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise ResultsError(f"{path}: the disk is full; free some space and run the same command again") from error
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise ResultsError(f"{path}: not writable; name another folder with --results") from error
+        if error.errno in (errno.ENOTDIR, errno.EEXIST):
+            raise ResultsError(
+                f"{path}: a file stands where a folder is needed; name another with --results"
+            ) from error
+        raise
+
+
+def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
+    """``write`` a temporary neighbour of ``path``, then rename it: a reader sees all of it or nothing."""
+    with clear_disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+        os.close(handle)
+        partial = Path(name)
+        try:
+            write(partial)
+            partial.chmod(0o644)
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """``value`` as indented JSON; NaN and infinities become null."""
+    text = json.dumps(_finite(value), indent=1, allow_nan=False)
+    write_atomically(path, lambda partial: partial.write_text(text + "\n", encoding="utf-8"))
+
+
+def read_json(path: Path) -> Any:
+    """The JSON in ``path``; :class:`ResultsError` where there is none."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, json.JSONDecodeError) as error:
+        raise ResultsError(f"{path}: not a readable result ({error}); run the suite again to make it anew") from error
+
+
+def record_path(run: Path, cell: str) -> Path:
+    """Where a cell's record lies."""
+    return run / "cells" / f"{cell}.json"
+
+
+def checkpoint_path(run: Path, cell: str) -> Path:
+    """Where the weights a cell adds to its pretrained model lie until it has been measured."""
+    return run / "cells" / cell / "checkpoint.safetensors"
+
+
+def records(run: Path) -> list[dict[str, Any]]:
+    """The records of a run's finished cells, in the suite's order."""
+    if not (run / "run.json").exists():
+        raise ResultsError(f"{run}: holds no run.json; name a folder such as results/quickstart/<run>")
+    cells = read_json(run / "run.json")["cells"]
+    return [read_json(path) for cell in cells if (path := record_path(run, cell)).exists()]
+
+
+def latest(suite_folder: Path) -> Path | None:
+    """The newest run of a suite: run names sort by time."""
+    runs = sorted(path.parent for path in suite_folder.glob("*/run.json")) if suite_folder.is_dir() else []
+    return runs[-1] if runs else None
+
+
+def table(found: list[dict[str, Any]]) -> "pd.DataFrame":
+    """One row per (cell, metric), with the columns and types of :data:`COLUMNS`."""
+    import pandas as pd
+
+    rows = []
+    for record in found:
+        asked, happened = record["asked"], record["happened"]
+        cell = {key: asked[key] for key in _ASKED} | {"cell": record["cell"], "status": happened["status"]}
+        cell |= {"options": json.dumps(asked["options"], sort_keys=True), "reason": happened["reason"]}
+        for score in happened["scores"] or [
+            {"metric": "", "value": None, "unit": "", "better": "", "n": 0, "error": None}
+        ]:
+            rows.append(cell | {key: math.nan if value is None else value for key, value in score.items()})
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
+
+
+def write_tables(run: Path) -> "pd.DataFrame":
+    """Make ``results.csv`` and ``results.parquet`` of a run from its records, and return the table."""
+    frame = table(records(run))
+    write_atomically(run / "results.csv", lambda partial: frame.to_csv(partial, index=False))
+    write_atomically(run / "results.parquet", lambda partial: frame.to_parquet(partial, index=False))
+    return frame
+
+
+def read_table(run: Path) -> "pd.DataFrame":
+    """The tidy table of a run, from ``results.parquet``."""
+    import pandas as pd
+
+    path = run / "results.parquet"
+    try:
+        return pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise ResultsError(f"{path}: not a readable table ({error}); run the suite again to make it anew") from error
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {str(key): _finite(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(part) for part in value]
+    return value
