@@ -1,0 +1,102 @@
+"""The page: one HTML file that needs nothing beside it, no network and no script."""
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from bench.report import circumstances, costs, curves, headlines, samples, tables, wording
+from bench.report.sections import Section
+
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+_TITLES = {
+    "quality_and_data": "Quality against data",
+    "quality_and_cost": "Quality against cost",
+    "training_curves": "Training curves",
+}
+
+
+@dataclass(frozen=True)
+class Part:
+    """All that the page shows of one section."""
+
+    section: Section
+    answers: list[headlines.Answer]
+    primary: tables.Table
+    others: list[tables.Table]
+    costs: list[costs.CostTable]
+    plots: list[tuple[str, str, str]]
+    galleries: list[samples.Gallery]
+    chosen: dict[tuple[str, int], list[str]]
+    failures: list[circumstances.Failure]
+    skipped: list[tuple[str, str, list[str]]]
+
+
+def part(run: Path, section: Section, records: list[dict[str, Any]], plots: dict[str, dict[str, bytes]]) -> Part:
+    """Collect a section.
+
+    Args:
+        run: the run's folder, for samples.
+        section: its numbers.
+        records: its records.
+        plots: figure name to bytes by format, as :func:`bench.report.plots.draw` returns them.
+    """
+    return Part(
+        section=section,
+        answers=headlines.answers(section),
+        primary=tables.side_by_side(section, section.primary),
+        others=[tables.side_by_side(section, metric) for metric in section.qualities()[1:]],
+        costs=costs.cost_tables(section),
+        plots=[
+            (name, _TITLES[name], samples.data_address(made["svg"], "image/svg+xml")) for name, made in plots.items()
+        ],
+        galleries=samples.galleries(run, section, records),
+        chosen=curves.chosen_values(records),
+        failures=circumstances.failures(section),
+        skipped=circumstances.skipped(records),
+    )
+
+
+def render(info: dict[str, Any], records: list[dict[str, Any]], parts: list[Part]) -> str:
+    """The page as HTML.
+
+    Args:
+        info: the content of ``run.json``.
+        records: of all finished cells.
+        parts: the sections, in order.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=printable,
+    )
+    environment.filters["soft"] = soft
+    statuses = Counter(record["happened"]["status"] for record in records)
+    return environment.get_template("page.html.jinja").render(
+        info=info,
+        parts=parts,
+        finished=len(records),
+        statuses=[(tables.STATUS_WORDS.get(name, name), count) for name, count in statuses.items() if name != "ok"],
+        asked=circumstances.asked(records),
+        environment=circumstances.environment(info, records),
+        words=wording,
+        marks={"best": "★", "tied": "≈", "ahead": "▲", "": ""},
+    )
+
+
+def printable(value: Any) -> Any:
+    """Text without characters that HTML or UTF-8 cannot hold: each becomes ``�``."""
+    return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", value) if type(value) is str else value
+
+
+def soft(name: str) -> Markup:
+    """A long name that may be broken after ``_`` and before ``[``."""
+    parts = re.split(r"(?<=_)|(?=\[)", printable(name))
+    return Markup("<wbr>").join(parts)  # which escapes the parts

@@ -1,0 +1,48 @@
+"""The figures of one section, drawn with matplotlib's object interface: no window, no global figure."""
+
+import io
+from typing import TYPE_CHECKING
+
+from bench.report.curves import Curve
+from bench.report.plots import canvas
+from bench.report.plots.canvas import Style, styles
+from bench.report.plots.quality_and_cost import quality_and_cost
+from bench.report.plots.quality_and_data import quality_and_data
+from bench.report.plots.training_curves import training_curves
+from bench.report.sections import Section
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["draw", "styles"]
+
+
+def draw(section: Section, curves: dict[tuple[str, int], Curve], look: dict[str, Style]) -> dict[str, dict[str, bytes]]:
+    """Figure name to its bytes by format, ``svg`` and ``png``; a figure without data is left out.
+
+    Args:
+        section: what to show.
+        curves: of :func:`bench.report.curves.read_curves`.
+        look: of :func:`styles`, one for the whole run.
+    """
+    from matplotlib import rc_context
+
+    with rc_context(canvas.RC):
+        figures = {
+            "quality_and_data": quality_and_data(section, look),
+            "quality_and_cost": quality_and_cost(section, look),
+            "training_curves": training_curves(section, curves, look),
+        }
+        return {name: _rendered(figure) for name, figure in figures.items() if figure}
+
+
+def _rendered(figure: "Figure") -> dict[str, bytes]:
+    """The same bytes for the same figure: no date, no version, no random ids."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine(None)  # it is laid out now; again for each format would take as long as drawing it
+    found = {}
+    for kind, metadata in (("svg", {"Date": None, "Creator": None}), ("png", {"Software": None})):
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format=kind, dpi=150, metadata=metadata)
+        found[kind] = buffer.getvalue()
+    return found

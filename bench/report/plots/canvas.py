@@ -1,0 +1,151 @@
+"""What the figures share: colours and markers of approaches, axes, legends.
+
+An approach has the same colour and marker in every figure of a run. Colours are Okabe and Ito's and Tol's, which
+colour-blind readers can tell apart.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bench.report import wording
+from bench.report.sections import Point, Section
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_COLOURS = (
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#CC79A7",
+    "#E69F00",
+    "#56B4E9",
+    "#332288",
+    "#882255",
+    "#999933",
+    "#AA4499",
+)
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h")
+_CONTROLS = {"zero_shot": ("#555555", "--"), "from_scratch": ("#222222", "-"), "real_data": ("#888888", ":")}
+RC: dict[Any, Any] = {
+    "font.size": 9.0,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#999999",
+    "axes.labelcolor": "#333333",
+    "axes.titlesize": 9.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.grid": True,
+    "axes.grid.axis": "y",
+    "axes.axisbelow": True,
+    "grid.color": "#ececec",
+    "xtick.color": "#333333",
+    "ytick.color": "#333333",
+    "svg.hashsalt": "transferbench",
+    "svg.fonttype": "path",
+    "legend.frameon": False,
+    "text.parse_math": False,  # names are text, whatever signs stand in them
+}
+_WIDTH = 9.6
+_MOST_PANELS = 4
+LOG_FROM = 10  # highest over lowest mean from which a logarithmic axis shows more
+
+
+@dataclass(frozen=True)
+class Style:
+    """How an approach is drawn."""
+
+    colour: str
+    marker: str
+    line: Any
+
+
+def styles(sections: list[Section]) -> dict[str, Style]:
+    """One style per approach of a run, in the suite's order; controls are grey."""
+    controls = {name: control for section in sections for name, control in section.approaches.items()}
+    found, index = {}, 0
+    for name, control in controls.items():
+        if control:
+            colour, line = _CONTROLS[control]
+            found[name] = Style(colour, "x", line)
+            continue
+        line = ("-", "--", "-.")[index // len(_COLOURS) % 3]
+        found[name] = Style(_COLOURS[index % len(_COLOURS)], _MARKERS[index % len(_MARKERS)], line)
+        index += 1
+    return found
+
+
+def new_figure(rows: int, columns: int, height: float) -> tuple["Figure", np.ndarray]:
+    """A figure as wide as the page and its panels, shape (rows, columns), which share the vertical axis."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(_WIDTH, height), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False, sharey=True)
+    return figure, axes
+
+
+def panel_sizes(section: Section) -> list[int]:
+    """The data sizes that get a panel: all, or some spread evenly from the smallest to the largest."""
+    sizes = section.sizes
+    chosen = np.linspace(0, len(sizes) - 1, min(len(sizes), _MOST_PANELS)).round().astype(int)
+    return [sizes[index] for index in chosen]
+
+
+def interval(point: Point) -> float:
+    """Half the width of the point's interval, 0 where there is none to draw."""
+    return point.half_width if math.isfinite(point.half_width) else 0.0
+
+
+def set_quality_axis(axis: "Axes", points: list[Point]) -> None:
+    """Limits that show every mean; intervals may run out of the picture, lest one of them flatten it.
+
+    Logarithmic where models differ by a lot; a floor that lies too deep for that axis is then left out.
+    """
+    means = [point.mean for point in points if math.isfinite(point.mean)]
+    learned = [point.mean for point in points if math.isfinite(point.mean) and point.control != "real_data"] or means
+    low, high = min(learned), max(learned)
+    if low > 0 and high > LOG_FROM * low:
+        use_log_scale(axis, min(mean for mean in means if mean > low / LOG_FROM), high)
+    else:
+        low, high = min(means), max(means)
+        room = 0.06 * (high - low) or 0.05 * abs(high) or 1.0
+        axis.set_ylim(low - room, high + room)
+    unit = f" ({points[0].unit})" if points[0].unit else ""
+    direction = f"\n{points[0].better} is better" if points[0].better != "none" else ""
+    axis.set_ylabel(f"{points[0].metric}{unit}{direction}")
+
+
+def use_log_scale(axis: "Axes", low: float, high: float) -> None:
+    """A logarithmic vertical axis with room around ``low`` and ``high``."""
+    axis.set_yscale("log")
+    axis.set_ylim(low / 1.3, high * 1.3)
+    axis.set_yticks(*zip(*log_ticks(low / 1.3, high * 1.3), strict=True))
+    axis.set_yticks([], minor=True)
+
+
+def add_legend(figure: "Figure", section: Section, look: dict[str, Style], shown: set[str]) -> None:
+    """Name the approaches of ``shown`` below the panels, in the suite's order."""
+    from matplotlib.lines import Line2D
+
+    handles = []
+    for name in (name for name in section.approaches if name in shown):
+        style, spans = look[name], section.approaches[name] in ("zero_shot", "real_data")
+        marker, line = ("", style.line) if spans else (style.marker, style.line)
+        handles.append(Line2D([], [], color=style.colour, marker=marker, linestyle=line, markersize=5, label=name))
+    figure.legend(handles=handles, loc="outside lower center", ncols=5, columnspacing=1.6, handlelength=2.0)
+
+
+def log_ticks(low: float, high: float) -> list[tuple[float, str]]:
+    """At most five round numbers between ``low`` and ``high``, with their names, such as ``50`` and ``1 M``."""
+    powers = [10.0**exponent for exponent in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)]
+    found: list[float] = []
+    for digits in ((1, 2, 3, 4, 5, 6, 7, 8, 9), (1, 2, 5), (1, 3), (1,)):
+        found = [digit * power for power in powers for digit in digits if low <= digit * power <= high]
+        if len(found) <= 5:
+            break
+    return [(tick, wording.short(tick)) for tick in found[:: math.ceil(len(found) / 5) or 1] or [math.sqrt(low * high)]]

@@ -1,0 +1,47 @@
+"""Validation loss of the chosen trials, mean over seeds: a panel per data size."""
+
+import math
+from statistics import fmean
+from typing import TYPE_CHECKING
+
+from bench.report import wording
+from bench.report.curves import Curve
+from bench.report.plots import canvas
+from bench.report.plots.canvas import Style
+from bench.report.sections import Section
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def training_curves(section: Section, curves: dict[tuple[str, int], Curve], look: dict[str, Style]) -> "Figure | None":
+    """The figure; None where nothing was trained."""
+    sizes = [size for size in canvas.panel_sizes(section) if any((name, size) in curves for name in section.approaches)]
+    if not sizes:
+        return None
+    figure, axes = canvas.new_figure(1, len(sizes), 3.5)
+    shown, losses = set(), []
+    for column, size in enumerate(sizes):
+        axis = axes[0, column]
+        for name in (name for name in section.approaches if (name, size) in curves):
+            style, curve = look[name], curves[name, size]
+            steps = sorted(curve)
+            means = [fmean(curve[step]) for step in steps]
+            axis.plot(
+                steps,
+                means,
+                color=style.colour,
+                marker=style.marker,
+                linestyle=style.line,
+                markersize=3.5,
+                linewidth=1.3,
+            )
+            shown.add(name)
+            losses += [mean for mean in means if math.isfinite(mean)]
+        axis.set_title(wording.examples(size))
+        axis.set_xlabel("gradient steps")
+    if losses and min(losses) > 0 and max(losses) > canvas.LOG_FROM * min(losses):
+        canvas.use_log_scale(axes[0, 0], min(losses), max(losses))
+    axes[0, 0].set_ylabel("validation loss\nlower is better")
+    canvas.add_legend(figure, section, look, shown)
+    return figure

@@ -1,0 +1,141 @@
+"""One section per (model → target): the part of a run that can be compared side by side."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from bench.report import aggregate
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COST_UNITS = ("s", "ms", "bytes")
+COST_NAMES = ("trials", "training_steps", "trainable_parameters", "stored_parameters", "total_parameters")
+SECONDS = ("tuning_seconds", "training_seconds")
+STORAGE = ("stored_parameters", "checkpoint_bytes")
+"""The costs that quality is set against: the first of each that was measured."""
+
+
+class Point(NamedTuple):
+    """One row of :func:`bench.report.aggregate.summarise`, without the pair of model and target."""
+
+    metric: str
+    approach: str
+    data_size: int
+    mean: float
+    half_width: float
+    seeds: int
+    unit: str
+    better: str
+    control: str
+    spans: bool
+    n_low: int
+    n_high: int
+    behind: float
+    behind_half_width: float
+    pairs: int
+    mark: str
+
+
+class End(NamedTuple):
+    """How the seeds of one (approach, data size) ended: ``seeds`` of them with this status and reason."""
+
+    status: str
+    reason: str
+    seeds: list[int]
+
+
+@dataclass(frozen=True)
+class Section:
+    """Everything measured for one model on one target domain.
+
+    Attributes:
+        model, source, target, family, modality: as in the tidy table.
+        primary: the metric that ranks approaches.
+        approaches: name to the control it is (empty for an approach), controls first, else in the suite's order.
+        sizes: data sizes, ascending; ``[0]`` where nothing used target data.
+        metrics: names in the suite's order.
+        points: (metric, approach, data size) to what was measured.
+        ends: (approach, data size) to how its cells ended; data size 0 for what uses no target data.
+    """
+
+    model: str
+    source: str
+    target: str
+    family: str
+    modality: str
+    primary: str
+    approaches: dict[str, str]
+    sizes: list[int]
+    metrics: list[str]
+    points: dict[tuple[str, str, int], Point]
+    ends: dict[tuple[str, int], list[End]]
+
+    def point(self, metric: str, approach: str, size: int) -> Point | None:
+        """The summary's row, where there is a value."""
+        return self.points.get((metric, approach, size))
+
+    def column(self, metric: str, size: int) -> list[Point]:
+        """All points of one metric at one data size, controls first."""
+        return [point for name in self.approaches if (point := self.point(metric, name, size)) is not None]
+
+    def ended(self, approach: str, size: int) -> list[End]:
+        """How the cells behind one entry of a table ended."""
+        return self.ends.get((approach, size)) or self.ends.get((approach, 0), [])
+
+    def one_of(self, metric: str) -> Point:
+        """Any point of a metric: they share unit and direction."""
+        return next(point for key, point in self.points.items() if key[0] == metric)
+
+    def costs(self) -> list[str]:
+        """Metrics of time, memory and size."""
+        return [name for name in self.metrics if _is_cost(self.one_of(name))]
+
+    def qualities(self) -> list[str]:
+        """All other metrics, the primary one first."""
+        costs = self.costs()
+        return sorted((name for name in self.metrics if name not in costs), key=lambda name: name != self.primary)
+
+    def first_measured(self, names: tuple[str, ...]) -> str | None:
+        """The first of ``names`` that has values."""
+        return next((name for name in names if name in self.metrics), None)
+
+
+def split(frame: "pd.DataFrame", summary: "pd.DataFrame", primary: dict[str, str]) -> list[Section]:
+    """The sections of a run.
+
+    Args:
+        frame: the tidy table.
+        summary: what :func:`bench.report.aggregate.summarise` makes of it.
+        primary: modality to the metric that ranks; where that was not measured, the first quality metric stands in.
+    """
+    frame = frame.assign(control=frame["options"].map(aggregate.control_of))
+    points = dict(list(summary.groupby(aggregate.PAIR, sort=False)))
+    ends = dict(list(aggregate.ends(frame).groupby(aggregate.PAIR, sort=False)))
+    pairs = frame.groupby(aggregate.PAIR, sort=False)
+    return [_section(rows, points.get(key, summary.iloc[:0]), ends[key], primary) for key, rows in pairs]
+
+
+def _section(rows: "pd.DataFrame", summary: "pd.DataFrame", ends: "pd.DataFrame", primary: dict[str, str]) -> Section:
+    first = rows.iloc[0]
+    known = rows.drop_duplicates("approach").sort_values("control", key=lambda names: names == "", kind="stable")
+    points = [Point._make(row) for row in summary[list(Point._fields)].itertuples(index=False, name=None)]
+    metrics = list(dict.fromkeys(point.metric for point in points))
+    wanted = primary.get(first["modality"], "")
+    if points and wanted not in metrics:
+        wanted = next((point.metric for point in points if not _is_cost(point)), metrics[0])
+    ended: dict[tuple[str, int], list[End]] = {}
+    for row in ends[["approach", "data_size", *End._fields]].itertuples(index=False, name=None):
+        ended.setdefault(row[:2], []).append(End._make(row[2:]))
+    return Section(
+        **{key: first[key] for key in ("model", "source", "target", "family", "modality")},
+        primary=wanted,
+        approaches=dict(zip(known["approach"], known["control"], strict=True)),
+        sizes=sorted(set(rows["data_size"]) - {0}) or [0],
+        metrics=metrics,
+        points={(point.metric, point.approach, point.data_size): point for point in points},
+        ends=ended,
+    )
+
+
+def _is_cost(point: Point) -> bool:
+    return point.unit in COST_UNITS or point.unit.endswith("/s") or point.metric in COST_NAMES

@@ -1,0 +1,108 @@
+"""The side-by-side table of one metric, ready to be set by the page and by the terminal."""
+
+from dataclasses import dataclass
+
+from bench.report import wording
+from bench.report.sections import Point, Section
+
+NONE = "—"
+
+STATUS_WORDS = {
+    "ok": "not measured",
+    "failed": "failed",
+    "out_of_memory": "out of memory",
+    "diverged": "diverged",
+    "timed_out": "timed out",
+    "not_applicable": "n/a",
+}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry: a number with its interval, or why there is none.
+
+    Attributes:
+        mean, half_width: as text; ``mean`` is ``—`` where there is no value.
+        mark: of :func:`bench.report.aggregate.summarise`.
+        note: why there is no value, or how many seeds are missing; mostly empty.
+    """
+
+    mean: str
+    half_width: str = ""
+    mark: str = ""
+    note: str = ""
+
+    @property
+    def has_value(self) -> bool:
+        """Whether there is a number."""
+        return self.mean != NONE
+
+
+@dataclass(frozen=True)
+class Row:
+    """One approach; ``control`` says which control it is, ``spans`` that its value holds for every data size."""
+
+    approach: str
+    control: str
+    spans: bool
+    entries: list[Entry]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Approach × data size for one metric. ``seeds`` and ``n`` say in words what each entry rests on."""
+
+    metric: str
+    unit: str
+    better: str
+    sizes: list[int]
+    rows: list[Row]
+    seeds: str
+    n: str
+
+
+def side_by_side(section: Section, metric: str) -> Table:
+    """The table of one metric; approaches that the metric does not concern are left out, failed ones never."""
+    points = {key[1:]: point for key, point in section.points.items() if key[0] == metric}
+    digits = places(section, metric)
+    rows = []
+    for approach, control in section.approaches.items():
+        ends = [end for size in section.sizes for end in section.ended(approach, size)]
+        found = [point for size in section.sizes if (point := points.get((approach, size))) is not None]
+        if found or any(end.status != "ok" for end in ends):
+            entries = [_entry(section, points.get((approach, size)), approach, size, digits) for size in section.sizes]
+            rows.append(Row(approach, control, any(point.spans for point in found), entries))
+    sample = next(iter(points.values()), None)
+    return Table(
+        metric=metric,
+        unit=sample.unit if sample else "",
+        better=sample.better if sample else "none",
+        sizes=section.sizes,
+        rows=rows,
+        seeds=span([point.seeds for point in points.values()], "seed"),
+        n=span([n for point in points.values() for n in (point.n_low, point.n_high)], ""),
+    )
+
+
+def places(section: Section, metric: str) -> int:
+    """Decimals of one metric: the same wherever a section shows it."""
+    points = [point for size in section.sizes for point in section.column(metric, size)]
+    return wording.decimals([point.mean for point in points], [point.half_width for point in points])
+
+
+def span(counts: list[int], noun: str) -> str:
+    """``3 seeds``, ``2 to 3 seeds``, ``512``."""
+    low, high = (min(counts), max(counts)) if counts else (0, 0)
+    shown = wording.number(low, 0) if low == high else f"{wording.number(low, 0)} to {wording.number(high, 0)}"
+    return f"{shown} {noun}{'s' if high != 1 else ''}" if noun else shown
+
+
+def _entry(section: Section, point: Point | None, approach: str, size: int, digits: int) -> Entry:
+    ends = section.ended(approach, size)
+    bad = list(dict.fromkeys(STATUS_WORDS.get(end.status, end.status) for end in ends if end.status != "ok"))
+    asked = sum(len(end.seeds) for end in ends)
+    if point is None:
+        return Entry(NONE, note=", ".join(bad) or ("not measured" if ends else "not run"))
+    mean, half_width = wording.number(point.mean, digits), wording.plus_minus(point.half_width, digits)
+    note = f"{point.seeds} of {asked} seeds" if point.seeds < asked else ""
+    return Entry(mean, half_width, point.mark, note)

@@ -1,0 +1,95 @@
+"""The table that ``bench run`` ends with: the primary metric, approach × data size, as wide as the terminal."""
+
+from typing import TYPE_CHECKING
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from bench.report import aggregate, sections, tables, wording
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_MARKS = {aggregate.BEST: "*", aggregate.TIED: "~", aggregate.AHEAD: "^", "": ""}
+_STYLES = {aggregate.BEST: "bold green", aggregate.TIED: "green", aggregate.AHEAD: "bold yellow", "": ""}
+_GAP = 3  # what rich puts between two columns
+_LEGEND = (
+    "* best mean of the approaches  ~ not distinguishable from it  ^ control ahead\n"
+    "± 95 % interval of the mean over seeds; marks compare seed by seed with the best"
+)
+
+
+def summary(frame: "pd.DataFrame", primary: dict[str, str], console: Console) -> None:
+    """Print a table per (model, target).
+
+    Args:
+        frame: the tidy table.
+        primary: modality to the metric that ranks.
+        console: where to; its width decides how many data sizes stand side by side.
+    """
+    for section in sections.split(frame, aggregate.summarise(frame), primary):
+        console.print(_Fitted(section))
+    console.print(_LEGEND, style="dim", highlight=False)
+
+
+class _Fitted:
+    """One section's table, in as many parts as the width asks for."""
+
+    def __init__(self, section: sections.Section) -> None:
+        self.section = section
+        self.table = tables.side_by_side(section, section.primary)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        table, section = self.table, self.section
+        direction = wording.DIRECTIONS.get(table.better, "")
+        unit = f" [{table.unit}]" if table.unit else ""
+        facts = ", ".join(part for part in (direction, table.seeds, f"each on n = {table.n}") if part)
+        yield Text(f"{section.model} → {section.target}: {table.metric}{unit}", style="bold")
+        yield Text(facts, style="dim")
+        entries = [entry for row in table.rows for entry in row.entries]
+        widths = (max((len(entry.half_width) for entry in entries), default=0), 1 + any(map(_short, entries)))
+        texts = [[_text(entry, *widths) for entry in row.entries] for row in table.rows]
+        names = max((len(row.approach) for row in table.rows), default=0)
+        widest = max(len("10 000 examples"), *(len(text) for line in texts for text in line))
+        fitting = max(1, (options.max_width - max(names, len("approach"))) // (widest + _GAP))
+        for start in range(0, len(table.sizes), fitting):
+            yield self._part(texts, slice(start, start + fitting))
+        yield Text("".join(f"† {line}\n" for line in self._short_of_seeds()), style="dim")
+
+    def _short_of_seeds(self) -> list[str]:
+        """Where some seeds have no value: ``lora with 50 examples: 2 of 3 seeds``."""
+        return [
+            f"{row.approach} with {size} examples: {entry.note}"
+            for row in self.table.rows
+            for size, entry in zip(self.table.sizes, row.entries, strict=True)
+            if _short(entry)
+        ]
+
+    def _part(self, texts: list[list[str]], columns: slice) -> RichTable:
+        shown = RichTable(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+        shown.add_column("approach", no_wrap=True)
+        for size in self.table.sizes[columns]:
+            shown.add_column(wording.examples(size), justify="right", no_wrap=True)
+        for index, (row, line) in enumerate(zip(self.table.rows, texts, strict=True)):
+            following = self.table.rows[index + 1 : index + 2]
+            marks = [entry.mark for entry in row.entries[columns]]
+            cells = [Text(text, style=_STYLES[mark]) for text, mark in zip(line[columns], marks, strict=True)]
+            ends_controls = bool(row.control and following and not following[0].control)
+            name = Text(row.approach, style="dim" if row.control else "")
+            shown.add_row(name, *cells, end_section=ends_controls)
+        return shown
+
+
+def _short(entry: tables.Entry) -> bool:
+    """Whether seeds are missing behind a value."""
+    return bool(entry.has_value and entry.note)
+
+
+def _text(entry: tables.Entry, interval: int, marks: int) -> str:
+    """``2.254 ±0.033 *``, or ``— diverged``: interval and marks as wide as told, so that numbers stand in line."""
+    if not entry.has_value:
+        return f"— {entry.note}".removesuffix(" not measured")
+    mark = _MARKS[entry.mark] + ("†" if entry.note else "")
+    return f"{entry.mean} {entry.half_width:<{interval}} {mark:<{marks}}"

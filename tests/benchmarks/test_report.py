@@ -1,0 +1,57 @@
+"""Table and report of 10,000 rows against 2,500: the time grows no faster than the rows."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench import report, results
+from bench.report import aggregate
+from tests.report.runs import APPROACHES, make_run
+
+SMALL, LARGE = 2_500, 10_000
+FACTOR = LARGE / SMALL
+
+
+def run_of(folder: Path, rows: int) -> Path:
+    """A run of about so many rows: more seeds, so that both have as many tables and figures."""
+    per_seed = len(results.read_table(make_run(folder / "one", seeds=(0,), extra_metrics=4, files=False)))
+    return make_run(folder / str(rows), seeds=tuple(range(round(rows / per_seed))), extra_metrics=4, files=False)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
+    folder = tmp_path_factory.mktemp("runs")
+    return {rows: run_of(folder, rows) for rows in (SMALL, LARGE)}
+
+
+def seconds(work: Callable[[], Any]) -> float:
+    """Shortest of three."""
+    taken = []
+    for _ in range(3):
+        started = time.perf_counter()
+        work()
+        taken.append(time.perf_counter() - started)
+    return min(taken)
+
+
+def test_table(benchmark, runs):
+    def work(rows: int) -> None:
+        aggregate.summarise(results.write_tables(runs[rows]))
+
+    benchmark.pedantic(work, args=(LARGE,), rounds=3)
+    ratio = benchmark.stats.stats.min / seconds(lambda: work(SMALL))
+    benchmark.extra_info["time of 10,000 rows over 2,500 rows"] = round(ratio, 2)
+    print(f"\ntable: {LARGE} rows take {ratio:.2f} times as long as {SMALL}")
+    assert ratio < 1.5 * FACTOR
+
+
+def test_report(benchmark, runs, tmp_path):
+    report.build(runs[SMALL], tmp_path)  # matplotlib's first figure is dear, once
+    benchmark.pedantic(report.build, args=(runs[LARGE], tmp_path), rounds=2)
+    ratio = benchmark.stats.stats.min / seconds(lambda: report.build(runs[SMALL], tmp_path))
+    benchmark.extra_info["time of 10,000 rows over 2,500 rows"] = round(ratio, 2)
+    print(f"\nreport: {LARGE} rows take {ratio:.2f} times as long as {SMALL}, {len(APPROACHES)} approaches each")
+    assert ratio < 1.5 * FACTOR

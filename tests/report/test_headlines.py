@@ -1,0 +1,113 @@
+"""What the page claims, and what it does not."""
+
+import pandas as pd
+
+from bench.report import headlines, sections, tables
+from bench.report.aggregate import summarise
+from tests.report.frames import frame_of, seeds
+
+PRIMARY = {"text": "bits_per_byte"}
+
+
+def section_of(*frames):
+    frame = pd.concat(frames, ignore_index=True)
+    (section,) = sections.split(frame, summarise(frame), PRIMARY)
+    return section
+
+
+def answer_of(values, *frames):
+    (answer,) = headlines.answers(section_of(frame_of(values), *frames))
+    return answer
+
+
+def test_a_clear_winner_is_ahead_of_the_next_best():
+    answer = answer_of({("a", 50): seeds(1.0, 1.1), ("b", 50): seeds(2.0, 2.1), ("c", 50): seeds(3.0, 3.1)})
+    assert (answer.best, answer.tied) == ("a", ())
+    assert (answer.ahead_of.other, answer.ahead_of.verdict) == ("b", "better")
+
+
+def test_ties_are_named_and_nobody_wins():
+    answer = answer_of({("a", 50): seeds(1.0, 1.2), ("b", 50): seeds(1.3, 1.1), ("c", 50): seeds(3.0, 3.2)})
+    assert [difference.other for difference in answer.tied] == ["b"]
+    assert answer.tied[0].verdict == "unclear"
+    assert answer.ahead_of is None
+
+
+def test_against_controls():
+    better = answer_of({("zero_shot", 0): seeds(2.0, 2.1), ("a", 50): seeds(1.0, 1.1)})
+    worse = answer_of({("zero_shot", 0): seeds(1.0, 1.1), ("a", 50): seeds(2.0, 2.1)})
+    unclear = answer_of({("zero_shot", 0): seeds(1.0, 1.2), ("a", 50): seeds(1.1, 1.1)})
+    lone = answer_of({("zero_shot", 0): seeds(2.0), ("a", 50): seeds(1.0)})
+    assert [answer.controls[0].verdict for answer in (better, worse, unclear, lone)] == [
+        "better",
+        "worse",
+        "unclear",
+        "unknown",
+    ]
+
+
+def test_the_floor_is_no_competitor():
+    answer = answer_of({("real_data", 0): seeds(0.0, 0.0), ("a", 50): seeds(1.0, 1.1)})
+    assert answer.controls == ()
+
+
+def test_costs_and_the_cheapest_of_the_tied():
+    costs = {("a", 50): seeds(60.0, 60.0), ("b", 50): seeds(20.0, 20.0), ("c", 50): seeds(1.0, 1.0)}
+    answer = answer_of(
+        {("a", 50): seeds(1.0, 1.2), ("b", 50): seeds(1.3, 1.1), ("c", 50): seeds(3.0, 3.2)},
+        frame_of(costs, metric="tuning_seconds", unit="s"),
+    )
+    assert answer.costs == "60\u00a0s of training (all trials)"
+    assert answer.cheapest == ("b", "20\u00a0s of training (all trials)")
+
+
+def test_what_is_worse_than_a_control_is_no_bargain():
+    """An interval so wide that it holds zero does not make an approach worth its price."""
+    answer = answer_of(
+        {("zero_shot", 0): seeds(2.0, 2.1), ("a", 50): seeds(1.0, 1.1), ("b", 50): seeds(1.0, 9.0)},
+        frame_of({("a", 50): seeds(60.0, 60.0), ("b", 50): seeds(20.0, 20.0)}, metric="tuning_seconds", unit="s"),
+    )
+    assert [difference.other for difference in answer.tied] == ["b"]
+    assert answer.cheapest is None
+
+
+def test_nothing_measured():
+    answer = answer_of({("a", 50): seeds(("failed", "x"))})
+    assert answer.best is None
+
+
+def test_the_first_quality_metric_stands_in_for_a_primary_that_was_not_measured():
+    frame = frame_of({("a", 50): seeds(1.0)}, metric="test_loss")
+    costs = frame_of({("a", 50): seeds(1.0)}, metric="training_seconds", unit="s")
+    section = section_of(costs, frame)
+    assert section.primary == "test_loss"
+    assert (section.qualities(), section.costs()) == (["test_loss"], ["training_seconds"])
+
+
+def test_table_says_why_there_is_no_value():
+    section = section_of(
+        frame_of(
+            {
+                ("zero_shot", 0): seeds(2.0, 2.1),
+                ("a", 50): {0: 1.0, 1: ("diverged", "NaN")},
+                ("a", 400): seeds(("out_of_memory", "x"), ("out_of_memory", "x")),
+                ("b", 50): seeds(("not_applicable", "y")),
+            }
+        )
+    )
+    table = tables.side_by_side(section, "bits_per_byte")
+    shown = {row.approach: [(entry.mean, entry.note) for entry in row.entries] for row in table.rows}
+    assert shown == {
+        "zero_shot": [("2.05", ""), ("2.05", "")],
+        "a": [("1.00", "1 of 2 seeds"), ("—", "out of memory")],
+        "b": [("—", "n/a"), ("—", "not run")],
+    }
+
+
+def test_table_leaves_out_what_a_metric_does_not_concern():
+    section = section_of(
+        frame_of({("a", 50): seeds(1.0)}),
+        frame_of({("a", 50): seeds(1.0), ("real_data", 0): seeds(0.9)}, metric="self_bleu"),
+    )
+    assert [row.approach for row in tables.side_by_side(section, "bits_per_byte").rows] == ["a"]
+    assert [row.approach for row in tables.side_by_side(section, "self_bleu").rows] == ["real_data", "a"]

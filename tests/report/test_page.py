@@ -1,0 +1,126 @@
+"""The page as a browser gets it."""
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from bench.report import page as page_module
+from bench.report import samples
+
+VOID = {"meta", "img", "br", "wbr", "col", "link", "input", "hr"}
+
+
+class Reader(HTMLParser):
+    """Collects elements and attributes; complains where elements do not nest."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text: list[str] = []
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+@pytest.fixture(scope="session")
+def read(page: Path) -> Reader:
+    reader = Reader()
+    reader.feed(page.read_text(encoding="utf-8"))
+    assert reader.open == []
+    return reader
+
+
+def test_needs_nothing_beside_itself(read, page):
+    assert not {"script", "link", "iframe", "object"} & {tag for tag, _ in read.elements}
+    for _, attributes in read.elements:
+        assert not [name for name in attributes if name.startswith("on")]
+        assert (attributes.get("src") or "data:").startswith("data:")
+        assert (attributes.get("href") or "#").startswith("#")
+    style = page.read_text(encoding="utf-8").partition("<style>")[2].partition("</style>")[0]
+    assert "url(" not in style
+    assert "@import" not in style
+
+
+def test_what_models_and_users_write_is_text(read, page):
+    shown = "".join(read.text)
+    assert "<script>alert('escaped?')</script> & <b>bold</b>" in shown
+    assert "buys & costs <b>" in shown
+    assert "input of size 15 <oops>" in shown
+    assert "hint <i>escaped</i>" in shown
+    assert not re.search("[\x00-\x08\x0e-\x1f]", page.read_text(encoding="utf-8"))
+
+
+def test_every_section_has_its_parts(read):
+    shown = " ".join("".join(read.text).split())
+    for words in ("tiny_gpt2 → python_reference", "tiny_unet → handwritten_digits", "How to read this page"):
+        assert words in shown
+    for words in ("Quality against data", "Quality against cost", "Training curves", "Samples", "Costs"):
+        assert shown.count(words) == 2
+    for words in ("Chosen hyper-parameters", "What has no value, and why", "Other quality metrics"):
+        assert shown.count(words) == 2
+
+
+def test_numbers_stand_with_interval_direction_and_n(read):
+    shown = " ".join("".join(read.text).split())
+    assert "bits_per_byte in bits/byte · ↓ lower is better · mean ± 95 % interval over 2 to 3 seeds" in shown
+    assert "each score on n = 412" in shown
+    assert re.search(
+        r"full_finetuning wins with 2\.\d+ ± 0\.\d+ bits/byte \(3 seeds\), 0\.\d+ ± 0\.\d+ better than", shown
+    )
+
+
+def test_failures_have_their_reasons(read):
+    shown = " ".join("".join(read.text).split())
+    for words in (
+        "loss is NaN at step 17 in each of 3 trials",
+        "50, 200 and 800 examples, seeds 0, 1 and 2",
+        "soft_prompts needs text; diffusion has none",
+        "one example at a time does not fit",
+    ):
+        assert words in shown
+
+
+def test_says_what_was_asked_and_where(read):
+    shown = " ".join("".join(read.text).split())
+    for words in (
+        "learning_rate: 0.0003, 0.001, 0.003",
+        "steps 200, batch_size 16",
+        "Example CPU @ 2.4 GHz, 2 cores, 7.8 GiB memory",
+        "torch 2.9.0",
+        "python_reference 5f3a9c0e1b2d4f68",
+        "data_sizes: [50, 200, 800]",
+    ):
+        assert words in shown
+
+
+def test_images_keep_square_pixels(read):
+    grids = [attributes for tag, attributes in read.elements if tag == "img" and "Samples" in (attributes["alt"] or "")]
+    assert len(grids) == 19  # two sizes, eleven approaches, three of them without samples at one or both
+    assert {(grid["width"], grid["height"]) for grid in grids} == {("256", "128")}
+
+
+def test_long_names_may_be_broken_and_stay_escaped():
+    assert page_module.soft("a_b[c<d]") == "a_<wbr>b<wbr>[c&lt;d]"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"), [("a\x00b\x1b", "a\ufffdb\ufffd"), ("\ud83d", "\ufffd"), ("tab\t\n🐍", "tab\t\n🐍")]
+)
+def test_unprintable_characters_are_replaced(text, shown):
+    assert page_module.printable(text) == shown
+
+
+def test_long_texts_are_shortened():
+    assert samples.shortened("short") == "short"
+    assert len(samples.shortened("x" * 1000)) < 300
