@@ -64,10 +64,10 @@ def clear_disk_errors(path: Path) -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise ResultsError(f"{path}: the disk is full; free some space and run the same command again") from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            raise ResultsError(f"{path}: not writable; name another folder with --results") from error
+            raise ResultsError(f"{path}: not writable; name another folder with --results or --reports") from error
         if error.errno in (errno.ENOTDIR, errno.EEXIST):
             raise ResultsError(
-                f"{path}: a file stands where a folder is needed; name another with --results"
+                f"{path}: a file stands where a folder is needed; name another with --results or --reports"
             ) from error
         raise
 

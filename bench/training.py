@@ -28,9 +28,9 @@ _VALIDATION_SEED = 20_000  # of the noise validation losses are taken with: the 
 
 
 def precision(budget: "Budget") -> str:
-    """Accelerate's name of the autocast type: ``no`` on a CPU and for fp32."""
-    if not torch.cuda.is_available() or budget.precision == "fp32":
-        return "no"
+    """What training computes in: always fp32 on a CPU, and autocast to bf16 or fp16 on a GPU unless told otherwise."""
+    if not torch.cuda.is_available():
+        return "fp32"
     if budget.precision == "auto":
         return "bf16" if torch.cuda.is_bf16_supported() else "fp16"
     return budget.precision
@@ -38,9 +38,10 @@ def precision(budget: "Budget") -> str:
 
 def accelerator(budget: "Budget") -> Accelerator:
     """Accelerate's view of this process: its device and its autocast."""
-    if AcceleratorState._shared_state and AcceleratorState().mixed_precision != precision(budget):
+    mixed = "no" if precision(budget) == "fp32" else precision(budget)
+    if AcceleratorState._shared_state and AcceleratorState().mixed_precision != mixed:
         AcceleratorState._reset_state()
-    return Accelerator(mixed_precision=precision(budget))
+    return Accelerator(mixed_precision=mixed)
 
 
 def order(rows: int, size: int, generator: torch.Generator) -> Iterator[Tensor]:
