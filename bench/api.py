@@ -17,6 +17,7 @@ def run(
     results_folder: str | Path = "results",
     reports_folder: str | Path | None = "reports",
     new: bool = False,
+    run_name: str | None = None,
     workers: int | None = None,
     retry: bool = False,
 ) -> "pd.DataFrame":
@@ -26,6 +27,7 @@ def run(
         name: a suite's YAML file, or the name of one in ``./suites`` or of one we ship.
         results_folder, reports_folder: where both land; ``None`` makes no report.
         new: start another run and leave the earlier one as it was.
+        run_name: name of the run to start or go on with; by default it is named by the time it begins.
         workers: cells that train at a time.
         retry: train again what failed, diverged, or ran out of time or memory.
 
@@ -33,7 +35,7 @@ def run(
         BenchError: one line that says what to mend, before anything trains.
     """
     checked = suite.load(name)
-    folder = runner.start(checked, Path(results_folder), new=new)
+    folder = runner.start(checked, Path(results_folder), new=new, name=run_name)
     with progress.show(Console(stderr=True)) as shown:
         runner.run(checked, folder, shown, workers=workers, retry=retry)
     if reports_folder is not None:

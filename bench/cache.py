@@ -4,6 +4,7 @@ The cache lives in the user's cache folder, or where ``TRANSFERBENCH_CACHE`` poi
 all: it is built beside its place under a lock and renamed, so several processes may ask for it at once.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -60,8 +61,11 @@ def folder(kind: str, key: dict[str, Any], build: Callable[[Path], None]) -> Pat
                     partial.rename(path)
                 finally:
                     shutil.rmtree(partial, ignore_errors=True)
-    except PermissionError as error:
-        raise ResultsError(
-            f"cache folder {error.filename or path}: not writable; set TRANSFERBENCH_CACHE to a folder that is"
-        ) from error
+    except OSError as error:
+        where = f"cache folder {error.filename or path}"
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR):
+            raise ResultsError(f"{where}: not writable; set TRANSFERBENCH_CACHE to a folder that is") from error
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise ResultsError(f"{where}: the disk is full; free some space or move TRANSFERBENCH_CACHE") from error
+        raise
     return path

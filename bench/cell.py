@@ -24,7 +24,7 @@ def named(entry: Any) -> Any:
         return {"name": entry}
     if isinstance(entry, dict) and len(entry) == 1 and "name" not in entry:
         name, options = next(iter(entry.items()))
-        return {"name": name, "options": options or {}}
+        return {"name": name, "options": {} if options is None else options}
     return entry
 
 
@@ -171,6 +171,10 @@ class Cell(Strict):
         content = self.model_dump(exclude={"suite", "model_name", "approach", "control", "reason"})
         content["budget"].pop("time_limit")
         content["evaluation"].pop("measure")
+        content["metrics"].sort()
+        content["model"].pop("source")
+        if content["model"]["fingerprint"]:  # a folder is what it holds, wherever it lies
+            content["model"].pop("checkpoint")
         return content_hash([GENERATION, content])
 
     @cached_property

@@ -1,47 +1,66 @@
 """Where a checkpoint is, whether it may be loaded, and what it holds: all that can be known without torch."""
 
 import hashlib
+import re
 from pathlib import Path
 
-from bench.errors import SuiteError
+from bench import cache
 
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
-_SAMPLE = 1 << 23  # bytes hashed at either end of a large file
+_LARGE = 1 << 24  # bytes; the hash of a larger file is remembered until the file changes
+_HUB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*(/[A-Za-z0-9][A-Za-z0-9_.-]*)?")
 
 
-def resolve(name: str, suite: Path) -> tuple[str, str | None]:
+class Unusable(Exception):
+    """Why a checkpoint will not do, and the remedy."""
+
+    def __init__(self, problem: str, remedy: str) -> None:
+        super().__init__(problem, remedy)
+        self.problem, self.remedy = problem, remedy
+
+
+def resolve(name: str, beside: Path) -> tuple[str, str | None]:
     """A hub id as it is, or a local folder's absolute path and the fingerprint of its content.
 
-    Relative paths start at the suite's folder, then at the current one. :class:`SuiteError` for a folder that is
-    missing, or holds no safetensors.
+    Relative paths start at the folder ``beside``, then at the current one. :class:`Unusable` for what is neither
+    there nor a hub id, and for a folder without safetensors.
     """
-    for base in (suite.parent, Path()):
-        folder = (base / Path(name).expanduser()).resolve()
-        if folder.is_dir():
-            return str(folder), _fingerprint(folder, suite)
-        if folder.is_file():
-            raise SuiteError(suite, "checkpoint", f"{folder} is a file", "name the folder that holds it")
-    if name.startswith((".", "/", "~", "\\")) or name.count("/") > 1 or not name:
-        raise SuiteError(
-            suite, "checkpoint", f"no folder {name!r}", "name a folder or a hub id such as openai-community/gpt2"
-        )
+    try:
+        for base in (beside, Path()) if name else ():
+            folder = (base / Path(name).expanduser()).resolve()
+            if folder.is_dir():
+                return str(folder), _fingerprint(folder)
+            if folder.is_file():
+                raise Unusable(f"{folder} is a file", "name the folder that holds it")
+    except (OSError, RuntimeError, ValueError) as error:  # an unknown user's home, a NUL, a file one may not read
+        raise Unusable(f"{name!r} cannot be read ({error})", "name a folder you may read, or a hub id") from error
+    if not _HUB_ID.fullmatch(name):
+        raise Unusable(f"no folder {name!r}", "name a folder or a hub id such as openai-community/gpt2")
     return name, None
 
 
-def _fingerprint(folder: Path, suite: Path) -> str:
-    """SHA-256 over names, sizes and content (of large files their two ends, which hold the tensors' table)."""
+def _fingerprint(folder: Path) -> str:
+    """SHA-256 over names and content of every file, first 16 hex digits."""
     if not any(folder.rglob("*.safetensors")):
         if pickles := sorted(path.name for pattern in _PICKLES for path in folder.rglob(pattern)):
             problem = f"{folder} holds pickle weights only ({pickles[0]}), which can run code"
-            raise SuiteError(suite, "checkpoint", problem, "save the model again with save_pretrained, as safetensors")
-        raise SuiteError(suite, "checkpoint", f"{folder} holds no weights", "it needs config.json and *.safetensors")
+            raise Unusable(problem, "save the model again with save_pretrained, as safetensors")
+        raise Unusable(f"{folder} holds no weights", "it needs config.json and *.safetensors")
     digest = hashlib.sha256()
     for path in sorted(path for path in folder.rglob("*") if path.is_file() and ".cache" not in path.parts):
-        size = path.stat().st_size
-        digest.update(f"{path.relative_to(folder).as_posix()}:{size}:".encode())
-        with path.open("rb") as file:
-            digest.update(file.read(_SAMPLE))
-            if size > _SAMPLE:
-                file.seek(max(_SAMPLE, size - _SAMPLE))
-                digest.update(file.read(_SAMPLE))
+        digest.update(f"{path.relative_to(folder).as_posix()}:{_hash(path)}:".encode())
     return digest.hexdigest()[:16]
+
+
+def _hash(path: Path) -> str:
+    """SHA-256 of a file's content."""
+    about = path.stat()
+    if about.st_size <= _LARGE:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    key = {"file": str(path), "size": about.st_size, "changed": [about.st_mtime_ns, about.st_ctime_ns]}
+
+    def build(into: Path) -> None:
+        with path.open("rb") as file:
+            (into / "sha256").write_text(hashlib.file_digest(file, "sha256").hexdigest())
+
+    return (cache.folder("checkpoints", key, build) / "sha256").read_text()

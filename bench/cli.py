@@ -9,7 +9,7 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from bench import __version__
 from bench.errors import BenchError
@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(chosen.call(chosen))
     except BenchError as error:
-        print(f"bench: {error}", file=sys.stderr)
+        print(_line(error), file=sys.stderr)
         return 130 if type(error).__name__ == "Interrupted" else 2
     except KeyboardInterrupt:
         print("bench: stopped", file=sys.stderr)
@@ -33,8 +33,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong with the arguments in one line, as everything else is said."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, _line(f"{message}; see `{self.prog} --help`") + "\n")
+
+
+def _line(said: object) -> str:
+    """One line for a terminal, whatever names from files are quoted in it."""
+    return "bench: " + "".join(
+        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in str(said)
+    )
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="bench",
         description="Compare ways of transferring pretrained generative models to new domains.",
         epilog="Start with: bench run quickstart",
@@ -46,6 +60,9 @@ def _parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", help="run a suite, or go on with its latest run")
     run.add_argument("suite", help="a YAML file, or the name of a suite (see `bench list suites`)")
     run.add_argument("--new", action="store_true", help="start another run; the earlier one stays as it is")
+    run.add_argument(
+        "--run", metavar="NAME", help="name of the run to start or go on with (default: the time it began)"
+    )
     run.add_argument(
         "--workers", type=_count, metavar="N", help="cells that train at a time (default: cores, or 1 on a GPU)"
     )
@@ -76,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _count(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
+    if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of one or more")
     return int(text)
 
@@ -87,7 +104,7 @@ def _run(chosen: argparse.Namespace) -> int:
     from bench import progress, results, runner, suite
 
     checked = suite.load(chosen.suite)
-    folder = runner.start(checked, chosen.results, new=chosen.new)
+    folder = runner.start(checked, chosen.results, new=chosen.new, name=chosen.run)
     with progress.show(Console(stderr=chosen.json)) as shown:
         counts = runner.run(checked, folder, shown, workers=chosen.workers, retry=chosen.retry)
     from bench import report

@@ -53,6 +53,9 @@ class Training:
         trainable, stored, total: number of parameters that train, that the result adds to the pretrained model, and
             of the whole network.
         checkpoint_bytes: size of the stored file.
+        step_seconds: median wall time of a gradient step.
+        step_flops: floating-point operations of a gradient step, forward and backward, a teacher's included.
+        mfu: share of the accelerator's peak arithmetic that the steps used; None where the peak is not known.
     """
 
     steps: int = 0
@@ -64,6 +67,9 @@ class Training:
     stored: int = 0
     total: int = 0
     checkpoint_bytes: int = 0
+    step_seconds: float = 0.0
+    step_flops: int = 0
+    mfu: float | None = None
 
 
 @dataclass

@@ -3,29 +3,29 @@
 Runs in a fresh process per task, forked from a server that has imported the heavy libraries already.
 """
 
-import errno
+import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from bench import dataset, environment, memory, plugins, pretrained, results, worker
+from bench import dataset, environment, memory, plugins, pretrained, results, tuning, worker
 from bench.cell import Cell, ModelSpec, Named
 from bench.dataset import Dataset
-from bench.errors import CellEnd, Diverged, NotApplicable, ResultsError
+from bench.errors import CellEnd, NotApplicable, ResultsError
 from bench.evaluation import Evaluation, Score, Training
-from bench.training import accelerator, precision
-from bench.transfer import Transfer, load, save
+from bench.pool import said
+from bench.training import out_of_memory, precision
+from bench.transfer import Transfer, load
 
 _KEPT_SAMPLES = 64
 
 
-def describe_device(slot: int = 0) -> dict[str, Any]:
+def describe_device() -> dict[str, Any]:
     """What cells will run on."""
     if not torch.cuda.is_available():
         return {"device": "cpu", "accelerator": None}
@@ -33,173 +33,103 @@ def describe_device(slot: int = 0) -> dict[str, Any]:
     return {"device": "cuda", "accelerator": f"{properties.name} ({properties.total_memory / 2**30:.0f} GiB)"}
 
 
-def prepare_dataset(spec: Named, slot: int) -> tuple[int, str]:
+def prepare_dataset(spec: Named) -> tuple[int, str]:
     """Make a dataset if it is not in the cache; its number of training items and its fingerprint."""
     data = dataset.load(spec.name, spec.options)
     return len(data.train), data.fingerprint
 
 
-def prepare_model(spec: ModelSpec, threads: int, slot: int) -> None:
+def prepare_model(spec: ModelSpec, threads: int) -> None:
     """Pretrain or check a base model, so that cells find it in the cache."""
+    plugins.find("families", spec.family).load()
     _be_quiet(threads)
-    pretrained.load(spec, worker.reporter(slot, pretrained.recipe_steps(spec)))
+    pretrained.load(spec, worker.reporter(pretrained.recipe_steps(spec)))
 
 
-def prepare_features(name: str, options: dict[str, Any], threads: int, slot: int) -> None:
+def prepare_features(name: str, options: dict[str, Any], threads: int) -> None:
     """Make a feature space, so that cells find it in the cache."""
     _be_quiet(threads)
     plugins.find("features", name).load()(**options)
 
 
-def train(cell: Cell, run: Path, slot: int) -> None:
+def train(cell: Cell, run: Path) -> None:
     """Train and score a cell and write its record; whatever goes wrong is in the record too."""
-    with _recorded(cell, run) as record:
-        _be_quiet(cell.budget.threads)
-        baseline = memory.resident()
+    with _recorded(cell, run) as happened:
+        baseline = _begin(cell)
         data = _target(cell)
-        report = worker.reporter(slot, cell.budget.steps * len(cell.tuning))
-        transfer, training, happened = _search(cell, data, run, report, baseline)
-        record["happened"] |= happened
-        evaluation = _evaluation(cell, transfer, training, baseline)
+        report = worker.reporter(cell.budget.steps * len(cell.tuning))
+        found = tuning.search(cell, data, results.checkpoint_path(run, cell.id), report, baseline)
+        _write_curve(found.curve, results.record_path(run, cell.id).with_suffix(""))
+        evaluation = _evaluation(cell, found.transfer, found.training, baseline)
         scores, skipped = _score(cell, evaluation, exclusive=False)
-        record["happened"] |= {"scores": scores, "skipped": skipped, "training": vars(training)}
-        record["happened"]["measured"] = not _metrics(cell, evaluation, exclusive=True)
+        happened |= {"trials": [vars(trial) for trial in found.trials], "chosen": found.chosen}
+        happened |= {"scores": scores, "skipped": skipped, "training": vars(found.training)}
+        happened["measured"] = not _metrics(cell, evaluation, exclusive=True)
         _write_samples(evaluation, results.record_path(run, cell.id).with_suffix(""))
 
 
-def measure(cell: Cell, run: Path, slot: int) -> None:
-    """Add to a trained cell's record what is measured while nothing else runs."""
-    record = results.read_json(results.record_path(run, cell.id))
-    checkpoint = results.checkpoint_path(run, cell.id)
-    with _recorded(cell, run, record) as record:
-        _be_quiet(cell.budget.threads)
-        baseline = memory.resident()
-        transfer = _set_up(cell, record["happened"]["chosen"], _target(cell))
+def measure(cell: Cell, run: Path) -> None:
+    """Add to a trained cell's record what is measured while nothing else runs; what is in it stays."""
+    path, checkpoint = results.record_path(run, cell.id), results.checkpoint_path(run, cell.id)
+    record = results.read_json(path)
+    happened, started = record["happened"], time.perf_counter()
+    try:
+        baseline = _begin(cell)
+        transfer = tuning.set_up(cell, happened["chosen"], _target(cell))
         if checkpoint.exists():
             load(transfer.stored(), checkpoint)
-        evaluation = _evaluation(cell, transfer, Training(**record["happened"]["training"]), baseline)
+        evaluation = _evaluation(cell, transfer, Training(**happened["training"]), baseline)
         scores, skipped = _score(cell, evaluation, exclusive=True)
-        record["happened"]["scores"] += scores
-        record["happened"]["skipped"] |= skipped
-        record["happened"]["measured"] = True
-
-
-def blank_record(cell: Cell, run: str, status: str, reason: str) -> dict[str, Any]:
-    """A record of a cell that has no scores."""
-    happened = {"status": status, "reason": reason, "seconds": 0.0, "scores": [], "trials": [], "chosen": {}}
-    return {"cell": cell.id, "asked": cell.asked(run), "happened": happened, "environment": environment.describe()}
-
-
-@contextmanager
-def _recorded(cell: Cell, run: Path, record: dict[str, Any] | None = None) -> Any:
-    """Hand out the cell's record and write it at the end, however that comes."""
-    started = time.perf_counter()
-    record = record or blank_record(cell, run.name, "ok", "")
-    happened = record["happened"]
-    path = results.record_path(run, cell.id)
-    try:
-        yield record
-    except CellEnd as end:
-        happened |= {"status": end.status, "reason": str(end), "scores": []}
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        happened |= {"status": "out_of_memory", "reason": _line(error), "scores": []}
-    except ResultsError:
-        raise
+        happened["scores"] += scores
+        happened["skipped"] |= skipped
     except Exception as error:
-        with results.clear_disk_errors(path):
-            if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-                raise
-        happened |= {"status": "failed", "reason": _line(error), "scores": []}
-        results.write_atomically(
-            path.with_suffix("") / "traceback.txt", lambda partial: partial.write_text(traceback.format_exc())
-        )
-    record["environment"] |= describe_device() | {"precision": precision(cell.budget), "threads": cell.budget.threads}
+        happened["skipped"]["measurement"] = ": ".join(_end(error, path))
+    happened["measured"] = True
     happened["seconds"] += time.perf_counter() - started
     results.write_json(path, record)
 
 
-def _search(
-    cell: Cell, data: Dataset, run: Path, report: Callable[[int], None], baseline: int
-) -> tuple[Transfer, Training, dict[str, Any]]:
-    """Train every point of the tuning grid; return the one that is best on validation, trained."""
-    checkpoint = results.checkpoint_path(run, cell.id)
-    checkpoint.parent.mkdir(parents=True, exist_ok=True)
-    trials: list[dict[str, Any]] = []
-    curves: list[dict[str, Any]] = []
-    best: int | None = None
-    device = accelerator(cell.budget).device
-    training = Training(trials=len(cell.tuning))
-    for index, values in enumerate(cell.tuning):
-        transfer = None  # let go of the last trial before the next is loaded
-        transfer = _set_up(cell, values, data)
-        taken = sum(trial["steps"] for trial in trials)
-        transfer.progress = partial(_after, report, taken)
-        trial: dict[str, Any] = {"values": values, "status": "ok", "reason": "", "validation_loss": None}
-        stored, trainable = transfer.stored(), sum(p.numel() for p in transfer.trainable())
-        started = time.perf_counter()
-        with memory.Peak(device, baseline) as peak:
-            try:
-                if transfer.steps:
-                    transfer.fit(transfer.steps)
-            except Diverged as end:
-                trial |= {"status": end.status, "reason": str(end)}
-        trial |= {"steps": transfer.taken, "seconds": time.perf_counter() - started}
-        curves += [{"trial": index} | row for row in transfer.curve]
-        losses = [row["validation_loss"] for row in transfer.curve if "validation_loss" in row]
-        trials.append(trial)
-        if trial["status"] != "ok":
-            continue
-        trial["validation_loss"] = min(losses, default=None)
-        if best is None or min(losses) < trials[best]["validation_loss"]:
-            best = index
-            save(stored, checkpoint)
-            training.steps, training.seconds = trial["steps"], trial["seconds"] if trial["steps"] else 0.0
-            training.trainable = trainable if trial["steps"] else 0
-            training.peak_memory = {f"training_{name}": value for name, value in peak.measures.items()}
-    _write_curve(curves, checkpoint.parent)
-    if best is None:
-        raise Diverged(f"all {len(trials)} trials diverged; the first: {trials[0]['reason']}")
-    if best != len(trials) - 1:
-        transfer = None
-        transfer = _set_up(cell, cell.tuning[best], data)
-        load(transfer.stored(), checkpoint)
-    assert transfer is not None
-    if not trials[best]["steps"]:
-        checkpoint.unlink()
-        training.trials = 0
-    names = {name for name, _ in transfer.model.named_parameters()}
-    training.stored = sum(t.numel() for n, t in transfer.stored().items() if n in names) if trials[best]["steps"] else 0
-    training.total = sum(parameter.numel() for parameter in transfer.model.parameters())
-    training.checkpoint_bytes = checkpoint.stat().st_size if checkpoint.exists() else 0
-    training.tuning_seconds = sum(trial["seconds"] for trial in trials) if trials[best]["steps"] else 0.0
-    return transfer, training, {"trials": trials, "chosen": cell.tuning[best]}
+def _begin(cell: Cell) -> int:
+    """Import all that the cell uses; the resident set then, before any model is loaded, in bytes."""
+    for plugin in worker.used([cell]):
+        plugin.load()
+    _be_quiet(cell.budget.threads)
+    return memory.resident()
 
 
-def _after(report: Callable[[int], None], before: int, taken: int) -> None:
-    report(before + taken)
+@contextmanager
+def _recorded(cell: Cell, run: Path) -> Iterator[dict[str, Any]]:
+    """Hand out what happens to the cell and write it into its record at the end, however that comes."""
+    started = time.perf_counter()
+    happened: dict[str, Any] = {"status": "ok", "reason": "", "scores": [], "trials": [], "chosen": {}}
+    path = results.record_path(run, cell.id)
+    try:
+        yield happened
+    except Exception as error:
+        status, reason = _end(error, path)
+        happened |= {"status": status, "reason": reason, "scores": []}
+    happened["seconds"] = time.perf_counter() - started
+    found = environment.describe() | describe_device()
+    found |= {"precision": precision(cell.budget), "threads": cell.budget.threads}
+    record = {"cell": cell.id, "asked": cell.asked(run.name), "happened": happened, "environment": found}
+    results.write_json(path, record)
 
 
-def _set_up(cell: Cell, values: dict[str, Any], data: Dataset) -> Transfer:
-    """A transfer that is ready to fit: the pretrained model, changed by each approach of the chain in turn."""
-    torch.manual_seed(cell.seed)
-    device = accelerator(cell.budget).device
-    model = pretrained.load(cell.model).to(device)
-    budget = cell.budget.model_copy(update={name: value for name, value in values.items() if "." not in name})
-    recipe = cell.model.recipe
-    transfer = Transfer(
-        model=model,
-        data=data,
-        source=dataset.load(recipe.source.name, recipe.source.options) if recipe else None,
-        budget=budget,
-        steps=budget.steps,
-        seed=cell.seed,
-        encode=lambda items: pretrained.encode(model, items),
-    )
-    for name, options in cell.chain:
-        chosen = {key.partition(".")[2]: value for key, value in values.items() if key.startswith(f"{name}.")}
-        plugins.find("approaches", name).load()(transfer, **options | chosen)
-    transfer.model.to(device)
-    return transfer
+def _end(error: Exception, path: Path) -> tuple[str, str]:
+    """Status and reason; the traceback of what we did not foresee lies beside the record.
+
+    A full disk is not the cell's end but the run's: :class:`ResultsError`.
+    """
+    if isinstance(error, ResultsError) or results.disk_is_full(error):
+        with results.clear_disk_errors(path):
+            raise error
+    if isinstance(error, CellEnd):
+        return error.status, str(error)
+    if out_of_memory(error):
+        return "out_of_memory", said(error)
+    lines = "".join(traceback.format_exception(error))
+    results.write_atomically(path.with_suffix("") / "traceback.txt", lambda partial: partial.write_text(lines))
+    return "failed", said(error)
 
 
 def _target(cell: Cell) -> Dataset:
@@ -267,19 +197,10 @@ def _write_samples(evaluation: Evaluation, folder: Path) -> None:
 
 def _be_quiet(threads: int) -> None:
     """One setting of threads for every cell, and no bars of other libraries across ours."""
-    import diffusers
-    import transformers
-
     torch.set_num_threads(threads)
-    transformers.utils.logging.disable_progress_bar()
-    diffusers.utils.logging.disable_progress_bar()
-    for library in (transformers, diffusers):
-        library.utils.logging.set_verbosity_error()
+    for name in {"transformers", "diffusers"} & set(sys.modules):  # a family has imported what it needs
+        logging = sys.modules[name].utils.logging
+        logging.disable_progress_bar()
+        logging.set_verbosity_error()
     with suppress(RuntimeError):
         torch.use_deterministic_algorithms(True, warn_only=True)
-
-
-def _line(error: BaseException) -> str:
-    """An exception as one line, with the place in our code it came through."""
-    said = " ".join(str(error).split())
-    return f"{type(error).__name__}: {said}" if said else type(error).__name__

@@ -10,11 +10,11 @@ neither import torch nor run a plugin's code; :meth:`Plugin.load` imports it.
 """
 
 import ast
-import difflib
 import hashlib
 import importlib
 import inspect
 import typing
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import entry_points
@@ -25,10 +25,12 @@ from typing import Any
 import pydantic
 
 from bench import options as option_types
+from bench.complaints import shown, suggest, wanted
 from bench.errors import PluginError
 
 KINDS = ("approaches", "families", "datasets", "metrics", "features")
 _REQUIRED: Any = object()
+_OBJECTS = (ast.FunctionDef, ast.ClassDef)
 _TYPES = {name: getattr(module, name) for module in (typing, option_types) for name in vars(module)}
 _TYPES |= {"__builtins__": {}} | {kind.__name__: kind for kind in (int, float, str, bool, list, dict, tuple)}
 
@@ -47,7 +49,7 @@ class Plugin:
         paper: what follows ``Paper:`` in the docstring; empty where there is none.
         annotations: option to the annotation's source text.
         defaults: option to default value; an option that must be given is missing here.
-        constants: upper-case literals of the module, such as ``MODALITY``.
+        constants: public upper-case literals of the module, such as ``MODALITY``.
     """
 
     kind: str
@@ -64,6 +66,12 @@ class Plugin:
     def load(self) -> Any:
         """Import the module and return the object."""
         return getattr(importlib.import_module(self.module), self.attribute)
+
+    def stated(self, constant: str) -> Any:
+        """A constant that plugins of this kind must state; :class:`PluginError` where the module does not."""
+        if constant not in self.constants:
+            raise PluginError(f"{singular(self.kind)} {self.name}: {self.path} states no {constant}; add it")
+        return self.constants[constant]
 
     def version(self) -> str:
         """Hash of the module's source and its folder's helpers: what it makes is kept as long as they stay the same."""
@@ -90,28 +98,19 @@ class Plugin:
 
 def names(kind: str) -> list[str]:
     """Names of all plugins of a kind, ours and installed ones, sorted."""
-    folder = Path(__file__).parent / kind
-    ours = {path.stem for path in folder.glob("*.py") if not path.stem.startswith("_")}
-    return sorted(ours | {entry.name for entry in entry_points(group=f"bench.{kind}")})
+    return sorted(_ours(kind) | {entry.name for entry in entry_points(group=f"bench.{kind}")})
 
 
 @cache
 def find(kind: str, name: str) -> Plugin:
     """The plugin of that kind and name; :class:`PluginError` with "did you mean" where there is none."""
-    if not isinstance(name, str) or name not in (known := names(kind)):
-        listed = ", ".join(names(kind))
-        raise PluginError(f"unknown {singular(kind)} {name!r}; {suggest(str(name), names(kind))}known: {listed}")
-    del known
-    if (Path(__file__).parent / kind / f"{name}.py").exists():
+    if name in _ours(kind):
         return _read(kind, name, f"bench.{kind}.{name}", name)
-    entry = next(entry for entry in entry_points(group=f"bench.{kind}") if entry.name == name)
-    return _read(kind, name, entry.module, entry.attr or name)
-
-
-def suggest(name: str, known: list[str]) -> str:
-    """``"did you mean 'lora'? "`` where something known is close, else nothing."""
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {close[0]!r}? " if close else ""
+    for entry in entry_points(group=f"bench.{kind}"):
+        if entry.name == name:
+            return _read(kind, name, entry.module, entry.attr or name)
+    known = names(kind)
+    raise PluginError(f"unknown {singular(kind)} {name!r}; {suggest(name, known)}known: {', '.join(known)}")
 
 
 def singular(kind: str) -> str:
@@ -121,24 +120,23 @@ def singular(kind: str) -> str:
     )
 
 
+def _ours(kind: str) -> set[str]:
+    folder = Path(__file__).parent / kind
+    return {path.stem for path in folder.glob("*.py") if not path.stem.startswith("_")}
+
+
 def _read(kind: str, name: str, module: str, attribute: str) -> Plugin:
+    where = f"{singular(kind)} {name}"
     try:
-        spec = find_spec(module)
-        assert spec is not None
-        assert spec.origin is not None
-        path = Path(spec.origin)
+        path = _source(module)
         tree = ast.parse(path.read_text(encoding="utf-8"))
-    except (ImportError, AssertionError, OSError, SyntaxError) as error:
-        raise PluginError(
-            f"{singular(kind)} {name}: module {module} cannot be read ({error}); mend its package"
-        ) from error
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef) and _same(node.name, attribute):
-            break
-    else:
-        raise PluginError(f"{singular(kind)} {name}: {path} defines no function or class {attribute}; add it")
+    except Exception as error:  # whatever a package that others wrote does when it is looked at
+        raise PluginError(f"{where}: module {module} cannot be read ({error}); mend its package") from error
+    node = next((node for node in tree.body if isinstance(node, _OBJECTS) and _same(node.name, attribute)), None)
+    if node is None:
+        raise PluginError(f"{where}: {path} defines no function or class {attribute}; name the module that does")
     doc = inspect.cleandoc(ast.get_docstring(node) or ast.get_docstring(tree) or "")
-    annotations, defaults = _options(node)
+    annotations, defaults = _options(where, node)
     return Plugin(
         kind=kind,
         name=name,
@@ -153,11 +151,19 @@ def _read(kind: str, name: str, module: str, attribute: str) -> Plugin:
     )
 
 
+def _source(module: str) -> Path:
+    """The module's file; the packages around it are imported to find it, the module is not."""
+    spec = find_spec(module)
+    if spec is None or not spec.has_location or not spec.origin:
+        raise ImportError("there is no file of this name")
+    return Path(spec.origin)
+
+
 def _same(defined: str, name: str) -> bool:
     return defined.replace("_", "").lower() == name.replace("_", "").lower()
 
 
-def _options(node: ast.FunctionDef | ast.ClassDef) -> tuple[dict[str, str], dict[str, Any]]:
+def _options(where: str, node: ast.FunctionDef | ast.ClassDef) -> tuple[dict[str, str], dict[str, Any]]:
     """Keyword-only parameters of a function, or of a class's ``__init__``."""
     if isinstance(node, ast.ClassDef):
         inits = [part for part in node.body if isinstance(part, ast.FunctionDef) and part.name == "__init__"]
@@ -167,31 +173,35 @@ def _options(node: ast.FunctionDef | ast.ClassDef) -> tuple[dict[str, str], dict
     annotations, defaults = {}, {}
     for argument, default in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True):
         annotations[argument.arg] = ast.unparse(argument.annotation) if argument.annotation else "Any"
-        if default is not None:
+        if default is None:
+            continue
+        try:
             defaults[argument.arg] = ast.literal_eval(default)
+        except (ValueError, TypeError):
+            problem = f"the default of option {argument.arg!r} is no literal: {ast.unparse(default)}"
+            raise PluginError(f"{where}: {problem}; write its value out") from None
     return annotations, defaults
 
 
 def _constants(tree: ast.Module) -> dict[str, Any]:
     found = {}
     for node in tree.body:
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id.isupper():
-            try:
-                found[node.targets[0].id] = ast.literal_eval(node.value)
-            except ValueError:  # not a literal, so not a statement about the plugin
-                continue
+        if not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None:
+            continue
+        target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+        if isinstance(target, ast.Name) and target.id.isupper() and not target.id.startswith("_"):
+            with suppress(ValueError, TypeError):  # not a literal, so not a statement about the plugin
+                found[target.id] = ast.literal_eval(node.value)
     return found
 
 
 def _validate(where: str, annotation: str, value: Any) -> Any:
     try:
         kind = eval(annotation, _TYPES)  # noqa: S307 - names of types only, no builtins; its module would run anyway
-    except NameError:  # a type of the plugin's own: its code checks it
+        adapter = pydantic.TypeAdapter(kind)
+    except Exception:  # a type of the plugin's own: its code checks it
         return value
     try:
-        return pydantic.TypeAdapter(kind).validate_python(
-            value, strict=not isinstance(value, int) or isinstance(value, bool)
-        )
+        return adapter.validate_python(value, strict=True)
     except pydantic.ValidationError as error:
-        said = error.errors()[0]["msg"].replace("Input should be", "it should be")
-        raise PluginError(f"{where}: {value!r} will not do; {said}") from None
+        raise PluginError(f"{where}: {shown(value)} will not do; {wanted(error)}") from None

@@ -6,13 +6,16 @@ A task that raises, hangs, or is killed ends alone; the others go on. Imports no
 import multiprocessing
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
+from multiprocessing import forkserver, resource_tracker
 from typing import Any, Protocol
 
-from pebble import ProcessPool
+from pebble import concurrent
 
 from bench import worker
 
@@ -34,7 +37,15 @@ class Progress(Protocol):
 
 @dataclass
 class Task:
-    """One call of a function of :mod:`bench.execution` in a process of its own."""
+    """One call of a function of :mod:`bench.execution` in a process of its own.
+
+    Attributes:
+        name: as progress shows it.
+        function, arguments: what is called.
+        limit: seconds it may take.
+        ended: is given the task, and what the function returned or the exception that ended it; says status, reason
+            and seconds.
+    """
 
     name: str
     function: str
@@ -46,6 +57,8 @@ class Task:
 def run(tasks: list[Task], workers: int, preload: list[str], progress: Progress) -> None:
     """Run ``tasks``, at most ``workers`` at a time, until the last has ended; each one's end goes to its ``ended``.
 
+    No process is left behind, also where this is interrupted or an ``ended`` raises.
+
     Args:
         tasks: what to do.
         workers: processes at a time.
@@ -55,33 +68,64 @@ def run(tasks: list[Task], workers: int, preload: list[str], progress: Progress)
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(preload)
     board = context.RawArray("d", 2 * len(tasks))
-    processes = ProcessPool(
-        max_workers=min(workers, len(tasks)),
-        max_tasks=1,
-        initializer=worker.initialise,
-        initargs=(board,),
-        context=context,
-    )
+    label = f"bench-{id(board)}"
+    waiting = iter(enumerate(tasks))
+    running: dict[Future[Any], int] = {}
     try:
-        slots: dict[Future[Any], int] = {
-            processes.schedule(worker.call, args=[task.function, *task.arguments, slot], timeout=task.limit): slot
-            for slot, task in enumerate(tasks)
-        }
-        pending = set(slots)
-        while pending:
-            ended, pending = wait(pending, timeout=_POLL, return_when=FIRST_COMPLETED)
-            running = {tasks[slots[future]].name: slots[future] for future in pending if future.running()}
-            progress.steps({name: (board[2 * slot], board[2 * slot + 1]) for name, slot in running.items()})
-            for future in sorted(ended, key=slots.__getitem__):
-                task = tasks[slots[future]]
+        _start_server(context)
+        while True:
+            for slot, task in islice(waiting, workers - len(running)):
+                running[_start(task, context, label, board, slot)] = slot
+            if not running:
+                return
+            ended = wait(running, timeout=_POLL, return_when=FIRST_COMPLETED).done
+            for future in sorted(ended, key=running.__getitem__):
+                task = tasks[running.pop(future)]
                 error = future.exception()
                 progress.finished(task.name, *task.ended(task, error if error else future.result()))
-        processes.close()
-    except BaseException:
-        processes.stop()
-        raise
+            progress.steps({tasks[slot].name: (board[2 * slot], board[2 * slot + 1]) for slot in running.values()})
     finally:
-        processes.join()
+        for process in multiprocessing.active_children():
+            if process.name == label:
+                process.kill()
+        wait(running)
+
+
+def _start_server(context: Any) -> None:
+    """Wait until the fork server has imported everything; Ctrl-C ends the waiting, but does not cut an import short."""
+    resource_tracker.ensure_running()  # else the server would start it, which lets Ctrl-C through again
+    with _later(signal.SIGINT):  # a process inherits what is held back
+        forkserver.ensure_running()
+    nothing = context.Process(target=int)
+    nothing.start()
+    nothing.join()
+
+
+def _start(task: Task, context: Any, label: str, board: Any, slot: int, *, again: bool = True) -> Future[Any]:
+    begin = concurrent.process(name=label, daemon=False, timeout=task.limit, context=context)(worker.call)
+    started: Future[Any]
+    try:
+        if not again:
+            time.sleep(_POLL)  # until the system knows that it is dead
+            _start_server(context)
+        with _later(signal.SIGINT, signal.SIGTERM):  # so that no process starts that nobody knows of
+            started = begin(board, slot, task.function, task.arguments)
+    except (OSError, EOFError) as error:  # the server has been killed, or the system has no process to give
+        if again:
+            return _start(task, context, label, board, slot, again=False)
+        started = Future()
+        started.set_exception(error)
+    return started
+
+
+@contextmanager
+def _later(*signals: signal.Signals) -> Iterator[None]:
+    """Hold signals back until the end of the block."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def said(error: BaseException) -> str:

@@ -3,6 +3,7 @@
 from typing import Self
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -48,15 +49,15 @@ class Bars:
             self.bars.remove_task(self.at_work.pop(name))
         for name, (done, total) in running.items():
             if name not in self.at_work:
-                self.at_work[name] = self.bars.add_task(f"  {_short(name)}", total=None)
+                self.at_work[name] = self.bars.add_task(f"  {escape(_short(name))}", total=None)
             self.bars.update(self.at_work[name], completed=done, total=total or None)
 
     def finished(self, name: str, status: str, reason: str, seconds: float) -> None:
         if self.whole is not None:
             self.bars.advance(self.whole)
         if status != "ok":
-            self.bars.console.print(f"{_MARKS.get(status, '[red]✗[/]')} {_short(name)}: {status}", end="")
-            self.bars.console.print(f": {reason}" if reason else "", markup=False, highlight=False)
+            mark = _MARKS.get(status, "[red]✗[/]")  # in one piece: the bars come back below each
+            self.bars.console.print(mark, escape(f"{_short(name)}: {_said(status, reason)}"), highlight=False)
 
 
 class Lines:
@@ -80,13 +81,17 @@ class Lines:
     def finished(self, name: str, status: str, reason: str, seconds: float) -> None:
         self.done += 1
         took = f" {seconds:.1f} s" if seconds else ""
-        line = f"{self.name} {self.done}/{self.total} {name}: {status}{took}{f': {reason}' if reason else ''}"
+        line = f"{self.name} {self.done}/{self.total} {name}: {_said(status + took, reason)}"
         self.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def show(console: Console) -> Bars | Lines:
     """Bars where somebody looks, lines where a file does."""
     return Bars(console) if console.is_terminal else Lines(console)
+
+
+def _said(status: str, reason: str) -> str:
+    return f"{status}: {reason}" if reason else status
 
 
 def _short(name: str) -> str:

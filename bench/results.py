@@ -14,6 +14,7 @@ import errno
 import json
 import math
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -52,6 +53,7 @@ COLUMNS = {
 """The tidy table's columns. ``options`` is JSON; ``data_size`` is 0 for an approach that uses no target data; a cell
 without scores has one row with an empty ``metric`` and a NaN ``value``; ``error`` is the score's own standard error."""
 
+_PARTIAL = ".partial-"
 _ASKED = ("suite", "run", "model", "family", "modality", "source", "target", "approach", "data_size", "seed")
 
 
@@ -60,23 +62,34 @@ def clear_disk_errors(path: Path) -> Iterator[None]:
     """Turn what an operating system says of a full or forbidden disk into a :class:`ResultsError`."""
     try:
         yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    except Exception as error:
+        if disk_is_full(error):
             raise ResultsError(f"{path}: the disk is full; free some space and run the same command again") from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        number = _errno(error)
+        if number in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise ResultsError(f"{path}: not writable; name another folder with --results or --reports") from error
-        if error.errno in (errno.ENOTDIR, errno.EEXIST):
+        if number in (errno.ENOTDIR, errno.EEXIST):
             raise ResultsError(
                 f"{path}: a file stands where a folder is needed; name another with --results or --reports"
             ) from error
         raise
 
 
+def disk_is_full(error: BaseException) -> bool:
+    """Whether an exception says so."""
+    return _errno(error) in (errno.ENOSPC, errno.EDQUOT)
+
+
+def _errno(error: BaseException) -> int | None:
+    said = re.search(r"\(os error (\d+)\)", str(error))  # how libraries in Rust say it, such as safetensors
+    return int(said[1]) if said else getattr(error, "errno", None)
+
+
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """``write`` a temporary neighbour of ``path``, then rename it: a reader sees all of it or nothing."""
     with clear_disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=_PARTIAL, suffix=path.suffix, dir=path.parent)
         os.close(handle)
         partial = Path(name)
         try:
@@ -87,10 +100,27 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
             partial.unlink(missing_ok=True)
 
 
+def remove_partial(run: Path) -> None:
+    """Remove what :func:`write_atomically` was writing into a run when its process was killed."""
+    for path in run.rglob(f"{_PARTIAL}*"):
+        path.unlink(missing_ok=True)
+
+
 def write_json(path: Path, value: Any) -> None:
-    """``value`` as indented JSON; NaN and infinities become null."""
-    text = json.dumps(_finite(value), indent=1, allow_nan=False)
+    """:func:`plain` ``value`` as indented JSON."""
+    text = json.dumps(plain(value), indent=1, allow_nan=False)
     write_atomically(path, lambda partial: partial.write_text(text + "\n", encoding="utf-8"))
+
+
+def plain(value: Any) -> Any:
+    """``value`` as JSON has it: text as keys, lists for tuples, null for NaN and infinities."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {str(key): plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(part) for part in value]
+    return value
 
 
 def read_json(path: Path) -> Any:
@@ -120,8 +150,9 @@ def records(run: Path) -> list[dict[str, Any]]:
 
 
 def latest(suite_folder: Path) -> Path | None:
-    """The newest run of a suite: run names sort by time."""
-    runs = sorted(path.parent for path in suite_folder.glob("*/run.json")) if suite_folder.is_dir() else []
+    """The newest run of a suite that was not given a name: those are named by the time they began."""
+    pattern = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]_*/run.json"
+    runs = sorted(path.parent for path in suite_folder.glob(pattern)) if suite_folder.is_dir() else []
     return runs[-1] if runs else None
 
 
@@ -158,13 +189,3 @@ def read_table(run: Path) -> "pd.DataFrame":
         return pd.read_parquet(path)
     except (OSError, ValueError) as error:
         raise ResultsError(f"{path}: not a readable table ({error}); run the suite again to make it anew") from error
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {str(key): _finite(part) for key, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(part) for part in value]
-    return value

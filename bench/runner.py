@@ -7,18 +7,21 @@ the machine to itself. This process imports no torch.
 
 import datetime
 import os
+import shutil
 import signal
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 from pebble import ProcessExpired
 
-from bench import environment, plugins, pool, results, worker
+from bench import plugins, pool, results, worker
 from bench.cell import Cell
 from bench.errors import BenchError, ResultsError
+from bench.ledger import Ledger
 from bench.pool import Progress, Task, said
-from bench.suite import Suite, definition
+from bench.suite import NAME, Suite
 
 _PREPARING_LIMIT = 24 * 3600.0  # seconds
 
@@ -27,10 +30,21 @@ class Interrupted(BenchError):
     """The run was stopped; what is finished is kept."""
 
 
-def start(suite: Suite, results_folder: Path, *, new: bool = False) -> Path:
-    """The folder of the run to go on with, or of a new one; it exists and is writable afterwards."""
+def start(suite: Suite, results_folder: Path, *, new: bool = False, name: str | None = None) -> Path:
+    """The folder of the run to go on with, or of a new one; it exists and is writable afterwards.
+
+    Args:
+        suite: what to run.
+        results_folder: where its runs lie.
+        new: never go on with an earlier one.
+        name: of the run; otherwise it is named by the time it begins. A named run is gone on with by its name alone.
+    """
     folder = results_folder / suite.name
-    run = None if new else results.latest(folder)
+    if name is not None and not NAME.fullmatch(name):
+        raise ResultsError(f"--run {name!r}: no name for a run; use letters, digits, spaces and _.+,:=()%-")
+    run = folder / name if name else None if new else results.latest(folder)
+    if name and new and (folder / name).exists():
+        raise ResultsError(f"{folder / name}: is there already; leave out --new to go on with it, or take another name")
     if run is None:
         stamp = datetime.datetime.now().strftime("%Y-%m-%d_%H%M%S")
         names = (stamp if not count else f"{stamp}-{count}" for count in range(1000))
@@ -63,55 +77,66 @@ def run(
     Raises:
         BenchError: before anything trains, where a dataset, model or folder will not do; and when interrupted.
     """
+    lock = FileLock(run_folder / ".lock")
     try:
-        lock = FileLock(run_folder / ".lock")
-        with results.clear_disk_errors(run_folder), lock.acquire(timeout=0):
-            return _Run(suite, run_folder, progress, workers, retry).run()
+        with results.clear_disk_errors(run_folder):
+            lock.acquire(timeout=0)
     except Timeout:
         raise ResultsError(
             f"{run_folder}: another process works on this run; wait for it, or start one with --new"
         ) from None
+    try:
+        results.remove_partial(run_folder)  # what a killed run left
+        return _Run(suite, run_folder, progress, workers, retry).run()
+    except BenchError as error:
+        if not isinstance(error, Interrupted) and not any((run_folder / "cells").glob("*.json")):
+            shutil.rmtree(run_folder, ignore_errors=True)  # nothing came of it
+            with suppress(OSError):  # holds earlier runs
+                run_folder.parent.rmdir()
+        raise
     finally:
+        results.remove_partial(run_folder)  # what a task left that was killed, or ran out of time
         (run_folder / ".lock").unlink(missing_ok=True)
+        lock.release()
 
 
 class _Run:
     def __init__(self, suite: Suite, folder: Path, progress: Progress, workers: int | None, retry: bool) -> None:
-        self.suite, self.folder, self.progress, self.workers, self.retry = suite, folder, progress, workers, retry
-        self.cells = list({cell.id: cell for cell in suite.cells}.values())
-        self.started = datetime.datetime.now().astimezone()
-        self.device: dict[str, Any] = {}
-        self.fingerprints: dict[str, str] = {}
+        self.suite, self.folder, self.progress, self.workers = suite, folder, progress, workers
+        self.ledger = Ledger(suite, folder, retry=retry)
 
     def run(self) -> dict[str, int]:
-        kept = {cell.id: record for cell in self.cells if (record := self._finished(cell))}
-        missing = [cell for cell in self.cells if cell.id not in kept]
-        to_measure = self._to_measure() if not missing else []
-        work = bool(missing or to_measure)
-        if work or not (self.folder / "run.json").exists():
-            self._write_run()
-        if any(not cell.reason for cell in missing) or to_measure:
+        ledger = self.ledger
+        missing, to_measure = ledger.missing(), ledger.to_measure()
+        counts = {"trained": len(missing), "kept": len(ledger.cells) - len(missing)}
+        renamed = ledger.rename()
+        if not (missing or to_measure or renamed) and ledger.is_current():
+            return counts
+        ledger.write_run()
+        applicable = [cell for cell in missing if not cell.reason]
+        if applicable or to_measure:
             with worker.blank_main(), pool.stoppable():
-                self._work(missing, to_measure, len(kept))
+                self._work(applicable, to_measure)
         for cell in missing:
             if cell.reason:
-                self._write_end(cell, "not_applicable", cell.reason)
+                ledger.write_end(cell, "not_applicable", cell.reason)
+        for cell in ledger.cells:
+            results.checkpoint_path(self.folder, cell.id).unlink(missing_ok=True)
         results.write_tables(self.folder)
-        if work or not results.read_json(self.folder / "run.json")["finished"]:
-            self._write_run(finished=True)
-        return {"trained": len(missing), "kept": len(kept)}
+        ledger.write_run(finished=True)
+        return counts
 
-    def _work(self, missing: list[Cell], to_measure: list[Cell], kept: int) -> None:
+    def _work(self, missing: list[Cell], to_measure: list[Cell]) -> None:
         try:
-            self._prepare(missing + to_measure)
-            self._write_run()
-            self._train(missing, kept)
-            self._measure(self._to_measure())
+            self._prepare([*missing, *to_measure])
+            self.ledger.write_run()
+            self._train(missing)
+            self._measure(self.ledger.to_measure())
         except KeyboardInterrupt:
             results.write_tables(self.folder)
-            done = sum(results.record_path(self.folder, cell.id).exists() for cell in self.cells)
-            message = f"stopped; {done} of {len(self.cells)} cells are finished and kept in {self.folder}"
-            raise Interrupted(f"{message}; go on with: bench run {self.suite.path}") from None
+            done = f"{self.ledger.finished()} of {len(self.ledger.cells)} cells are finished and kept in {self.folder}"
+            where = "" if (folder := self.folder.parent.parent) == Path("results") else f" --results {folder}"
+            raise Interrupted(f"stopped; {done}; go on with: bench run {self.suite.path}{where}") from None
 
     # The stages ---------------------------------------------------------------------------------------------------
 
@@ -134,7 +159,7 @@ class _Run:
             if task.function == "prepare_dataset":
                 found[task.arguments[0].model_dump_json()] = outcome
             elif task.function == "describe_device":
-                self.device = outcome
+                self.ledger.device = outcome
             return "ok", "", 0.0
 
         def task(name: str, function: str, *arguments: Any) -> Task:
@@ -145,7 +170,7 @@ class _Run:
         first += [task(f"dataset {spec.name}", "prepare_dataset", spec) for spec in specs.values()]
         self._stage("datasets", first, workers=cores)
         for cell in cells:
-            size, self.fingerprints[cell.target.name] = found[cell.target.model_dump_json()]
+            size, self.ledger.fingerprints[cell.target.name] = found[cell.target.model_dump_json()]
             if cell.data_size > size:
                 problem = f"{cell.data_size} examples asked, {cell.target.name} has {size} to train on"
                 raise self.suite.error("data_sizes", problem, f"ask for {size} or fewer")
@@ -153,116 +178,47 @@ class _Run:
         second += [task(f"model {name}", "prepare_model", spec, threads) for name, spec in models.values()]
         self._stage("base models", second, workers=cores)
 
-    def _train(self, cells: list[Cell], kept: int) -> None:
+    def _train(self, cells: list[Cell]) -> None:
+        by_name = {cell.id: cell for cell in cells}
+
         def ended(task: Task, outcome: Any) -> tuple[str, str, float]:
             if isinstance(outcome, BenchError):  # the results folder fails, not the cell
                 raise outcome
             cell = by_name[task.name]
             if isinstance(outcome, BaseException):
-                self._write_end(cell, *_status(outcome, cell))
-            happened = self._record(cell)["happened"]
+                self.ledger.write_end(cell, *_status(outcome, cell))
+            happened = self.ledger.record(cell)["happened"]
             return happened["status"], happened["reason"], happened["seconds"]
 
-        applicable = [cell for cell in cells if not cell.reason]
-        by_name = {cell.id: cell for cell in applicable}
-        tasks = [Task(cell.id, "train", (cell, self.folder), cell.budget.time_limit, ended) for cell in applicable]
-        cores = max(1, (os.cpu_count() or 1) // max((cell.budget.threads for cell in applicable), default=1))
-        workers = self.workers or (1 if self.device["device"] == "cuda" else cores)
-        self._stage("cells", tasks, workers=workers, done=kept)
+        tasks = [Task(cell.id, "train", (cell, self.folder), cell.budget.time_limit, ended) for cell in cells]
+        cores = max(1, (os.cpu_count() or 1) // max((cell.budget.threads for cell in cells), default=1))
+        self.ledger.workers = self.workers or (1 if self.ledger.device["device"] == "cuda" else cores)
+        self._stage("cells", tasks, self.ledger.workers, done=len(self.ledger.cells) - len(cells))
 
     def _measure(self, cells: list[Cell]) -> None:
         """One at a time: latency is never taken while other cells train."""
+        by_name = {cell.id: cell for cell in cells}
 
         def ended(task: Task, outcome: Any) -> tuple[str, str, float]:
             if isinstance(outcome, BenchError):
                 raise outcome
-            record = self._record(by_name[task.name])
+            cell = by_name[task.name]
+            record = self.ledger.record(cell)
             if isinstance(outcome, BaseException):  # what was scored before stays
-                status, reason = _status(outcome, by_name[task.name])
-                record["happened"] |= {"measured": True, "skipped": {"exclusive": f"{status}: {reason}"}}
-                results.write_json(results.record_path(self.folder, task.name), record)
-                return status, reason, 0.0
-            return record["happened"]["status"], record["happened"]["reason"], 0.0
+                status, reason = _status(outcome, cell)
+                record["happened"]["skipped"]["measurement"] = f"{status}: {reason}"
+                record["happened"]["measured"] = True
+                results.write_json(results.record_path(self.folder, cell.id), record)
+            status, _, reason = record["happened"]["skipped"].get("measurement", "ok: ").partition(": ")
+            return status, reason, 0.0
 
-        by_name = {cell.id: cell for cell in cells}
         tasks = [Task(cell.id, "measure", (cell, self.folder), cell.budget.time_limit, ended) for cell in cells]
         self._stage("measurements", tasks, workers=1)
-        for cell in self.cells:
-            results.checkpoint_path(self.folder, cell.id).unlink(missing_ok=True)
-
-    def _to_measure(self) -> list[Cell]:
-        """Trained cells whose latency and memory are wanted and not there yet."""
-        wanted: list[Cell] = []
-        seen: set[tuple[str, str, str]] = set()
-        for cell in self.cells:
-            happened = self._record(cell)["happened"]
-            kind = (cell.model_name, cell.target.name, cell.approach)
-            if happened.get("status") != "ok" or (cell.evaluation.measure == "once" and kind in seen):
-                continue
-            seen.add(kind)
-            if not happened.get("measured", True):
-                wanted.append(cell)
-        return wanted
 
     def _stage(self, name: str, tasks: list[Task], workers: int, done: int = 0) -> None:
         if tasks:
             self.progress.stage(name, len(tasks) + done, done)
-            pool.run(tasks, workers, worker.preloaded(self.cells), self.progress)
-
-    # Records ------------------------------------------------------------------------------------------------------
-
-    def _finished(self, cell: Cell) -> dict[str, Any] | None:
-        """The cell's record where it counts as finished, under the name the suite has for it today."""
-        path = results.record_path(self.folder, cell.id)
-        if not path.exists():
-            return None
-        record: dict[str, Any] = results.read_json(path)
-        if self.retry and record["happened"]["status"] not in ("ok", "not_applicable"):
-            return None
-        asked = cell.asked(self.folder.name)
-        if record["asked"] != asked:
-            results.write_json(path, record | {"asked": asked})
-        return record
-
-    def _record(self, cell: Cell) -> dict[str, Any]:
-        path = results.record_path(self.folder, cell.id)
-        return results.read_json(path) if path.exists() else {"happened": {}}
-
-    def _write_end(self, cell: Cell, status: str, reason: str) -> None:
-        record = {
-            "cell": cell.id,
-            "asked": cell.asked(self.folder.name),
-            "happened": {"status": status, "reason": reason, "seconds": 0.0, "scores": [], "trials": [], "chosen": {}},
-            "environment": environment.describe() | self.device,
-        }
-        results.write_json(results.record_path(self.folder, cell.id), record)
-
-    def _write_run(self, *, finished: bool = False) -> None:
-        now = datetime.datetime.now().astimezone()
-        path = self.folder / "run.json"
-        before = results.read_json(path) if path.exists() else {}
-        environment_before = before.get("environment", {})
-        fingerprints = environment_before.get("datasets", {}) | self.fingerprints
-        record = {
-            "suite": self.suite.name,
-            "run": self.folder.name,
-            "description": self.suite.file.description,
-            "definition": definition(self.suite),
-            "source": self.suite.path.read_text(encoding="utf-8"),
-            "cells": [cell.id for cell in self.cells],
-            "primary": self.suite.primary(),
-            "environment": environment_before | environment.describe() | self.device | {"datasets": fingerprints},
-            "started": before.get("started", self.started.isoformat()),
-            "finished": now.isoformat() if finished else None,
-            "seconds": before.get("seconds", 0.0) + ((now - self.started).total_seconds() if finished else 0.0),
-            "workers": self.workers or before.get("workers"),
-            "cell_seconds": {
-                cell.id: seconds
-                for cell in self.cells
-                if finished and (seconds := self._record(cell)["happened"].get("seconds"))
-            },
-        }
-        results.write_json(path, record)
+            pool.run(tasks, workers, worker.preloaded(self.ledger.cells), self.progress)
 
 
 def _spaces(cell: Cell) -> list[tuple[str, dict[str, Any]]]:

@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator
 
 from bench import plugins, yaml_file
 from bench.cell import Cell, ModelSpec, Named, Strict, named
+from bench.complaints import explain, shown, suggest
 from bench.errors import PluginError, SuiteError
+from bench.plugins import Plugin
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.+,:=()%-]{0,79}")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.+,:=()%-]{0,79}")
 
 
 class Overrides(Strict):
@@ -55,6 +57,11 @@ class ApproachEntry(Overrides):
     name: str
     approach: str
     options: dict[str, Any] = {}
+
+    @property
+    def parts(self) -> list[str]:
+        """Names of the approaches it is composed of, in order."""
+        return [part.strip() for part in self.approach.split("+")]
 
 
 class SuiteFile(Overrides):
@@ -113,6 +120,24 @@ class Suite:
         """A :class:`SuiteError` about this file."""
         return SuiteError(self.path, key, problem, remedy)
 
+    def find(self, key: str, kind: str, name: str) -> Plugin:
+        """The plugin that stands at ``key``."""
+        try:
+            return plugins.find(kind, name)
+        except PluginError as error:
+            raise self._at(key, error) from None
+
+    def options(self, key: str, plugin: Plugin, given: dict[str, Any]) -> dict[str, Any]:
+        """All options of the plugin that stands at ``key``, defaults filled in."""
+        try:
+            return plugin.check(given)
+        except PluginError as error:
+            raise self._at(key, error) from None
+
+    def _at(self, key: str, error: PluginError) -> SuiteError:
+        problem, _, remedy = str(error).partition("; ")
+        return self.error(key, problem, remedy)
+
 
 def shipped() -> Path:
     """The folder of the suites we ship: beside the package in a checkout, inside it in a wheel."""
@@ -127,13 +152,15 @@ def available() -> list[Path]:
 
 def locate(name: str) -> Path:
     """A path as it is; a bare name among ``./suites`` and the shipped suites."""
-    if name.endswith((".yaml", ".yml")) or Path(name).is_file() or "/" in name or "\\" in name or not name:
+    if name.endswith((".yaml", ".yml")) or not NAME.fullmatch(name) or Path(name).is_file():
         return Path(name)
     for folder in (Path("suites"), shipped()):
         if (found := folder / f"{name}.yaml").is_file():
             return found
+    if Path(name).is_dir():
+        return Path(name)
     known = [path.stem for path in available()]
-    hint = plugins.suggest(name, known) or f"name a YAML file or one of: {', '.join(known)}"
+    hint = suggest(name, known) or f"name a YAML file or one of: {', '.join(known)}"
     raise SuiteError(name, "", "no suite of this name", hint.strip())
 
 
@@ -141,12 +168,12 @@ def load(name: str | Path) -> Suite:
     """Read and check a suite by path or by name; :class:`SuiteError` names the file, the key, the value, the remedy."""
     path = locate(str(name))
     content = yaml_file.read(path)
-    if not _NAME.fullmatch(path.stem):
+    if not NAME.fullmatch(path.stem):
         raise SuiteError(path, "", f"{path.stem!r} is no name for a suite", "use letters, digits, '_', '-'")
     try:
         file = SuiteFile.model_validate(content)
     except ValidationError as error:
-        raise _explain(path, error, SuiteFile) from None
+        raise SuiteError(path, *explain(error, SuiteFile)) from None
     suite = Suite(path.stem, path, file)
     _check_names(suite)
     try:
@@ -181,42 +208,24 @@ def _check_names(suite: Suite) -> None:
         "data_sizes": file.data_sizes,
         "seeds": file.seeds,
     }
-    written |= {f"models.{name}.data_sizes": entry.data_sizes or [] for name, entry in file.models.items()}
+    for name, model in file.models.items():
+        at = f"models.{name}"
+        written[f"{at}.datasets"] = model.datasets or []
+        written[f"{at}.data_sizes"] = model.data_sizes or []
+        written[f"{at}.metrics"] = [entry.name for entry in model.metrics or []]
+        written[f"{at}.source"] = [model.source.replace("/", "-", 1)] if model.source is not None else []
     written |= {f"datasets.{entry.name}.data_sizes": entry.data_sizes or [] for entry in file.datasets}
     for key, entries in written.items():
         for value in entries:
-            if entries.count(value) > 1:
-                raise suite.error(key, f"{value!r} stands there twice", "keep one, or give one another name")
-            if isinstance(value, str) and not _NAME.fullmatch(value):
-                raise suite.error(key, f"{value!r} is no name", "use letters, digits, spaces and _.+,:=()%-")
+            if isinstance(value, str) and not NAME.fullmatch(value):
+                raise suite.error(key, f"{shown(value)} is no name", "use letters, digits, spaces and _.+,:=()%-")
             if isinstance(value, int) and value < (0 if key == "seeds" else 1):
                 raise suite.error(key, f"{value} is too small", "use 0 or more" if key == "seeds" else "use 1 or more")
+            if entries.count(value) > 1:
+                raise suite.error(key, f"{shown(value)} stands there twice", "keep one, or give one another name")
     for name, model in file.models.items():
         for wanted in model.datasets or []:
             if wanted not in written["datasets"]:
-                hint = plugins.suggest(wanted, [entry.name for entry in file.datasets]) or "add it to datasets"
-                raise suite.error(
-                    f"models.{name}.datasets", f"{wanted!r} is not among the suite's datasets", hint.strip()
-                )
-
-
-def _explain(path: Path, error: ValidationError, model: type[BaseModel]) -> SuiteError:
-    """The first of pydantic's complaints as one line."""
-    first = error.errors()[0]
-    key = ".".join(str(part) for part in first["loc"])
-    value = first.get("input")
-    shown = "" if isinstance(value, dict | list) and first["type"] != "too_short" else f" (it is {value!r})"
-    if first["type"] == "extra_forbidden":
-        fields: Any = model.model_fields
-        for part in first["loc"][:-1]:
-            nested = getattr(fields.get(part), "annotation", None) if isinstance(fields, dict) else None
-            fields = getattr(nested, "model_fields", {})
-        known = list(fields) or [*ModelEntry.model_fields, *ApproachEntry.model_fields]
-        return SuiteError(
-            path, key, "unknown key", (plugins.suggest(str(first["loc"][-1]), known) or "take it out").strip()
-        )
-    if first["type"] == "missing":
-        return SuiteError(path, key, "missing", "add it; see suites/quickstart.yaml")
-    if first["type"] == "too_short":
-        return SuiteError(path, key, "is empty", "name at least one")
-    return SuiteError(path, key, first["msg"].removeprefix("Value error, ").lower() + shown, "change it")
+                hint = suggest(wanted, written["datasets"]) or "add it to datasets"
+                problem = f"{shown(wanted)} is not among the suite's datasets"
+                raise suite.error(f"models.{name}.datasets", problem, hint.strip())

@@ -6,14 +6,15 @@ weights that were best on validation in it.
 
 import math
 import time
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.utils.flop_counter import FlopCounterMode
 
 from bench.errors import Diverged, OutOfMemory
 from bench.model import Batch, Model
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from bench.cell import Budget
     from bench.transfer import Transfer
 
+Result = TypeVar("Result")
 _VALIDATION_SEED = 20_000  # of the noise validation losses are taken with: the same for every step and approach
 
 
@@ -32,7 +34,7 @@ def precision(budget: "Budget") -> str:
     if not torch.cuda.is_available():
         return "fp32"
     if budget.precision == "auto":
-        return "bf16" if torch.cuda.is_bf16_supported() else "fp16"
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
     return budget.precision
 
 
@@ -67,20 +69,36 @@ def rows_of(batch: Batch) -> int:
     return len(next(iter(batch.values())))
 
 
+def parts(model: Model, batch: Batch, micro: int) -> Iterator[tuple[Batch, float]]:
+    """A batch in micro-batches of at most ``micro`` rows, and their share of what the whole batch averages over."""
+    rows = rows_of(batch)
+    if rows <= micro:
+        yield batch, 1.0
+        return
+    whole = model.units(batch)
+    for start in range(0, rows, micro):
+        part = {name: value[start : start + micro] for name, value in batch.items()}
+        yield part, model.units(part) / whole
+
+
 @torch.no_grad()
-def mean_loss(model: Model, rows: Batch, batch_size: int, context: Accelerator) -> float:
-    """The model's own loss over encoded rows, with noise that is the same at every call."""
+def mean_loss(model: Model, rows: Batch, batch_size: int, micro: int, context: Accelerator) -> float:
+    """The model's own loss over encoded rows, with noise that is the same at every call, whatever fits at once."""
     generator = torch.Generator().manual_seed(_VALIDATION_SEED)
     training, total, units = model.training, 0.0, 0
     model.eval()
-    for start in range(0, rows_of(rows), batch_size):
-        indices = torch.arange(start, min(start + batch_size, rows_of(rows)))
-        batch = model.draw(model.collate(rows, indices), generator)
-        with context.autocast():
-            loss = model.loss(batch, model(batch))
-        count = model.units(batch)
-        total, units = total + float(loss) * count, units + count
-    model.train(training)
+    try:
+        for start in range(0, rows_of(rows), batch_size):
+            indices = torch.arange(start, min(start + batch_size, rows_of(rows)))
+            batch = model.draw(model.collate(rows, indices), generator)
+            count = model.units(batch)
+            for part, share in parts(model, batch, micro):
+                with context.autocast():
+                    loss = model.loss(part, model(part))
+                total += float(loss) * share * count
+            units += count
+    finally:
+        model.train(training)
     return total / units
 
 
@@ -91,6 +109,22 @@ def fit(transfer: "Transfer", steps: int) -> None:
     """
     if steps > 0:
         _Loop(transfer, steps).run()
+
+
+def step_flops(transfer: "Transfer") -> int:
+    """Floating-point operations of one gradient step with all that trains awake: forward, terms, and backward.
+
+    Takes no step: weights and gradients are left as they were found.
+    """
+    loop = _Loop(transfer, 1)
+    batch = loop._batch()
+    transfer.model.train()
+    with FlopCounterMode(display=False) as counter:
+        for player, optimizer in loop.optimizers:
+            loop._backward(batch, player, optimizer)
+            optimizer.zero_grad()
+    transfer.model.eval()
+    return int(counter.get_total_flops())
 
 
 class _Loop:
@@ -106,8 +140,13 @@ class _Loop:
         held_out = transfer.encode(transfer.data.validation)
         self.held_out = {name: rows[: self.budget.validation_rows] for name, rows in held_out.items()}
         self.micro = min(self.budget.micro_batch_size or self.budget.batch_size, self.budget.batch_size)
-        self.frozen_norms = [m for m in self.model.modules() if isinstance(m, _BatchNorm)]
-        self.stored = transfer.stored()
+        self.norms = [  # and the weights that say whether they learn: those around them where they have none
+            (norm, [*norm.parameters()] or [*around.parameters()])
+            for around in self.model.modules()
+            for norm in around.children()
+            if isinstance(norm, _BatchNorm)
+        ]
+        self.trainable, self.stored = transfer.trainable(), transfer.stored()
         self.best, self.best_loss = dict[str, Tensor](), math.inf
         self.optimizers = [(player, self._optimizer(player)) for player in self.model.players()]
         self.validate_at = {round(steps * (k + 1) / self.budget.validations) for k in range(self.budget.validations)}
@@ -127,6 +166,8 @@ class _Loop:
             if step + 1 in self.validate_at:
                 self._validate()
             self.transfer.progress(self.transfer.taken)
+        for parameter in self.trainable:  # as a schedule found them
+            parameter.requires_grad_(True)
         restore(self.stored, self.best)
         self.model.eval()
 
@@ -143,14 +184,11 @@ class _Loop:
     def _step(self, progress: float) -> None:
         for hook in self.transfer.schedule:
             hook(progress)
-        for norm in self.frozen_norms:
-            norm.train(any(parameter.requires_grad for parameter in norm.parameters()))
+        for norm, weights in self.norms:
+            norm.train(any(weight.requires_grad for weight in weights))
         # the rate in the middle of the step, so that neither the first nor the last step is wasted on a rate of zero
         peak = self.budget.learning_rate * rate(progress + 0.5 / self.steps, self.budget)
-        batch = self.model.collate(self.rows, next(self.indices))
-        for transform in self.transfer.transforms:
-            batch = transform(batch, self.generator)
-        batch = self.model.draw(batch, self.generator)
+        batch = self._batch()
         for player, optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = peak * group["factor"]
@@ -162,30 +200,36 @@ class _Loop:
         self.unchecked = loss
         self._note(learning_rate=peak)
 
+    def _batch(self) -> Batch:
+        """The next training batch, transformed, with all its noise drawn."""
+        batch = self.model.collate(self.rows, next(self.indices))
+        for transform in self.transfer.transforms:
+            batch = transform(batch, self.generator)
+        return self.model.draw(batch, self.generator)
+
     def _backward(self, batch: Batch, player: nn.Module, optimizer: "AcceleratedOptimizer") -> Tensor:
-        """Gradients of the whole batch, in parts that fit into memory; halves the parts until they do."""
+        """Gradients of the whole batch, taken in parts that fit into memory; its loss."""
+
+        def gradients() -> Tensor:
+            optimizer.zero_grad()
+            losses = [self._part(part, share, player) for part, share in parts(self.model, batch, self.micro)]
+            return torch.stack(losses).sum()
+
+        return self._within_memory(gradients)
+
+    def _within_memory(self, compute: Callable[[], Result]) -> Result:
+        """``compute()``, again with half as many rows at a time whenever memory runs out."""
         while True:
             try:
-                optimizer.zero_grad()
-                return torch.stack([self._part(part, share, player) for part, share in self._parts(batch)]).sum()
+                return compute()
             except (RuntimeError, MemoryError) as error:
-                if not _out_of_memory(error):
+                if not out_of_memory(error):
                     raise
                 if self.micro == 1:
-                    raise OutOfMemory(f"one row at a time does not fit ({str(error).splitlines()[0]})") from error
+                    said = next(iter(str(error).splitlines()), type(error).__name__)
+                    raise OutOfMemory(f"one row at a time does not fit ({said})") from error
             self.micro = math.ceil(self.micro / 2)  # outside of the handler, which keeps the failed tensors alive
             torch.cuda.empty_cache()
-
-    def _parts(self, batch: Batch) -> Iterator[tuple[Batch, float]]:
-        """Micro-batches and their share of what the whole batch averages over."""
-        rows = rows_of(batch)
-        if rows <= self.micro:
-            yield batch, 1.0
-            return
-        whole = self.model.units(batch)
-        for start in range(0, rows, self.micro):
-            part = {name: value[start : start + self.micro] for name, value in batch.items()}
-            yield part, self.model.units(part) / whole
 
     def _part(self, batch: Batch, share: float, player: nn.Module) -> Tensor:
         with self.context.autocast():
@@ -208,7 +252,9 @@ class _Loop:
 
     def _validate(self) -> None:
         """Take the validation loss; keep a copy of the weights where it is the lowest so far."""
-        loss = mean_loss(self.model, self.held_out, self.budget.batch_size, self.context)
+        loss = self._within_memory(
+            lambda: mean_loss(self.model, self.held_out, self.budget.batch_size, self.micro, self.context)
+        )
         if not math.isfinite(loss):
             raise Diverged(
                 f"the validation loss became {loss} at step {self.transfer.taken}; try a smaller learning rate"
@@ -216,14 +262,18 @@ class _Loop:
         self._note(validation_loss=loss)
         if loss < self.best_loss:
             self.best_loss = loss
-            self.best = {name: tensor.detach().to("cpu", copy=True) for name, tensor in self.stored.items()}
+            for name, tensor in self.stored.items():
+                if name in self.best:
+                    self.best[name].copy_(tensor)
+                else:
+                    self.best[name] = tensor.detach().to("cpu", copy=True)
 
     def _note(self, **values: float) -> None:
         taken = self.transfer.taken + ("learning_rate" in values)
         self.transfer.curve.append({"step": taken, **values, "seconds": time.perf_counter() - self.started})
 
 
-def _out_of_memory(error: BaseException) -> bool:
+def out_of_memory(error: BaseException) -> bool:
     """Whether an exception says that memory ran out, on a GPU or (in PyTorch's words) on a CPU."""
     said = str(error).lower()
     return (

@@ -1,11 +1,10 @@
-"""The process a task runs in: what it imports beforehand, how it listens, how it tells of its progress.
+"""The process a task runs in: what it imports beforehand, how it ends with its runner, how it tells of its progress.
 
-Imports no torch: the runner hands these functions to new processes by reference, and :func:`call` imports the rest
-there, where the fork server has it in memory already.
+Imports no torch: the runner hands :func:`call` to new processes by reference, and it imports the rest there, where the
+fork server has it in memory already.
 """
 
 import os
-import signal
 import sys
 import threading
 import types
@@ -16,50 +15,52 @@ from typing import Any
 
 from bench import plugins
 from bench.cell import Cell
+from bench.plugins import Plugin
 
 _board: Any = None  # shared with the runner: for each slot the steps done and the steps to do
+_slot = 0
+
+
+def used(cells: Iterable[Cell]) -> list[Plugin]:
+    """The plugins whose code runs in the cells' processes, beside those of datasets and feature spaces."""
+    names = {("families", cell.model.family) for cell in cells}
+    names |= {("approaches", name) for cell in cells for name, _ in cell.chain}
+    names |= {("metrics", name) for cell in cells for name, _ in cell.metrics}
+    return [plugins.find(kind, name) for kind, name in sorted(names)]
 
 
 def preloaded(cells: Iterable[Cell]) -> list[str]:
     """Modules the fork server imports once for all tasks; of plugins only our own, others stay in their processes."""
-    used = {("families", cell.model.family) for cell in cells}
-    used |= {("approaches", name) for cell in cells for name, _ in cell.chain}
-    used |= {("metrics", name) for cell in cells for name, _ in cell.metrics}
-    modules = {plugins.find(kind, name).module for kind, name in used}
+    modules = {plugin.module for plugin in used(cells)}
     return ["bench.execution", *sorted(module for module in modules if module.startswith("bench."))]
 
 
-def initialise(board: Any) -> None:
-    """First thing in a worker: Ctrl-C is the runner's business, and the runner's end is the worker's end."""
-    global _board
-    _board = board
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-    def end_with_parent() -> None:
-        if parent := parent_process():
-            parent.join()
-            os._exit(1)
-
-    threading.Thread(target=end_with_parent, daemon=True).start()
-
-
-def call(function: str, *arguments: Any) -> Any:
-    """Run a function of :mod:`bench.execution`."""
+def call(board: Any, slot: int, function: str, arguments: tuple[Any, ...]) -> Any:
+    """Run a function of :mod:`bench.execution` in this process, which ends when the runner does, however that ends."""
+    global _board, _slot
+    _board, _slot = board, slot
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     from bench import execution
 
     return getattr(execution, function)(*arguments)
 
 
-def reporter(slot: int, total: int) -> Callable[[int], None]:
+def reporter(total: int) -> Callable[[int], None]:
     """Tells the runner how far a task is: through plain shared memory, which a killed worker cannot leave locked."""
     if _board is None:
         return lambda done: None
-    _board[2 * slot + 1] = total
+    _board[2 * _slot + 1] = total
 
     def report(done: int) -> None:
-        _board[2 * slot] = done
+        _board[2 * _slot] = done
 
     return report
+
+
+def _end_with_parent() -> None:
+    if parent := parent_process():
+        parent.join()
+        os._exit(1)
 
 
 @contextmanager

@@ -39,7 +39,8 @@ def augmentation(
     def images(batch: Batch, generator: torch.Generator) -> Batch:
         pixels = batch["images"]
         flips = torch.rand(len(pixels), generator=generator) < flip
-        matrices = _affine(len(pixels), math.radians(rotation), scaling, 2 * shift, flips, generator)
+        aspect = pixels.shape[2] / pixels.shape[3]
+        matrices = _affine(len(pixels), math.radians(rotation), scaling, 2 * shift, flips, aspect, generator)
         grid = F.affine_grid(matrices.to(pixels), list(pixels.shape), align_corners=False)
         moved = F.grid_sample(pixels, grid, padding_mode="reflection", align_corners=False)
         return batch | {"images": moved}
@@ -56,12 +57,17 @@ def augmentation(
     transfer.transforms.append(images if "images" in transfer.encode(transfer.data.train) else texts)
 
 
-def _affine(rows: int, angle: float, scaling: float, shift: float, flips: Tensor, generator: torch.Generator) -> Tensor:
-    """Random affine maps from output to input coordinates, shape (rows, 2, 3)."""
+def _affine(
+    rows: int, angle: float, scaling: float, shift: float, flips: Tensor, aspect: float, generator: torch.Generator
+) -> Tensor:
+    """Random affine maps from output to input coordinates, shape (rows, 2, 3).
+
+    Coordinates run from -1 to 1 on either axis, so turning needs ``aspect``, height over width, to keep right angles.
+    """
     angles, scales, right, down = (2 * torch.rand(4, rows, generator=generator) - 1).unbind()
     cos, sin = torch.cos(angles * angle), torch.sin(angles * angle)
     size = 1 / (1 + scales * scaling)
     mirror = 1 - 2 * flips.to(size)
-    across = torch.stack([size * cos * mirror, -size * sin, right * shift], dim=1)
-    along = torch.stack([size * sin * mirror, size * cos, down * shift], dim=1)
+    across = torch.stack([size * cos * mirror, -size * sin * aspect, right * shift], dim=1)
+    along = torch.stack([size * sin * mirror / aspect, size * cos, down * shift], dim=1)
     return torch.stack([across, along], dim=1)

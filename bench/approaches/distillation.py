@@ -25,7 +25,6 @@ def distillation(transfer: Transfer, *, weight: Fraction = 0.5, temperature: Pos
     """
     teacher = transfer.model.eval()
     transfer.model = teacher.student().train()
-    transfer.model.requires_grad_(True)
     freeze([teacher])
 
     def listen(batch: Batch, outputs: Tensor) -> Tensor:

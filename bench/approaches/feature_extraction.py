@@ -19,6 +19,6 @@ def feature_extraction(transfer: Transfer) -> None:
         for (name, _), value in zip(list(module.named_parameters()), new.parameters(), strict=True):
             owner, _, leaf = name.rpartition(".")
             # a parameter of its own: the old one may be tied to the embeddings, which must stay as they are
-            setattr(module.get_submodule(owner), leaf, nn.Parameter(value.detach().clone()))
+            setattr(module.get_submodule(owner), leaf, nn.Parameter(value.detach().clone(), value.requires_grad))
         for buffer, fresh in zip(module.buffers(), new.buffers(), strict=True):
             buffer.copy_(fresh)

@@ -8,4 +8,3 @@ def full_finetuning(transfer: Transfer) -> None:
 
     Paper: Howard & Ruder 2018, Universal Language Model Fine-tuning for Text Classification
     """
-    transfer.model.requires_grad_(True)

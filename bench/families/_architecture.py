@@ -1,5 +1,6 @@
 """Finds the parts of a language model from its architecture, not from a list of names."""
 
+from collections import Counter
 from typing import Any
 
 import torch
@@ -8,32 +9,93 @@ from torch import nn
 from bench.errors import NotApplicable
 
 
-def layers(network: Any) -> tuple[str, nn.ModuleList]:
-    """Name and list of the repeated layers: the first list as long as the configuration says the model is deep."""
-    depth = network.config.get_text_config().num_hidden_layers
-    for name, module in network.named_modules():
-        if isinstance(module, nn.ModuleList) and len(module) == depth:
-            return name, module
-    raise NotApplicable(f"no list of {depth} layers found in {type(network).__name__}")
+def layers(network: Any, token: int) -> tuple[str, nn.ModuleList]:
+    """Name and list of the repeated layers.
 
-
-def blocks(network: Any, token: int) -> list[nn.Module]:
-    """What comes before the layers, each layer, and what comes after them: together, every weight of the network.
+    Of the lists that a pass goes through and that are not part of another list: the one as long as the configuration
+    says the model is deep, else the one with the most weights.
 
     Args:
         network: a causal language model of transformers.
-        token: any token id, to see in which order the parts are called.
+        token: any token id, to see which parts are called.
     """
-    _, repeated = layers(network)
+    called, found = _call_order(network, token), dict[str, nn.ModuleList]()
+    for name, module in network.named_modules():
+        inside = any(name.startswith(f"{outer}.") for outer in found)
+        if isinstance(module, nn.ModuleList) and not inside and any(id(part) in called for part in module):
+            found[name] = module
+    if not found:
+        raise NotApplicable(f"no list of layers found in {type(network).__name__}")
+    depth = getattr(network.config.get_text_config(), "num_hidden_layers", None)
+    return max(found.items(), key=lambda pair: (len(pair[1]) == depth, sum(p.numel() for p in pair[1].parameters())))
+
+
+def blocks(network: Any, token: int) -> list[nn.Module]:
+    """What comes before the layers, each layer, and what comes after them: together, every weight of the network."""
+    _, repeated = layers(network, token)
     inside = {id(part) for layer in repeated for part in layer.modules()}
     called = _call_order(network, token)
+    first = min(called[id(layer)] for layer in repeated if id(layer) in called)
     before, after = nn.ModuleList(), nn.ModuleList()
     for module in network.modules():
         own = list(module.parameters(recurse=False))
         if own and id(module) not in inside:
-            late = called.get(id(module), 0) > called[id(repeated[0])]
-            (after if late else before).append(nn.ParameterList(own) if any(module.children()) else module)
+            part = nn.ParameterList(own) if any(True for _ in module.children()) else module
+            (after if called.get(id(module), 0) > first else before).append(part)
     return [before, *repeated, after]
+
+
+def looks_ahead(network: Any, token: int) -> bool:
+    """Whether what the network says of a token depends on that token: such a network is no causal language model."""
+    last = network.config.get_text_config().vocab_size - 1
+    ids = torch.tensor([[token, last, last], [token, last, last - 1]], device=next(network.parameters()).device)
+    with torch.no_grad():
+        one, other = network.eval()(input_ids=ids, use_cache=False).logits[:, :2].float()
+    return not torch.allclose(one, other, rtol=1e-3, atol=1e-4 * float(one.abs().max()))
+
+
+def halve(network: Any, token: int) -> None:
+    """Keep every other layer of each kind, and all that is not a layer; the configuration and the cache follow."""
+    name, repeated = layers(network, token)
+    config, depth = network.config.get_text_config(), len(repeated)
+    lists = {  # such as layer_types, which says of each layer what it is
+        attribute: value
+        for attribute, value in vars(config).items()
+        if isinstance(value, list | tuple) and len(value) == depth
+    }
+    kept = _every_other([_kind(layer, [value[i] for value in lists.values()]) for i, layer in enumerate(repeated)])
+    if len(kept) == depth:
+        raise NotApplicable(f"a model of {depth} layer{'s' * (depth > 1)} has no smaller student")
+    for new, old in enumerate(kept):
+        for part in repeated[old].modules():  # each layer finds its place in the key-value cache by its index
+            for attribute, value in vars(part).items():
+                if "layer" in attribute and type(value) is int and value == old:
+                    setattr(part, attribute, new)
+    for attribute, value in lists.items():
+        setattr(config, attribute, [value[i] for i in kept])
+    network.set_submodule(name, nn.ModuleList(repeated[i] for i in kept))
+    try:
+        config.num_hidden_layers = len(kept)
+        start = torch.tensor([[token]], device=next(network.parameters()).device)
+        network.eval().generate(start, attention_mask=torch.ones_like(start), max_new_tokens=2, do_sample=False)
+    except Exception as error:  # whatever an architecture says when its layers do not stand each on its own
+        said = " ".join(str(error).split())
+        raise NotApplicable(f"{type(network).__name__} does not run with every other layer left out: {said}") from error
+
+
+def _kind(layer: nn.Module, described: list[Any]) -> str:
+    """What layers of one kind have in common: the shapes of their weights, and what the configuration says of them."""
+    return repr(([(name, tuple(weight.shape)) for name, weight in layer.named_parameters()], described))
+
+
+def _every_other(kinds: list[str]) -> list[int]:
+    """Indices of every other item of each kind, or of every other item where no kind comes twice."""
+    seen, kept = Counter[str](), []
+    for index, kind in enumerate(kinds):
+        if seen[kind] % 2 == 0:
+            kept.append(index)
+        seen[kind] += 1
+    return kept if len(kept) < len(kinds) else list(range(0, len(kinds), 2))
 
 
 @torch.no_grad()

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
-    AutoTokenizer,
+    GenerationConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
@@ -27,6 +27,8 @@ MODALITY = "text"
 OFFERS = ("text", "network", "samples", "likelihood")
 
 _IGNORED = -100  # the label that torch's cross-entropy leaves out
+_UNUSABLE = (OSError, ValueError, LookupError, ImportError, RuntimeError, TypeError, AttributeError)
+"""What transformers raises for what it cannot load, build or run."""
 
 
 class CausalLM(Model):
@@ -40,7 +42,8 @@ class CausalLM(Model):
         max_new_tokens: length of a sample, at most.
         temperature: of sampling; 1 samples from the model's distribution as it is.
         top_p: nucleus to sample from; 1 for all of it.
-        prompt: share of ``context`` a sample may read from the row it is a sample for; 0 starts from nothing.
+        prompt: share of ``context`` a sample reads of the row it is a sample for, as far as every row of its batch
+            goes; 0 starts from nothing.
     """
 
     modality = MODALITY
@@ -62,6 +65,7 @@ class CausalLM(Model):
     ) -> None:
         super().__init__()
         self.network = network
+        self.network.generation_config = GenerationConfig()  # sample from the model's distribution as it is
         self.tokenizer = tokenizer
         self.limit: int = getattr(network.config.get_text_config(), "max_position_embeddings", None) or 2**31
         self.context = min(context, self.limit)
@@ -82,21 +86,24 @@ class CausalLM(Model):
     @classmethod
     def from_checkpoint(cls, checkpoint: str, *, revision: str | None, trust_remote_code: bool, **options: Any) -> Self:
         common: dict[str, Any] = {"revision": revision, "trust_remote_code": trust_remote_code}
+        where = f"checkpoint {checkpoint}"
         try:
-            tokenizer = AutoTokenizer.from_pretrained(checkpoint, **common)
-            network = AutoModelForCausalLM.from_pretrained(
-                checkpoint, use_safetensors=True, dtype=torch.float32, **common
+            tokenizer = _tokenizer.load(checkpoint, **common)
+            network, info = AutoModelForCausalLM.from_pretrained(
+                checkpoint, use_safetensors=True, dtype=torch.float32, output_loading_info=True, **common
             )
-        except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
-            raise CheckpointError(
-                f"checkpoint {checkpoint}: not a causal language model ({_first_line(error)})"
-            ) from error
-        return cls(network, tokenizer, **options)
+            model = cls(network, tokenizer, **options)
+        except _UNUSABLE as error:
+            raise CheckpointError(f"{where}: not a causal language model ({_one_line(error)})") from error
+        if missing := sorted(info["missing_keys"]):
+            raise CheckpointError(f"{where}: it has no weights for {missing[0]}; name one of a causal language model")
+        model._check(where)
+        return model
 
     @classmethod
     def from_architecture(cls, architecture: Mapping[str, Any], source: Dataset, **options: Any) -> Self:
         wanted = dict(architecture)
-        kind, size = wanted.pop("model_type", "gpt2"), wanted.pop("vocab_size", 1024)
+        kind, size, where = wanted.pop("model_type", "gpt2"), wanted.pop("vocab_size", 1024), f"architecture {wanted}"
         tokenizer = _tokenizer.byte_level_bpe(source, size)
         try:
             config = AutoConfig.for_model(
@@ -107,12 +114,23 @@ class CausalLM(Model):
                 pad_token_id=tokenizer.pad_token_id,
                 **wanted,
             )
-            network = AutoModelForCausalLM.from_config(config)
-        except (ValueError, KeyError, TypeError, ImportError) as error:
-            raise CheckpointError(
-                f"architecture {dict(architecture)}: transformers cannot build it ({error})"
-            ) from error
-        return cls(network, tokenizer, **options)
+            model = cls(AutoModelForCausalLM.from_config(config), tokenizer, **options)
+        except _UNUSABLE as error:
+            raise CheckpointError(f"{where}: transformers cannot build it ({_one_line(error)})") from error
+        model._check(where)
+        return model
+
+    def _check(self, where: str) -> None:
+        """Raise :class:`CheckpointError` where the network is no causal language model of the tokenizer's tokens."""
+        known = self.network.get_input_embeddings().weight.shape[0]
+        if (needed := max(self.tokenizer.vocab_size, self.start + 1, self.end + 1)) > known:
+            raise CheckpointError(f"{where}: the tokenizer has {needed} tokens, the network {known}; name its own")
+        try:
+            ahead = _architecture.looks_ahead(self.network, self.start)
+        except _UNUSABLE as error:
+            raise CheckpointError(f"{where}: it does not run on tokens alone ({_one_line(error)})") from error
+        if ahead:
+            raise CheckpointError(f"{where}: not causal, it sees the token it is to predict; set is_decoder: true")
 
     def save(self, folder: Path) -> None:
         self.network.save_pretrained(folder)
@@ -123,22 +141,10 @@ class CausalLM(Model):
         return type(self)(network.to(self.device), self.tokenizer, **self.options)
 
     def student(self) -> Self:
-        """Every other layer of this model, and all that is not a layer (as in DistilBERT, Sanh et al. 2019)."""
-        name, layers = _architecture.layers(self.network)
-        if len(layers) < 2:
-            raise NotApplicable(f"a model of {len(layers)} layer has no smaller student")
-        kept = list(range(0, len(layers), 2))
+        """Every other layer of this model, of each kind, and all that is not a layer (as in DistilBERT, Sanh et al.
+        2019)."""
         network = copy.deepcopy(self.network)
-        config = network.config.get_text_config()
-        for attribute, value in vars(config).items():  # such as layer_types, which says of each layer what it is
-            if isinstance(value, list) and len(value) == len(layers):
-                setattr(config, attribute, [value[index] for index in kept])
-        config.num_hidden_layers = len(kept)
-        network.set_submodule(name, nn.ModuleList(network.get_submodule(name)[index] for index in kept))
-        for new, layer in enumerate(network.get_submodule(name)):
-            for part in layer.modules():  # each layer finds its place in the key-value cache by its index
-                if hasattr(part, "layer_idx"):
-                    part.layer_idx = new
+        _architecture.halve(network, self.start)
         return type(self)(network, self.tokenizer, **self.options)
 
     def blocks(self) -> list[nn.Module]:
@@ -159,8 +165,9 @@ class CausalLM(Model):
     def encode(self, items: Items) -> Batch:
         rows: list[list[int]] = []
         item, text = [], []
-        for index, content in enumerate(items):
-            tokens = self.tokenizer(content, add_special_tokens=False, verbose=False)["input_ids"]
+        # what looks like a special token in a text is text
+        plain = {"add_special_tokens": False, "split_special_tokens": True, "verbose": False}
+        for index, tokens in enumerate(self.tokenizer(list(items), **plain)["input_ids"]):
             chain = [self.start, *tokens, self.end]
             for begin in range(0, len(chain) - 1, self.context):
                 rows.append(chain[begin : begin + self.context + 1])
@@ -177,7 +184,8 @@ class CausalLM(Model):
         texts: dict[int, list[int]] = {}
         for ids, count, item in zip(batch["input_ids"], batch["text"].tolist(), batch["item"].tolist(), strict=True):
             texts.setdefault(item, []).extend(ids[1 : 1 + count].tolist())
-        return [self.tokenizer.decode(tokens, skip_special_tokens=True) for tokens in texts.values()]
+        plain = {"skip_special_tokens": True, "clean_up_tokenization_spaces": False}
+        return [self.tokenizer.decode(tokens, **plain) for tokens in texts.values()]
 
     def collate(self, rows: Batch, indices: Tensor) -> Batch:
         batch = {key: value[indices] for key, value in rows.items()}
@@ -224,11 +232,11 @@ class CausalLM(Model):
         return F.kl_div(ours, theirs, reduction="batchmean", log_target=True) * temperature**2
 
     def sample(self, batch: Batch, generator: torch.Generator) -> Batch:
-        given = 1 + round(self.options["prompt"] * self.context)
+        # a prompt holds no padding: the shortest text of the batch is as long as it gets
+        given = 1 + min(round(self.options["prompt"] * self.context), int(batch["text"].min()), self.limit - 1)
         prompts = batch["input_ids"][:, :given].clone()
         if given == 1:
             prompts[:] = self.start
-        given = prompts.shape[1]
         seed = int(torch.randint(2**62, (), generator=generator))
         with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
             torch.manual_seed(seed)
@@ -239,7 +247,7 @@ class CausalLM(Model):
                 temperature=self.options["temperature"],
                 top_p=self.options["top_p"],
                 top_k=0,
-                max_new_tokens=min(self.options["max_new_tokens"], self.limit - given),
+                max_new_tokens=min(self.options["max_new_tokens"], self.limit + 1 - given),
                 bos_token_id=self.start,
                 eos_token_id=self.end,
                 pad_token_id=self.end,
@@ -262,5 +270,5 @@ def _padded(rows: list[list[int]], width: int, value: int) -> Tensor:
     return filled
 
 
-def _first_line(error: BaseException) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

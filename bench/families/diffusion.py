@@ -39,8 +39,8 @@ class Diffusion(Model):
     ) -> None:
         super().__init__()
         self.network, self.noise = network, noise
-        if noise.config.prediction_type not in ("epsilon", "v_prediction", "sample"):
-            raise CheckpointError(f"scheduler: unknown prediction_type {noise.config.prediction_type!r}; use epsilon")
+        if fault := _fault(network, noise, inference_steps):
+            raise CheckpointError(fault)
         self.options: dict[str, Any] = {"inference_steps": inference_steps, "eta": eta}
         size = network.config.sample_size
         self.height: int = size if isinstance(size, int) else size[0]
@@ -50,10 +50,16 @@ class Diffusion(Model):
     def from_checkpoint(cls, checkpoint: str, *, revision: str | None, trust_remote_code: bool, **options: Any) -> Self:
         try:
             pipeline = DDPMPipeline.from_pretrained(checkpoint, revision=revision, use_safetensors=True)
-        except (OSError, ValueError, KeyError, ImportError, RuntimeError, AttributeError, TypeError) as error:
-            said = next(iter(str(error).splitlines()), type(error).__name__)
+        except (OSError, ValueError, LookupError, ImportError, RuntimeError, AttributeError, TypeError) as error:
+            said = " ".join(str(error).split()) or type(error).__name__
             raise CheckpointError(f"checkpoint {checkpoint}: not a UNet2DModel with its scheduler ({said})") from error
-        return cls(pipeline.unet, DDPMScheduler.from_config(pipeline.scheduler.config), **options)
+        if type(pipeline.scheduler) not in DDPMScheduler().compatibles:
+            kind = type(pipeline.scheduler).__name__
+            raise CheckpointError(f"checkpoint {checkpoint}: its {kind} does not add noise as DDPM does; name another")
+        try:
+            return cls(pipeline.unet.float(), DDPMScheduler.from_config(pipeline.scheduler.config), **options)
+        except CheckpointError as error:
+            raise CheckpointError(f"checkpoint {checkpoint}: {error}") from None
 
     @classmethod
     def from_architecture(cls, architecture: Mapping[str, Any], source: Dataset, **options: Any) -> Self:
@@ -86,7 +92,10 @@ class Diffusion(Model):
             config["block_out_channels"] = tuple(width // 2 for width in channels)
         else:
             raise NotApplicable(f"no smaller U-Net: one layer per block, and {channels} channels in {groups} groups")
-        network = UNet2DModel.from_config(config)
+        try:
+            network = UNet2DModel.from_config(config)
+        except (ValueError, ZeroDivisionError) as error:
+            raise NotApplicable(f"no smaller U-Net of this architecture: {error}") from error
         ours = network.state_dict()
         theirs = self.network.state_dict()
         same = {
@@ -176,3 +185,21 @@ class Diffusion(Model):
                 predicted, timestep, images, eta=self.options["eta"], variance_noise=variance
             ).prev_sample
         return {"images": images.clamp(-1, 1), "item": torch.arange(shape[0])}
+
+
+def _fault(network: Any, noise: DDPMScheduler, inference_steps: int) -> str:
+    """Why a network and its scheduler cannot be used as this family does; empty where they can."""
+    config, timesteps = network.config, noise.config.num_train_timesteps
+    if not isinstance(network, UNet2DModel):
+        return f"a {type(network).__name__} makes no images from noise alone; name a UNet2DModel"
+    if network.class_embedding is not None:
+        return "a class-conditional network needs labels, which datasets here have none of; name an unconditional one"
+    if config.sample_size is None:
+        return "the network's config has no sample_size; set it to the side of its images in pixels"
+    if config.in_channels != config.out_channels:
+        return f"{config.in_channels} channels in, {config.out_channels} out: a learned variance is not supported"
+    if noise.config.prediction_type not in ("epsilon", "v_prediction", "sample"):
+        return f"unknown prediction_type {noise.config.prediction_type!r} of its scheduler; use epsilon"
+    if inference_steps > timesteps:
+        return f"{inference_steps} inference_steps, its scheduler has {timesteps}; ask for {timesteps} or fewer"
+    return ""

@@ -10,12 +10,14 @@ def cost(evaluation: Evaluation) -> list[Score]:
 
     ``training_seconds`` is the chosen trial alone, ``tuning_seconds`` all ``trials`` of the tuning grid together.
     ``stored_parameters`` is what must be kept beside the pretrained model to have the result again, and
-    ``checkpoint_bytes`` the size of that file.
+    ``checkpoint_bytes`` the size of that file. ``mfu`` is there where the accelerator's peak is known.
     """
     took = evaluation.training
     listed: list[tuple[str, float, str, Better]] = [
         ("training_seconds", took.seconds, "s", "lower"),
         ("tuning_seconds", took.tuning_seconds, "s", "lower"),
+        ("training_step_seconds", took.step_seconds, "s", "lower"),
+        ("training_step_flops", took.step_flops, "FLOP", "lower"),
         ("trials", took.trials, "", "none"),
         ("training_steps", took.steps, "", "none"),
         ("trainable_parameters", took.trainable, "", "lower"),
@@ -24,4 +26,6 @@ def cost(evaluation: Evaluation) -> list[Score]:
         ("checkpoint_bytes", took.checkpoint_bytes, "bytes", "lower"),
         *((name, size, "bytes", "lower") for name, size in took.peak_memory.items()),
     ]
+    if took.mfu is not None:
+        listed.append(("mfu", took.mfu, "", "higher"))
     return [Score(name, float(value), unit, better, n=1) for name, value, unit, better in listed]

@@ -8,8 +8,8 @@ from bench.report import aggregate
 if TYPE_CHECKING:
     import pandas as pd
 
-COST_UNITS = ("s", "ms", "bytes")
-COST_NAMES = ("trials", "training_steps", "trainable_parameters", "stored_parameters", "total_parameters")
+COST_UNITS = ("s", "ms", "bytes", "FLOP")
+COST_NAMES = ("mfu", "trials", "training_steps", "trainable_parameters", "stored_parameters", "total_parameters")
 SECONDS = ("tuning_seconds", "training_seconds")
 STORAGE = ("stored_parameters", "checkpoint_bytes")
 """The costs that quality is set against: the first of each that was measured."""

@@ -35,11 +35,13 @@ def run(batch_size: int = 8, **options: Any) -> tuple[dict[str, Any], list[int]]
 
 def test_cost_passes_on_all_that_training_took() -> None:
     checked = evaluation(NoisyPictures(), pictures(3))
-    checked.training = Training(7, 1.5, 6.0, 4, {"training_peak_rss": 1 << 20}, 10, 12, 100, 555)
+    checked.training = Training(7, 1.5, 6.0, 4, {"training_peak_rss": 1 << 20}, 10, 12, 100, 555, 0.25, 8)
     scores = {score.metric: score for score in cost(checked)}
     assert {name: score.value for name, score in scores.items()} == {
         "training_seconds": 1.5,
         "tuning_seconds": 6.0,
+        "training_step_seconds": 0.25,
+        "training_step_flops": 8,
         "trials": 4,
         "training_steps": 7,
         "trainable_parameters": 10,
@@ -50,6 +52,8 @@ def test_cost_passes_on_all_that_training_took() -> None:
     }
     assert scores["trials"].better == "none"
     assert scores["training_peak_rss"].unit == "bytes"
+    checked.training.mfu = 0.4
+    assert next(score for score in cost(checked) if score.metric == "mfu").better == "higher"
 
 
 def test_latency_at_batch_one_and_at_the_suites_batch() -> None:

@@ -1,0 +1,148 @@
+"""What a run has and what it lacks: the records of a suite's cells in one folder, and the folder's own files.
+
+Imports no torch.
+"""
+
+import datetime
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from bench import environment, results
+from bench.cell import Cell
+from bench.errors import ResultsError
+from bench.suite import Suite, definition
+
+
+class Ledger:
+    """The records of one suite in one run's folder.
+
+    Args:
+        suite: what is compared.
+        folder: the run's folder.
+        retry: whether cells that did not end well count as missing.
+
+    Attributes:
+        cells: the suite's cells, each once, in its order.
+        workers: how many cells trained at a time; this and the following become part of what is written.
+        device: what the workers say they run on.
+        fingerprints: of the datasets, by name.
+    """
+
+    def __init__(self, suite: Suite, folder: Path, *, retry: bool) -> None:
+        self.suite, self.folder, self.retry = suite, folder, retry
+        self.cells = list({cell.id: cell for cell in suite.cells}.values())
+        self.workers: int | None = None
+        self.device: dict[str, Any] = {}
+        self.fingerprints: dict[str, str] = {}
+        self._started = datetime.datetime.now().astimezone()
+
+    # Cells --------------------------------------------------------------------------------------------------------
+
+    def record(self, cell: Cell) -> dict[str, Any]:
+        """The cell's record; one in which nothing has happened where there is none that can be read."""
+        return _read(results.record_path(self.folder, cell.id)) or {"happened": {}}
+
+    def finished(self) -> int:
+        """How many cells have a record."""
+        return sum(results.record_path(self.folder, cell.id).exists() for cell in self.cells)
+
+    def missing(self) -> list[Cell]:
+        """Cells still to be trained: without a record, to be tried again, or with weights wanted that are gone."""
+        ends = {cell.id: self.record(cell)["happened"].get("status") for cell in self.cells}
+        good = ("ok", "not_applicable")
+        lost = {cell.id for cell in self.to_measure() if self._weights_are_gone(cell)}
+        return [
+            cell
+            for cell in self.cells
+            if not ends[cell.id] or cell.id in lost or (self.retry and ends[cell.id] not in good)
+        ]
+
+    def to_measure(self) -> list[Cell]:
+        """Trained cells whose latency and memory are wanted and not there yet."""
+        wanted: list[Cell] = []
+        seen: set[tuple[str, str, str]] = set()
+        for cell in self.cells:
+            happened = self.record(cell)["happened"]
+            kind = (cell.model_name, cell.target.name, cell.approach)
+            if happened.get("status") != "ok" or (cell.evaluation.measure == "once" and kind in seen):
+                continue
+            seen.add(kind)
+            if not happened["measured"]:
+                wanted.append(cell)
+        return wanted
+
+    def _weights_are_gone(self, cell: Cell) -> bool:
+        """Weights are kept until the run is complete; a suite may ask later for what it did not want measured then."""
+        stored = self.record(cell)["happened"]["training"]["checkpoint_bytes"]
+        return bool(stored) and not results.checkpoint_path(self.folder, cell.id).exists()
+
+    def write_end(self, cell: Cell, status: str, reason: str) -> None:
+        """The record of a cell that could not write its own."""
+        happened = {"status": status, "reason": reason, "seconds": 0.0, "scores": [], "trials": [], "chosen": {}}
+        record = {"cell": cell.id, "asked": cell.asked(self.folder.name), "happened": happened}
+        record["environment"] = environment.describe() | self.device
+        results.write_json(results.record_path(self.folder, cell.id), record)
+
+    # The run ------------------------------------------------------------------------------------------------------
+
+    def rename(self) -> bool:
+        """Give cells the names the suite has for them today; whether there was one to rename."""
+        found = False
+        for cell in self.cells:
+            record, asked = self.record(cell), results.plain(cell.asked(self.folder.name))
+            if record["happened"] and record["asked"] != asked:
+                results.write_json(results.record_path(self.folder, cell.id), record | {"asked": asked})
+                found = True
+        return found
+
+    def is_current(self) -> bool:
+        """Whether the run's own files are all there, and are those of the suite as it is today."""
+        run = _read(self.folder / "run.json")
+        tables = all((self.folder / name).exists() for name in ("results.csv", "results.parquet"))
+        return bool(tables and run.get("finished")) and all(
+            run.get(key) == value for key, value in self._described().items()
+        )
+
+    def write_run(self, *, finished: bool = False) -> None:
+        """Write ``run.json``; a run that was stopped and goes on keeps its start and the time it took before."""
+        now = datetime.datetime.now().astimezone()
+        before = _read(self.folder / "run.json")
+        found = before.get("environment", {}) | environment.describe() | self.device
+        found["datasets"] = found.get("datasets", {}) | self.fingerprints
+        run = self._described() | {
+            "environment": found,
+            "started": before.get("started", self._started.isoformat()),
+            "finished": now.isoformat() if finished else None,
+            "seconds": before.get("seconds", 0.0) + ((now - self._started).total_seconds() if finished else 0.0),
+            "workers": self.workers or before.get("workers"),
+            "cell_seconds": {
+                cell.id: seconds
+                for cell in self.cells
+                if finished and (seconds := self.record(cell)["happened"].get("seconds"))
+            },
+        }
+        results.write_json(self.folder / "run.json", run)
+
+    def _described(self) -> dict[str, Any]:
+        """What is asked of the run, as JSON has it."""
+        described: dict[str, Any] = results.plain(
+            {
+                "suite": self.suite.name,
+                "run": self.folder.name,
+                "description": self.suite.file.description,
+                "definition": definition(self.suite),
+                "source": self.suite.path.read_text(encoding="utf-8"),
+                "cells": [cell.id for cell in self.cells],
+                "primary": self.suite.primary(),
+            }
+        )
+        return described
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """What a file says; nothing where it is not there or broken, so that it is made anew."""
+    with suppress(ResultsError):
+        found: dict[str, Any] = results.read_json(path)
+        return found
+    return {}

@@ -1,0 +1,37 @@
+"""How fast training went, and what share of the accelerator's arithmetic it used."""
+
+from itertools import pairwise
+from statistics import median
+from typing import Any
+
+_DENSE_HALF_PRECISION = {  # TFLOP/s without sparsity, from the vendors' data sheets; longer names first
+    "H200": 989.0,
+    "H100 PCIe": 756.0,
+    "H100": 989.0,
+    "A100": 312.0,
+    "L40S": 362.0,
+    "L4": 121.0,
+    "A10": 125.0,
+    "V100": 125.0,
+    "T4": 65.0,
+}
+
+
+def peak_flops(accelerator: str | None) -> float | None:
+    """Dense bf16/fp16 FLOP/s an accelerator can do at best, by its name; None where it is not known."""
+    known = (peak * 1e12 for name, peak in _DENSE_HALF_PRECISION.items() if name in (accelerator or ""))
+    return next(known, None)
+
+
+def step_seconds(curve: list[dict[str, Any]]) -> float:
+    """Median seconds a gradient step took: from the row before it, be that a step or a validation, to its own."""
+    steps = [after["seconds"] - before["seconds"] for before, after in pairwise(curve) if "learning_rate" in after]
+    return median(steps) if steps else 0.0
+
+
+def mfu(step_flops: int, seconds: float, peak: float) -> float:
+    """Model FLOPs utilisation: the arithmetic a step needs, over what the accelerator could have done meanwhile.
+
+    Paper: Chowdhery et al. 2022, PaLM: Scaling Language Modeling with Pathways (appendix B)
+    """
+    return step_flops / (seconds * peak)

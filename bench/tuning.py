@@ -1,0 +1,155 @@
+"""Train every point of a cell's tuning grid, and keep the trial that is best on validation."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from bench import dataset, memory, plugins, pretrained, results, throughput
+from bench.cell import Cell
+from bench.dataset import Dataset
+from bench.errors import Diverged
+from bench.evaluation import Training
+from bench.training import accelerator, precision, step_flops
+from bench.transfer import Transfer, load, save
+
+
+@dataclass
+class Trial:
+    """One point of the grid, and what became of it; ``validation_loss`` is its lowest."""
+
+    values: dict[str, Any]
+    status: str = "ok"
+    reason: str = ""
+    validation_loss: float | None = None
+    steps: int = 0
+    seconds: float = 0.0
+
+
+@dataclass
+class Search:
+    """The outcome of :func:`search`.
+
+    Attributes:
+        transfer: the best trial's, trained.
+        training: what it took.
+        trials: of the whole grid, in order; empty for an approach that trains nothing.
+        chosen: the best trial's values.
+        curve: rows of all trials' training curves, each with its ``trial``.
+    """
+
+    transfer: Transfer
+    training: Training
+    trials: list[Trial] = field(default_factory=list)
+    chosen: dict[str, Any] = field(default_factory=dict)
+    curve: list[dict[str, Any]] = field(default_factory=list)
+
+
+def set_up(cell: Cell, values: dict[str, Any], data: Dataset) -> Transfer:
+    """A transfer that is ready to fit: the pretrained model, changed by each approach of the chain in turn.
+
+    Args:
+        cell: what is asked.
+        values: the trial's, of budget fields and of ``approach.option``.
+        data: the target, with what this cell may learn from.
+    """
+    torch.manual_seed(cell.seed)
+    device = accelerator(cell.budget).device
+    model = pretrained.load(cell.model).to(device)
+    budget = cell.budget.model_copy(update={name: value for name, value in values.items() if "." not in name})
+    recipe = cell.model.recipe
+    transfer = Transfer(
+        model=model,
+        data=data,
+        source=dataset.load(recipe.source.name, recipe.source.options) if recipe else None,
+        budget=budget,
+        steps=budget.steps,
+        seed=cell.seed,
+        encode=lambda items: pretrained.encode(model, items),
+    )
+    for name, options in cell.chain:
+        chosen = {key.partition(".")[2]: value for key, value in values.items() if key.startswith(f"{name}.")}
+        plugins.find("approaches", name).load()(transfer, **options | chosen)
+    transfer.model.to(device)
+    return transfer
+
+
+def search(cell: Cell, data: Dataset, checkpoint: Path, report: Callable[[int], None], baseline: int) -> Search:
+    """Train the grid; :class:`bench.errors.Diverged` where no trial reaches its end.
+
+    Args:
+        cell: what is asked.
+        data: the target, with what this cell may learn from.
+        checkpoint: file for what the best trial adds to the pretrained model.
+        report: is told the steps taken so far, over all trials.
+        baseline: resident memory of this process before any model was loaded, in bytes.
+    """
+    transfer: Transfer | None = set_up(cell, cell.tuning[0], data)
+    assert transfer is not None
+    if transfer.steps == 0:
+        return Search(transfer, Training(total=_size(transfer.model.parameters())))
+    checkpoint.parent.mkdir(parents=True, exist_ok=True)
+    training, trials, curve = Training(trials=len(cell.tuning)), list[Trial](), list[dict[str, Any]]()
+    best: Trial | None = None
+    for index, values in enumerate(cell.tuning):
+        transfer = None  # let go of the last trial before the next is loaded
+        transfer = set_up(cell, values, data)
+        transfer.progress = partial(_report, report, sum(trial.steps for trial in trials))
+        stored, trainable = transfer.stored(), _size(transfer.trainable())
+        with memory.Peak(accelerator(cell.budget).device, baseline) as peak:
+            trial = _fit(transfer, values)
+        trials.append(trial)
+        curve += [{"trial": index} | row for row in transfer.curve]
+        if trial.validation_loss is None or (best and trial.validation_loss >= (best.validation_loss or 0.0)):
+            continue
+        best = trial
+        results.write_atomically(checkpoint, partial(save, stored))
+        training.steps, training.seconds, training.trainable = trial.steps, trial.seconds, trainable
+        training.peak_memory = {f"training_{name}": value for name, value in peak.measures.items()}
+        training.step_seconds = throughput.step_seconds(transfer.curve)
+    if best is None:
+        raise Diverged(f"all {len(trials)} trials diverged; the first: {trials[0].reason}")
+    if best is not trials[-1]:
+        transfer = None
+        transfer = set_up(cell, best.values, data)
+        load(transfer.stored(), checkpoint)
+    assert transfer is not None
+    _complete(training, transfer, cell, checkpoint, sum(trial.seconds for trial in trials))
+    return Search(transfer, training, trials, best.values, curve)
+
+
+def _fit(transfer: Transfer, values: dict[str, Any]) -> Trial:
+    """Train one trial to its end, whichever that is."""
+    trial, started = Trial(values), time.perf_counter()
+    try:
+        transfer.fit(transfer.steps)
+        trial.validation_loss = min(row["validation_loss"] for row in transfer.curve if "validation_loss" in row)
+    except Diverged as end:
+        trial.status, trial.reason = end.status, str(end)
+    trial.steps, trial.seconds = transfer.taken, time.perf_counter() - started
+    return trial
+
+
+def _complete(training: Training, transfer: Transfer, cell: Cell, checkpoint: Path, seconds: float) -> None:
+    """Fill in what can be said of the chosen trial once the search is over."""
+    parameters = {name for name, _ in transfer.model.named_parameters()}
+    training.stored = _size(tensor for name, tensor in transfer.stored().items() if name in parameters)
+    training.total = _size(transfer.model.parameters())
+    training.checkpoint_bytes = checkpoint.stat().st_size
+    training.tuning_seconds = seconds
+    training.step_flops = step_flops(transfer)
+    if torch.cuda.is_available() and precision(cell.budget) != "fp32" and training.step_seconds:
+        peak = throughput.peak_flops(torch.cuda.get_device_name())
+        training.mfu = throughput.mfu(training.step_flops, training.step_seconds, peak) if peak else None
+
+
+def _report(report: Callable[[int], None], before: int, taken: int) -> None:
+    report(before + taken)
+
+
+def _size(tensors: Any) -> int:
+    return sum(tensor.numel() for tensor in tensors)

@@ -1,0 +1,79 @@
+"""What holds of every approach, and of approaches in composition, with every family."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from bench import plugins, pretrained
+from bench.cell import ModelSpec
+from bench.errors import NotApplicable
+from bench.transfer import Transfer, load, save
+from tests.models import batch_of, data_of, fitted, outputs, prepare, same, transfer_of, weights
+
+COMPOSITIONS = [
+    "lora + augmentation",
+    "lora + gradual_unfreezing",
+    "distillation + augmentation",
+    "from_scratch + augmentation",
+    "feature_extraction + gradual_unfreezing",
+    "feature_extraction + augmentation",
+    "full_finetuning + augmentation",
+    "distillation + lora",
+    "distillation + gradual_unfreezing",
+]
+FAMILIES = plugins.names("families")
+STEPS = 3
+
+
+def set_up(spec: ModelSpec, approach: str, seed: int = 0) -> Transfer:
+    transfer = transfer_of(pretrained.load(spec), data_of(spec.family), steps=STEPS, seed=seed)
+    return prepare(transfer, approach)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("approach", plugins.names("approaches") + COMPOSITIONS)
+def test_contract(approach: str, family: str, checkpoints: dict[str, ModelSpec], tmp_path: Path) -> None:
+    """It finishes, or says why it does not apply."""
+    spec = checkpoints[family]
+    on_disk = contents(spec)
+    try:
+        transfer = set_up(spec, approach)
+    except NotApplicable as end:
+        transfer, reason = None, str(end)
+    if transfer is None:
+        assert len(reason.split()) > 3
+        assert "\n" not in reason
+        return
+    trains = all(plugins.find("approaches", part).constants.get("TRAINS", True) for part in approach.split(" + "))
+    wanted, kept, before = STEPS * trains, set(transfer.stored()), weights(transfer.model)
+
+    fitted(transfer)
+
+    assert transfer.taken == wanted, "it takes its budget, no less and no more"
+    assert [row["step"] for row in transfer.curve if "train_loss" in row] == list(range(1, wanted + 1))
+    assert same(before, weights(transfer.model)) == (not trains)
+    assert set(transfer.stored()) == kept, "what is stored stays the same, whatever was frozen or thawed meanwhile"
+    assert same(weights(transfer.model), weights(fitted(set_up(spec, approach)).model)), "the same seed, the same bits"
+
+    batch, generator = batch_of(transfer.model, transfer.data), torch.Generator().manual_seed(0)
+    with torch.inference_mode():
+        assert len(transfer.model.decode(transfer.model.sample(batch, generator))) == 4
+
+    save(transfer.stored(), tmp_path / "stored.safetensors")
+    again = set_up(spec, approach)
+    load(again.stored(), tmp_path / "stored.safetensors")
+    assert torch.equal(outputs(transfer.model, transfer.data), outputs(again.model, again.data))
+
+    assert contents(spec) == on_disk, "the pretrained model on disk is nobody's to change"
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("approach", ["full_finetuning", "from_scratch", "lora", "distillation + augmentation"])
+def test_another_seed_gives_other_weights(approach: str, family: str, checkpoints: dict[str, ModelSpec]) -> None:
+    one, other = (fitted(set_up(checkpoints[family], approach, seed)) for seed in (0, 1))
+    assert not same(weights(one.model), weights(other.model))
+
+
+def contents(spec: ModelSpec) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in Path(spec.checkpoint or "").rglob("*") if path.is_file()}

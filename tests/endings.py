@@ -1,0 +1,65 @@
+"""Approaches that end in every way a cell can end; the tests install this file as a plugin."""
+
+import json
+import math
+import os
+import signal
+import time
+from pathlib import Path
+
+from bench.errors import NotApplicable
+from bench.transfer import Transfer
+
+
+def raising(transfer: Transfer) -> None:
+    """Has a fault."""
+    raise RuntimeError("a fault\nin two lines")
+
+
+def diverging(transfer: Transfer) -> None:
+    """Makes the loss NaN."""
+    transfer.terms.append(lambda batch, outputs: math.nan * outputs.sum())
+
+
+def hanging(transfer: Transfer) -> None:
+    """Never ends, and does not listen."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    while True:
+        time.sleep(60)
+
+
+def killed(transfer: Transfer) -> None:
+    """Is killed, as by a system that has run out of memory."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def leaving(transfer: Transfer, *, code: int = 0) -> None:
+    """Ends its process without a word."""
+    os._exit(code)
+
+
+def greedy(transfer: Transfer) -> None:
+    """Wants more memory than there is."""
+    bytearray(2**60)
+
+
+def meaningless(transfer: Transfer) -> None:
+    """Means nothing for this model."""
+    raise NotApplicable("a language model has no wings")
+
+
+def slow(transfer: Transfer, *, seconds: float = 1.0) -> None:
+    """Takes its time."""
+    transfer.schedule.append(lambda progress: time.sleep(seconds / transfer.steps))
+
+
+def stamped(transfer: Transfer, *, into: str) -> None:
+    """Writes down when it trained."""
+    fit, begun = transfer.fit, time.monotonic()
+
+    def timed(steps: int) -> None:
+        fit(steps)
+        time.sleep(0.3)
+        (Path(into) / f"trained-{os.getpid()}.json").write_text(json.dumps([begun, time.monotonic()]))
+
+    transfer.fit = timed

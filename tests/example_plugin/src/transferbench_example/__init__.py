@@ -1,0 +1,1 @@
+"""Plugins for transferbench; `bench list` shows them once this distribution is installed."""

@@ -1,0 +1,95 @@
+"""What a worker does with a cell: tunes, keeps the best, and has it again from what was stored."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from bench import execution, results
+from tests import tiny
+from tests.metrics.doubles import NoisyPictures, evaluation, pictures
+
+RATES = [1e-3, 1e-2, 1e36]
+
+
+@pytest.fixture(scope="module")
+def tuned(awkward: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of every kind of transfer, each with a trial that diverges, measured each."""
+    suite = tiny.write(
+        tmp_path_factory.mktemp("tuned"),
+        approaches=[
+            "full_finetuning",
+            "feature_extraction",
+            "gradual_unfreezing",
+            "lora",
+            "distillation",
+            "lora + augmentation",
+        ],
+        tuning={"learning_rate": RATES},
+        evaluation={"samples": 8, "batch_size": 64, "measure": "each"},
+        metrics=["loss", "cost", "reread"],
+    )
+    return tiny.run(suite)
+
+
+def test_the_rate_that_is_best_on_validation_is_chosen(tuned: Path) -> None:
+    trained = [record for record in results.records(tuned) if record["asked"]["data_size"]]
+    assert len(trained) == 7
+    for record in trained:
+        trials = record["happened"]["trials"]
+        assert [trial["values"] for trial in trials] == [{"learning_rate": rate} for rate in RATES]
+        assert [trial["status"] for trial in trials] == ["ok", "ok", "diverged"]
+        assert trials[2]["validation_loss"] is None
+        best = min(trials[:2], key=lambda trial: trial["validation_loss"])
+        assert record["happened"]["chosen"] == best["values"]
+        assert {trial["steps"] for trial in trials[:2]} == {2}
+
+
+def test_every_trial_leaves_its_curve(tuned: Path) -> None:
+    for folder in tuned.glob("cells/*-n4-*/"):
+        curve = pd.read_csv(folder / "curve.csv")
+        assert (
+            curve[curve["validation_loss"].notna()].groupby("trial")["step"].agg(list)[[0, 1]].tolist() == [[0, 2]] * 2
+        )
+        assert (curve["learning_rate"] > 0).any()
+
+
+def test_what_is_measured_later_is_the_model_that_was_scored(tuned: Path) -> None:
+    scores = results.read_table(tuned).pivot(index="cell", columns="metric", values="value")
+    scores = scores[scores["test_loss"].notna()]
+    assert len(scores) == 8
+    assert (scores["test_loss"] == scores["reread_loss"]).all()
+    assert scores["test_loss"].nunique() == 8, "each approach has its own"
+
+
+def test_costs_are_those_of_the_chosen_trial_and_of_all(tuned: Path) -> None:
+    table = results.read_table(tuned)
+    scores = table.pivot(index="approach", columns="metric", values="value")
+    full, lora, control = scores.loc["full_finetuning"], scores.loc["lora"], scores.loc["zero_shot"]
+    assert full["trials"] == lora["trials"] == 3
+    assert full["training_steps"] == 2
+    assert full["training_seconds"] < full["tuning_seconds"]
+    assert lora["stored_parameters"] == lora["trainable_parameters"] < full["trainable_parameters"]
+    assert full["checkpoint_bytes"] >= 4 * full["stored_parameters"]
+    for name in ("trials", "training_steps", "training_seconds", "stored_parameters", "checkpoint_bytes"):
+        assert control[name] == 0
+
+
+def test_samples_of_images_are_one_lossless_grid_of_eight_in_a_row(tmp_path: Path) -> None:
+    made = evaluation(NoisyPictures(), pictures(20), samples=20)
+    drawn = made.samples
+    execution._write_samples(made, tmp_path)
+    grid = np.asarray(Image.open(tmp_path / "samples.png"))
+    height, width = drawn.shape[1:3]
+    assert grid.shape[:2] == (2 * height, 8 * width)
+    assert (grid[height:, width : 2 * width] == drawn[9].squeeze(-1)).all()
+
+
+def test_samples_of_texts_are_kept_as_they_are(finished: Path) -> None:
+    for path in finished.glob("cells/*/samples.json"):
+        texts = json.loads(path.read_text())
+        assert len(texts) == 8
+        assert all(isinstance(text, str) for text in texts)
