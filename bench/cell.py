@@ -58,13 +58,12 @@ class Recipe(Strict):
         return named(source)
 
 
-class ModelSpec(Strict):
-    """A family plus either a checkpoint or a recipe.
+class ModelChoice(Strict):
+    """A family plus either a checkpoint or a recipe, as a suite says it.
 
     Attributes:
         family: name of the family.
         checkpoint: hub id or local folder.
-        fingerprint: content hash of a local checkpoint folder.
         revision: of a hub checkpoint.
         trust_remote_code: whether code that comes with the checkpoint may run.
         recipe: how to pretrain it here instead.
@@ -74,12 +73,21 @@ class ModelSpec(Strict):
 
     family: str
     checkpoint: str | None = None
-    fingerprint: str | None = None
     revision: str | None = None
     trust_remote_code: bool = False
     recipe: Recipe | None = None
     source: str | None = None
     options: dict[str, Any] = {}
+
+
+class ModelSpec(ModelChoice):
+    """A model with all its options, and where it is a local folder, what that holds.
+
+    Attributes:
+        fingerprint: content hash of a local checkpoint folder.
+    """
+
+    fingerprint: str | None = None
 
     @property
     def source_name(self) -> str:

@@ -5,6 +5,7 @@ input, said in one line; 130 interrupted.
 """
 
 import argparse
+import io
 import json
 import sys
 from collections.abc import Sequence
@@ -19,6 +20,9 @@ _LISTS = ("approaches", "families", "datasets", "metrics", "features", "suites")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that has no arrow gets a question mark
     chosen = _parser().parse_args(arguments)
     try:
         return int(chosen.call(chosen))

@@ -91,8 +91,10 @@ def measure(cell: Cell, run: Path) -> None:
 
 def _begin(cell: Cell) -> int:
     """Import all that the cell uses; the resident set then, before any model is loaded, in bytes."""
-    for plugin in worker.used([cell]):
-        plugin.load()
+    used = [("families", cell.model.family)]
+    used += [("approaches", name) for name, _ in cell.chain] + [("metrics", name) for name, _ in cell.metrics]
+    for kind, name in used:
+        plugins.find(kind, name).load()
     _be_quiet(cell.budget.threads)
     return memory.resident()
 

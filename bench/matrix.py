@@ -4,7 +4,7 @@ import itertools
 from typing import Any
 
 from bench import checkpoint, dataset, plugins
-from bench.cell import Budget, Cell, EvaluationSpec, ModelSpec, Named, Recipe
+from bench.cell import Budget, Cell, EvaluationSpec, ModelChoice, ModelSpec, Named, Recipe
 from bench.complaints import shown
 from bench.overrides import Chain, Layers, grid, merged
 from bench.plugins import Plugin
@@ -188,10 +188,8 @@ def _model_spec(suite: Suite, name: str, entry: ModelEntry, family: Plugin) -> M
     key = f"models.{name}"
     if (entry.checkpoint is None) == (entry.recipe is None):
         raise suite.error(key, "needs either a checkpoint or a recipe", "write one of the two")
-    if entry.fingerprint is not None:
-        raise suite.error(f"{key}.fingerprint", "is found out, not given", "take it out")
     options = suite.options(f"{key}.options", family, entry.options)
-    spec = ModelSpec(**{field: getattr(entry, field) for field in ModelSpec.model_fields} | {"options": options})
+    spec = ModelSpec(**{field: getattr(entry, field) for field in ModelChoice.model_fields} | {"options": options})
     if entry.recipe:
         for field in {"revision", "trust_remote_code", "source"} & entry.model_fields_set:
             raise suite.error(f"{key}.{field}", "goes with a checkpoint, and this is a recipe", "take it out")

@@ -145,7 +145,12 @@ def records(run: Path) -> list[dict[str, Any]]:
     """The records of a run's finished cells, in the suite's order."""
     if not (run / "run.json").exists():
         raise ResultsError(f"{run}: holds no run.json; name a folder such as results/quickstart/<run>")
-    cells = read_json(run / "run.json")["cells"]
+    about = read_json(run / "run.json")
+    cells = about.get("cells") if isinstance(about, dict) else None
+    if not isinstance(cells, list):
+        raise ResultsError(
+            f"{run / 'run.json'}: not the record of a run; name a folder such as results/quickstart/<run>"
+        )
     return [read_json(path) for cell in cells if (path := record_path(run, cell)).exists()]
 
 

@@ -218,7 +218,7 @@ class _Run:
     def _stage(self, name: str, tasks: list[Task], workers: int, done: int = 0) -> None:
         if tasks:
             self.progress.stage(name, len(tasks) + done, done)
-            pool.run(tasks, workers, worker.preloaded(self.ledger.cells), self.progress)
+            pool.run(tasks, workers, worker.preloaded(), self.progress)
 
 
 def _spaces(cell: Cell) -> list[tuple[str, dict[str, Any]]]:

@@ -13,7 +13,7 @@ import yaml
 from pydantic import Field, ValidationError, field_validator
 
 from bench import plugins, yaml_file
-from bench.cell import Cell, ModelSpec, Named, Strict, named
+from bench.cell import Cell, ModelChoice, Named, Strict, named
 from bench.complaints import explain, shown, suggest
 from bench.errors import PluginError, SuiteError
 from bench.plugins import Plugin
@@ -29,7 +29,7 @@ class Overrides(Strict):
     evaluation: dict[str, Any] = {}
 
 
-class ModelEntry(Overrides, ModelSpec):
+class ModelEntry(Overrides, ModelChoice):
     """A model, the datasets it meets (all of its modality if not said), the sizes it meets them in, its metrics."""
 
     datasets: list[str] | None = Field(default=None, min_length=1)

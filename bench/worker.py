@@ -8,31 +8,26 @@ import os
 import sys
 import threading
 import types
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing import parent_process
+from pathlib import Path
 from typing import Any
-
-from bench import plugins
-from bench.cell import Cell
-from bench.plugins import Plugin
 
 _board: Any = None  # shared with the runner: for each slot the steps done and the steps to do
 _slot = 0
 
 
-def used(cells: Iterable[Cell]) -> list[Plugin]:
-    """The plugins whose code runs in the cells' processes, beside those of datasets and feature spaces."""
-    names = {("families", cell.model.family) for cell in cells}
-    names |= {("approaches", name) for cell in cells for name, _ in cell.chain}
-    names |= {("metrics", name) for cell in cells for name, _ in cell.metrics}
-    return [plugins.find(kind, name) for kind, name in sorted(names)]
+def preloaded() -> list[str]:
+    """Modules the fork server imports once for all tasks: our own plugins, whichever the suite needs.
 
-
-def preloaded(cells: Iterable[Cell]) -> list[str]:
-    """Modules the fork server imports once for all tasks; of plugins only our own, others stay in their processes."""
-    modules = {plugin.module for plugin in used(cells)}
-    return ["bench.execution", *sorted(module for module in modules if module.startswith("bench."))]
+    One server serves all suites that a process runs, so it is not made for the first of them alone.
+    """
+    modules = ["bench.execution"]
+    for kind in ("families", "approaches", "metrics"):
+        files = sorted((Path(__file__).parent / kind).glob("[a-z]*.py"))
+        modules += [f"bench.{kind}.{file.stem}" for file in files]
+    return modules
 
 
 def call(board: Any, slot: int, function: str, arguments: tuple[Any, ...]) -> Any:

@@ -172,6 +172,12 @@ def batch_of(model: Model, data: Dataset, rows: int = 4, seed: int = 0) -> Batch
     return model.draw(model.collate(encoded, torch.arange(rows)), torch.Generator().manual_seed(seed))
 
 
+def whole(model: Model, items: Items) -> Batch:
+    """All rows of some items, as one batch."""
+    rows = model.encode(items)
+    return model.collate(rows, torch.arange(len(rows["item"])))
+
+
 def outputs(model: Model, data: Dataset) -> Tensor:
     with torch.no_grad():
         predicted: Tensor = model.eval()(batch_of(model, data))

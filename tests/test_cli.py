@@ -122,6 +122,23 @@ def test_a_reader_that_leaves_early_is_no_error() -> None:
     assert done.stdout.startswith("approaches")
 
 
+def test_a_terminal_without_arrows(tmp_path: Path) -> None:
+    variables = {**tiny.environment(), "PYTHONIOENCODING": "ascii"}
+    command = [sys.executable, "-m", "bench", "plan", "quickstart"]
+    done = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "docstring_gpt2 ? python_reference" in done.stdout
+
+
+@pytest.mark.parametrize("content", ["{}", "[]", '{"cells": 3}'])
+def test_a_report_of_some_other_run_json(content: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "run.json").write_text(content)
+    line = refused(capsys, "report", tmp_path, "--reports", tmp_path / "reports")
+    problem = "not the record of a run; name a folder such as results/quickstart/<run>"
+    assert line == f"bench: {tmp_path / 'run.json'}: {problem}"
+    assert not (tmp_path / "reports").exists()
+
+
 # What there is ------------------------------------------------------------------------------------------------------
 
 

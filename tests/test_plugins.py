@@ -261,7 +261,7 @@ def test_they_are_planned_beside_ours_and_with_them(installed: Path) -> None:
 
 
 def test_a_cell_of_theirs_runs(installed: Path) -> None:
-    changes = {"approaches": [{"head_only": {"factor": 0.5}}], "datasets": [{"weather": {"count": 40}}]}
+    changes: Changes = {"approaches": [{"head_only": {"factor": 0.5}}], "datasets": [{"weather": {"count": 40}}]}
     path = tiny.write(installed, **changes)
     assert {cell.approach for cell in suite.load(path).cells} == {"zero_shot", "from_scratch", "real_data", "head_only"}
     folder = tiny.run(path)

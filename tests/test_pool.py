@@ -48,7 +48,7 @@ def task(name: str, function: str = "describe_device", *arguments: Any) -> Task:
 
 def test_every_task_comes_to_its_end() -> None:
     watched = Watched()
-    pool.run([task("a"), task("b"), task("c")], 2, ["bench.execution"], watched)
+    pool.run([task("a"), task("b"), task("c")], 2, worker.preloaded(), watched)
     assert sorted(watched.ends) == [(name, "ok", "", 0.0) for name in "abc"]
     assert max(len(running) for running in watched.seen) == 1, "when the first has ended, one is left and one begins"
     assert watched.seen[-1] == {}
@@ -56,12 +56,12 @@ def test_every_task_comes_to_its_end() -> None:
 
 
 def test_no_task_is_no_work() -> None:
-    pool.run([], 2, ["bench.execution"], Watched())
+    pool.run([], 2, worker.preloaded(), Watched())
 
 
 def test_a_task_that_raises_says_so_in_one_line() -> None:
     watched = Watched()
-    pool.run([task("a", "no_such_function"), task("b")], 1, ["bench.execution"], watched)
+    pool.run([task("a", "no_such_function"), task("b")], 1, worker.preloaded(), watched)
     (_, status, reason, _), good = watched.ends
     assert status == "failed"
     assert reason == "AttributeError: module 'bench.execution' has no attribute 'no_such_function'"
@@ -78,7 +78,7 @@ def test_an_end_that_raises_stops_the_others(awkward: Path, tmp_path: Path) -> N
     tasks = [Task("slow", "train", (slow, tmp_path), 600.0, ended), Task("quick", "describe_device", (), 60.0, fault)]
     begun = time.monotonic()
     with pytest.raises(ZeroDivisionError):
-        pool.run(tasks, 2, ["bench.execution"], Watched())
+        pool.run(tasks, 2, worker.preloaded(), Watched())
     assert time.monotonic() - begun < 60
     assert not processes()
 
@@ -93,7 +93,7 @@ def test_a_fork_server_that_is_killed_is_started_again() -> None:
                 os.kill(server._forkserver_pid, signal.SIGKILL)
 
     killer = Killer()
-    pool.run([task("a"), task("b"), task("c")], 1, ["bench.execution"], killer)
+    pool.run([task("a"), task("b"), task("c")], 1, worker.preloaded(), killer)
     assert [end[:3] for end in killer.ends] == [(name, "ok", "") for name in "abc"]
 
 
@@ -131,9 +131,8 @@ def test_progress_of_a_task_goes_to_its_own_place(monkeypatch: pytest.MonkeyPatc
     assert board == [0.0, 0.0, 3, 5]
 
 
-def test_only_our_own_modules_are_imported_beforehand(awkward: Path, tmp_path: Path) -> None:
-    cells = suite.load(tiny.write(tmp_path, approaches=["lora + augmentation", "raising"])).cells
-    modules = worker.preloaded(cells)
+def test_only_our_own_modules_are_imported_beforehand(awkward: Path) -> None:
+    modules = worker.preloaded()
     assert modules[0] == "bench.execution"
     assert {"bench.families.causal_lm", "bench.approaches.lora", "bench.metrics.cost"} <= set(modules)
     assert all(module.startswith("bench.") for module in modules)

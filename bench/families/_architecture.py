@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from bench.errors import NotApplicable
+from bench.families._errors import one_line
 
 
 def layers(network: Any, token: int) -> tuple[str, nn.ModuleList]:
@@ -79,8 +80,8 @@ def halve(network: Any, token: int) -> None:
         start = torch.tensor([[token]], device=next(network.parameters()).device)
         network.eval().generate(start, attention_mask=torch.ones_like(start), max_new_tokens=2, do_sample=False)
     except Exception as error:  # whatever an architecture says when its layers do not stand each on its own
-        said = " ".join(str(error).split())
-        raise NotApplicable(f"{type(network).__name__} does not run with every other layer left out: {said}") from error
+        said = f"{type(network).__name__} does not run with every other layer left out: {one_line(error)}"
+        raise NotApplicable(said) from error
 
 
 def _kind(layer: nn.Module, described: list[Any]) -> str:

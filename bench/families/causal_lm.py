@@ -20,6 +20,7 @@ from transformers import (
 from bench.dataset import Dataset, Items
 from bench.errors import CheckpointError, NotApplicable
 from bench.families import _architecture, _tokenizer
+from bench.families._errors import one_line
 from bench.model import Batch, Model
 from bench.options import Count, Fraction, Positive
 
@@ -27,8 +28,6 @@ MODALITY = "text"
 OFFERS = ("text", "network", "samples", "likelihood")
 
 _IGNORED = -100  # the label that torch's cross-entropy leaves out
-_UNUSABLE = (OSError, ValueError, LookupError, ImportError, RuntimeError, TypeError, AttributeError)
-"""What transformers raises for what it cannot load, build or run."""
 
 
 class CausalLM(Model):
@@ -93,8 +92,8 @@ class CausalLM(Model):
                 checkpoint, use_safetensors=True, dtype=torch.float32, output_loading_info=True, **common
             )
             model = cls(network, tokenizer, **options)
-        except _UNUSABLE as error:
-            raise CheckpointError(f"{where}: not a causal language model ({_one_line(error)})") from error
+        except Exception as error:
+            raise CheckpointError(f"{where}: not a causal language model ({one_line(error)})") from error
         if missing := sorted(info["missing_keys"]):
             raise CheckpointError(f"{where}: it has no weights for {missing[0]}; name one of a causal language model")
         model._check(where)
@@ -115,20 +114,22 @@ class CausalLM(Model):
                 **wanted,
             )
             model = cls(AutoModelForCausalLM.from_config(config), tokenizer, **options)
-        except _UNUSABLE as error:
-            raise CheckpointError(f"{where}: transformers cannot build it ({_one_line(error)})") from error
+        except Exception as error:
+            raise CheckpointError(f"{where}: transformers cannot build it ({one_line(error)})") from error
         model._check(where)
         return model
 
     def _check(self, where: str) -> None:
         """Raise :class:`CheckpointError` where the network is no causal language model of the tokenizer's tokens."""
+        if not set(self.tokenizer.get_vocab().values()) - set(self.tokenizer.all_special_ids):
+            raise CheckpointError(f"{where}: its tokenizer knows no words; save the tokenizer beside the weights")
         known = self.network.get_input_embeddings().weight.shape[0]
         if (needed := max(self.tokenizer.vocab_size, self.start + 1, self.end + 1)) > known:
             raise CheckpointError(f"{where}: the tokenizer has {needed} tokens, the network {known}; name its own")
         try:
             ahead = _architecture.looks_ahead(self.network, self.start)
-        except _UNUSABLE as error:
-            raise CheckpointError(f"{where}: it does not run on tokens alone ({_one_line(error)})") from error
+        except Exception as error:
+            raise CheckpointError(f"{where}: it does not run on tokens alone ({one_line(error)})") from error
         if ahead:
             raise CheckpointError(f"{where}: not causal, it sees the token it is to predict; set is_decoder: true")
 
@@ -268,7 +269,3 @@ def _padded(rows: list[list[int]], width: int, value: int) -> Tensor:
     for index, row in enumerate(rows):
         filled[index, : len(row)] = torch.tensor(row)
     return filled
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from bench.dataset import Dataset, Items
 from bench.errors import CheckpointError, NotApplicable
+from bench.families._errors import one_line
 from bench.model import Batch, Model
 from bench.options import Count, NonNegative
 
@@ -50,8 +51,8 @@ class Diffusion(Model):
     def from_checkpoint(cls, checkpoint: str, *, revision: str | None, trust_remote_code: bool, **options: Any) -> Self:
         try:
             pipeline = DDPMPipeline.from_pretrained(checkpoint, revision=revision, use_safetensors=True)
-        except (OSError, ValueError, LookupError, ImportError, RuntimeError, AttributeError, TypeError) as error:
-            said = " ".join(str(error).split()) or type(error).__name__
+        except Exception as error:
+            said = one_line(error)
             raise CheckpointError(f"checkpoint {checkpoint}: not a UNet2DModel with its scheduler ({said})") from error
         if type(pipeline.scheduler) not in DDPMScheduler().compatibles:
             kind = type(pipeline.scheduler).__name__
@@ -68,10 +69,11 @@ class Diffusion(Model):
         height, width, channels = np.asarray(source.train[0]).shape
         shape = {"sample_size": height if height == width else (height, width)}
         try:
-            network = UNet2DModel(**shape | {"in_channels": channels, "out_channels": channels} | wanted)
             noise = DDPMScheduler(**scheduler)
-        except (ValueError, TypeError, KeyError) as error:
-            raise CheckpointError(f"architecture {dict(architecture)}: diffusers cannot build it ({error})") from error
+            network = UNet2DModel(**shape | {"in_channels": channels, "out_channels": channels} | wanted)
+        except Exception as error:
+            said = one_line(error)
+            raise CheckpointError(f"architecture {dict(architecture)}: diffusers cannot build it ({said})") from error
         return cls(network, noise, **options)
 
     def save(self, folder: Path) -> None:
@@ -94,8 +96,8 @@ class Diffusion(Model):
             raise NotApplicable(f"no smaller U-Net: one layer per block, and {channels} channels in {groups} groups")
         try:
             network = UNet2DModel.from_config(config)
-        except (ValueError, ZeroDivisionError) as error:
-            raise NotApplicable(f"no smaller U-Net of this architecture: {error}") from error
+        except Exception as error:
+            raise NotApplicable(f"no smaller U-Net of this architecture: {one_line(error)}") from error
         ours = network.state_dict()
         theirs = self.network.state_dict()
         same = {

@@ -1,0 +1,142 @@
+"""Low-rank updates beside weights that stay as they are."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from bench import plugins
+from bench.dataset import Dataset
+from bench.errors import NotApplicable
+from bench.model import Batch
+from bench.transfer import Transfer
+from tests.metrics.doubles import NoisyPictures
+from tests.models import data_of, fitted, language_model, model_of, outputs, pictures, prepare, texts, transfer_of, unet
+
+FAMILIES = plugins.names("families")
+
+
+class Convolutions(NoisyPictures):
+    """Nothing but convolutions, one of them in groups."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = nn.Sequential(nn.Conv2d(1, 6, 3, padding=1), nn.Conv2d(6, 6, 3, padding=1, groups=3))
+        self.network.append(nn.Conv2d(6, 1, 3, padding=1))
+
+    def forward(self, batch: Batch) -> Tensor:
+        predicted: Tensor = self.network(batch["images"].float() / 255)
+        return predicted
+
+    def generating_end(self) -> list[nn.Module]:
+        return [self.network[-1]]  # type: ignore[index]
+
+
+def with_lora(model: Any, data: Dataset, **options: Any) -> Transfer:
+    return prepare(transfer_of(model, data, weight_decay=0.1), "lora", lora=options)
+
+
+def adapted(transfer: Transfer) -> set[str]:
+    """Names of the layers that have an update."""
+    return {
+        name.partition(".lora_A")[0].removeprefix("network.")
+        for name, parameter in transfer.model.named_parameters()
+        if ".lora_A" in name and parameter.requires_grad
+    }
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_it_trains_its_own_weights_and_no_other(family: str) -> None:
+    model, data = model_of(family), data_of(family)
+    before = {parameter: parameter.detach().clone() for parameter in model.parameters()}
+    transfer = fitted(with_lora(model, data))
+    assert all(torch.equal(parameter, value) for parameter, value in before.items())
+    own = {name for name, parameter in model.named_parameters() if parameter not in before}
+    assert own == {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+    assert own == set(transfer.stored())
+    assert all("lora_" in name for name in own)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_it_starts_as_the_pretrained_model(family: str) -> None:
+    data = data_of(family)
+    assert torch.equal(outputs(with_lora(model_of(family), data).model, data), outputs(model_of(family), data))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_linear_and_convolutional_layer_but_the_last(family: str) -> None:
+    model, data = model_of(family), data_of(family)
+    end = {id(part) for part in model.generating_end()[-1].modules()}
+    wanted = {
+        name
+        for name, module in model.network.named_modules()
+        if type(module).__name__ in ("Linear", "Conv1D", "Conv2d") and id(module) not in end
+    }
+    assert adapted(with_lora(model, data)) == wanted
+    assert len(wanted) > 10
+
+
+@pytest.mark.parametrize("rank", [1, 3])
+def test_rank_is_the_rank_of_the_update(rank: int) -> None:
+    model = language_model()
+    layer = model.network.transformer.h[0].mlp.c_fc
+    before = layer.weight.detach().clone()
+    fitted(with_lora(model, texts(), rank=rank))
+    update = model.network.transformer.h[0].mlp.c_fc.get_delta_weight("default")
+    assert update.shape == before.shape, "Conv1D holds its weight the other way round"
+    assert int(torch.linalg.matrix_rank(update.detach())) == rank
+
+
+def test_alpha_scales_the_update() -> None:
+    one, other = (
+        with_lora(language_model(), texts(), alpha=alpha).model.network.transformer.h[0].mlp.c_fc
+        for alpha in (8.0, 16.0)
+    )
+    for layer in (one, other):
+        nn.init.ones_(layer.lora_A["default"].weight)
+        nn.init.ones_(layer.lora_B["default"].weight)
+    assert torch.allclose(2 * one.get_delta_weight("default"), other.get_delta_weight("default"))
+
+
+def test_a_network_of_convolutions_alone() -> None:
+    """PEFT's own ``all-linear`` finds nothing in one; a grouped layer takes ranks its groups divide."""
+    data = pictures()
+    assert adapted(with_lora(Convolutions(), data, rank=3)) == {"0", "1"}
+    assert adapted(with_lora(Convolutions(), data, rank=2)) == {"0"}
+    transfer = with_lora(Convolutions(), data, rank=3)
+    assert transfer.model(transfer.model.encode(data.test)).shape == (6, 1, 8, 8)
+
+
+def test_attention_alone() -> None:
+    found = adapted(with_lora(language_model(), texts(), layers="attention"))
+    assert found == {f"transformer.h.{layer}.attn.{part}" for layer in range(4) for part in ("c_attn", "c_proj")}
+    with pytest.raises(NotApplicable, match="no linear or convolutional layer"):
+        with_lora(Convolutions(), pictures(), layers="attention")
+
+
+def test_targets_are_the_named_ones_whatever_the_configuration_says() -> None:
+    """Given a configuration it knows, PEFT would turn a shared expert's layers into updates of all routed experts."""
+    transfer = with_lora(language_model("qwen3_next"), texts(), rank=2)
+    assert "model.layers.0.mlp.shared_expert.gate_proj" in adapted(transfer)
+    assert {len(p) for name, p in transfer.model.named_parameters() if "lora_A" in name} == {2}
+
+
+def test_what_a_kernel_passes_by_is_left_alone() -> None:
+    found = adapted(with_lora(language_model("mamba"), texts()))
+    assert {name.rpartition(".")[2] for name in found} == {"in_proj", "x_proj", "dt_proj"}
+
+
+def test_what_only_looks_like_a_linear_layer_is_left_alone() -> None:
+    class Router(nn.Linear):
+        def forward(self, input: Tensor) -> Any:
+            return super().forward(input).topk(1)
+
+    model = language_model()
+    model.network.transformer.h[0].router = Router(4, 4)
+    assert not any("router" in name for name in adapted(with_lora(model, texts())))
+
+
+def test_dropout_is_off_in_evaluation() -> None:
+    transfer = fitted(with_lora(unet(), pictures(), dropout=0.5))
+    assert torch.equal(outputs(transfer.model, pictures()), outputs(transfer.model, pictures()))

@@ -1,0 +1,62 @@
+"""What an installation holds: the dependencies that are imported, the command, and the suites we ship."""
+
+import ast
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import bench
+from bench import suite
+from tests import tiny
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+SOURCE = Path(bench.__file__).parent
+
+DISTRIBUTIONS = {"PIL": "pillow", "sklearn": "scikit-learn", "yaml": "pyyaml"}
+"""Of modules with another name than their distribution."""
+
+
+BEHIND = {"pyarrow", "torchvision"}
+"""Required and not imported here: pandas writes Parquet with one, torch-fidelity imports the other."""
+
+
+def imported() -> set[str]:
+    """Top-level names of the modules that the package imports, the standard library's left out."""
+    found: set[str] = set()
+    for path in SOURCE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                found.update(alias.name.split(".")[0] for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                found.add(node.module.split(".")[0])
+    return found - set(sys.stdlib_module_names) - {"bench"}
+
+
+def test_what_is_imported_is_what_is_required() -> None:
+    required = {line.split(">=")[0] for line in PROJECT["project"]["dependencies"]}
+    assert {DISTRIBUTIONS.get(name, name.replace("_", "-")) for name in imported()} | BEHIND == required
+
+
+def test_the_command_and_the_version() -> None:
+    assert PROJECT["project"]["scripts"] == {"bench": "bench.cli:main"}
+    assert PROJECT["tool"]["hatch"]["version"]["path"] == "bench/__init__.py"
+    assert bench.__version__.count(".") == 2
+
+
+def test_a_wheel_brings_the_suites_along(tmp_path: Path) -> None:
+    """Its layout is built by hand: the package, and the suites inside it."""
+    wheel = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert (wheel["packages"], wheel["force-include"]) == (["bench"], {"suites": "bench/suites"})
+    site, empty = tmp_path / "site", tmp_path / "empty"
+    shutil.copytree(SOURCE, site / "bench", ignore=shutil.ignore_patterns("__pycache__", "suites"))
+    shutil.copytree(suite.shipped(), site / "bench" / "suites")
+    empty.mkdir()
+    variables = {**tiny.environment(), "PYTHONPATH": str(site)}
+    command = [sys.executable, "-m", "bench", "plan", "quickstart"]
+    done = subprocess.run(command, cwd=empty, env=variables, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "docstring_gpt2 → python_reference" in done.stdout
+    assert list(empty.iterdir()) == []
