@@ -43,6 +43,7 @@ class Recipe(Strict):
         source: the domain it learns.
         steps, batch_size, learning_rate: as in :class:`Budget`.
         seed: of initialisation and order.
+        threads: on a CPU; fixed, because the last digits of a sum depend on it.
     """
 
     architecture: dict[str, Any]
@@ -51,6 +52,7 @@ class Recipe(Strict):
     batch_size: int = Field(default=16, ge=1)
     learning_rate: float = Field(default=1e-3, gt=0)
     seed: int = Field(default=0, ge=0)
+    threads: int = Field(default=1, ge=1)
 
     @field_validator("source", mode="before")
     @classmethod
@@ -153,6 +155,7 @@ class Cell(Strict):
         chain: the approach's parts in order, each a (name, options) pair with every option spelled out.
         data_size: target examples; 0 for an approach that uses none.
         tuning: the grid's points, each a mapping of budget fields or ``approach.option`` to values.
+        code: plugins that are not ours to hash of their source; :data:`GENERATION` speaks for ours.
         control: whether it is one of the controls.
         reason: why it does not apply; empty where it does.
     """
@@ -170,6 +173,7 @@ class Cell(Strict):
     tuning: list[dict[str, Any]]
     metrics: list[tuple[str, dict[str, Any]]]
     evaluation: EvaluationSpec
+    code: dict[str, str] = {}
     control: bool = False
     reason: str = ""
 
@@ -180,6 +184,8 @@ class Cell(Strict):
         content["budget"].pop("time_limit")
         content["evaluation"].pop("measure")
         content["metrics"].sort()
+        if not content["code"]:
+            content.pop("code")
         content["model"].pop("source")
         if content["model"]["fingerprint"]:  # a folder is what it holds, wherever it lies
             content["model"].pop("checkpoint")

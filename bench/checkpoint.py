@@ -47,8 +47,10 @@ def _fingerprint(folder: Path) -> str:
             raise Unusable(problem, "save the model again with save_pretrained, as safetensors")
         raise Unusable(f"{folder} holds no weights", "it needs config.json and *.safetensors")
     digest = hashlib.sha256()
-    for path in sorted(path for path in folder.rglob("*") if path.is_file() and ".cache" not in path.parts):
-        digest.update(f"{path.relative_to(folder).as_posix()}:{_hash(path)}:".encode())
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        name = path.relative_to(folder)
+        if name.parts[0] != ".cache":  # where downloads keep notes of their own
+            digest.update(f"{name.as_posix()}:{_hash(path)}:".encode())
     return digest.hexdigest()[:16]
 
 

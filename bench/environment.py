@@ -11,7 +11,21 @@ from typing import Any
 
 import psutil
 
-PACKAGES = ("transferbench", "torch", "transformers", "diffusers", "peft", "accelerate", "torch-fidelity", "numpy")
+PACKAGES = (
+    "transferbench",
+    "torch",
+    "transformers",
+    "diffusers",
+    "peft",
+    "accelerate",
+    "torch-fidelity",
+    "numpy",
+    "tokenizers",
+    "sacrebleu",
+    "scikit-learn",
+    "matplotlib",
+    "pillow",
+)
 
 
 @cache

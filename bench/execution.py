@@ -79,6 +79,9 @@ def measure(cell: Cell, run: Path) -> None:
         if checkpoint.exists():
             load(transfer.stored(), checkpoint)
         evaluation = _evaluation(cell, transfer, Training(**happened["training"]), baseline)
+        evaluation.encode("test")  # before the memory of inference is measured, and that of a teacher is given back
+        del transfer
+        memory.release()
         scores, skipped = _score(cell, evaluation, exclusive=True)
         happened["scores"] += scores
         happened["skipped"] |= skipped
@@ -112,9 +115,15 @@ def _recorded(cell: Cell, run: Path) -> Iterator[dict[str, Any]]:
         happened |= {"status": status, "reason": reason, "scores": []}
     happened["seconds"] = time.perf_counter() - started
     found = environment.describe() | describe_device()
-    found |= {"precision": precision(cell.budget), "threads": cell.budget.threads}
+    found |= {"precision": precision(cell.budget), "threads": cell.budget.threads, "datasets": _fingerprints(cell)}
     record = {"cell": cell.id, "asked": cell.asked(run.name), "happened": happened, "environment": found}
     results.write_json(path, record)
+
+
+def _fingerprints(cell: Cell) -> dict[str, str]:
+    """What the cell's domains held: the target, and the source where it is known."""
+    specs = [cell.target, *([cell.model.recipe.source] if cell.model.recipe else [])]
+    return {spec.name: dataset.load(spec.name, spec.options).fingerprint for spec in specs}
 
 
 def _end(error: Exception, path: Path) -> tuple[str, str]:
@@ -140,11 +149,11 @@ def _target(cell: Cell) -> Dataset:
 
 
 def _evaluation(cell: Cell, transfer: Transfer, training: Training, baseline: int) -> Evaluation:
-    transfer.model.eval()
+    model, data = transfer.model.eval(), transfer.data
     return Evaluation(
-        model=transfer.model,
-        data=transfer.data,
-        encode=lambda split: transfer.encode(getattr(transfer.data, split)),
+        model=model,
+        data=data,
+        encode=lambda split: pretrained.encode(model, getattr(data, split)),
         samples_wanted=cell.evaluation.samples,
         batch_size=cell.evaluation.batch_size,
         seed=cell.seed,

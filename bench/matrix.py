@@ -6,7 +6,7 @@ from typing import Any
 from bench import checkpoint, dataset, plugins
 from bench.cell import Budget, Cell, EvaluationSpec, ModelChoice, ModelSpec, Named, Recipe
 from bench.complaints import shown
-from bench.overrides import Chain, Layers, grid, merged
+from bench.overrides import SAME, Chain, Layers, grid, merged
 from bench.plugins import Plugin
 from bench.suite import ApproachEntry, DatasetEntry, ModelEntry, Suite
 
@@ -87,6 +87,9 @@ def _chain(suite: Suite, entry: ApproachEntry) -> Chain:
     replacing = [plugin.name for plugin in found if plugin.constants.get("REPLACES_MODEL")]
     if len(replacing) > 1:
         raise suite.error(key, f"{' and '.join(replacing)} both replace the model", "keep one of them")
+    if replacing and found[0].name != replacing[0]:
+        problem = f"{replacing[0]} replaces the model, and with it what stands before it in {entry.approach!r}"
+        raise suite.error(key, problem, "name it first")
     if len(found) == 1:
         return [(found[0], suite.options(f"{key}.options", found[0], entry.options))]
     for name, options in entry.options.items():
@@ -131,7 +134,7 @@ def _pair(
     plugin = plugins.find("datasets", target.name)
     spec = Named(name=target.name, options=suite.options(f"datasets.{target.name}", plugin, target.options))
     sizes = _sizes(suite, model_name, target, spec)
-    cells, trials = [], {}
+    cells, trials, budgets = [], {}, {}
     for approach, chain in approaches:
         layers: Layers = [
             ("", suite.file),
@@ -142,8 +145,10 @@ def _pair(
         tuning = grid(suite, chain, layers)
         if all(part.constants.get("TRAINS", True) for part, _ in chain):
             trials[approach.name] = len(tuning)
+            budgets[approach.name] = merged(suite, "budget", Budget, layers)
         else:
             tuning = [{}]
+        parts = [family, plugin, *(part for part, _ in chain), *(metric for metric, _ in metrics)]
         missing = {need for part, _ in chain for need in part.constants.get("NEEDS", ())} - set(family.stated("OFFERS"))
         common = {
             "suite": suite.name,
@@ -157,6 +162,7 @@ def _pair(
             "tuning": tuning,
             "metrics": [(metric.name, options) for metric, options in metrics],
             "evaluation": merged(suite, "evaluation", EvaluationSpec, layers),
+            "code": {part.name: part.version() for part in parts if not part.module.startswith("bench.")},
             "control": approach.approach in CONTROLS,
             "reason": f"{approach.approach} needs {', '.join(sorted(missing))}; {entry.family} has none"
             if missing
@@ -169,6 +175,11 @@ def _pair(
         listed = ", ".join(f"{name}: {count}" for name, count in trials.items())
         problem = f"approaches get different numbers of trials ({listed})"
         raise suite.error("tuning", problem, "give all the same number")
+    for name in SAME:
+        spent = {approach: getattr(budget, name) for approach, budget in budgets.items()}
+        if len(set(spent.values())) > 1:
+            listed = ", ".join(f"{approach}: {count}" for approach, count in spent.items())
+            raise suite.error(f"budget.{name}", f"approaches get different budgets ({listed})", "give all the same")
     return cells
 
 

@@ -1,6 +1,9 @@
 """How much memory a stretch of work takes at its peak."""
 
+import ctypes
+import gc
 import threading
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -16,6 +19,15 @@ _INTERVAL = 0.002  # seconds between two looks, where the system keeps no mark t
 def resident() -> int:
     """Resident set of this process now, in bytes."""
     return int(psutil.Process().memory_info().rss)
+
+
+def release() -> None:
+    """Give back what nothing refers to any more: to the GPU, and to the system where the C library can."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    with suppress(OSError, AttributeError):  # a C library other than glibc
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 class Peak:

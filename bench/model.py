@@ -121,6 +121,10 @@ class Model(nn.Module, ABC):
     def sample(self, batch: Batch, generator: torch.Generator) -> Batch:
         """New data in the batch's own form, as many rows; the batch supplies conditions where there are any."""
 
+    def sample_in_full(self, batch: Batch, generator: torch.Generator) -> Batch:
+        """As :meth:`sample`, at full length: what is timed, so that a model is not fast because it says little."""
+        return self.sample(batch, generator)
+
     # Placement ----------------------------------------------------------------------------------------------------
 
     @property

@@ -18,6 +18,9 @@ Layers = list[tuple[str, Overrides]]
 
 Part = TypeVar("Part", bound=Strict)
 
+SAME = ("steps", "batch_size", "validations", "validation_rows")
+"""Of the budget: what no approach may have more of than the others."""
+
 _AXES = ["learning_rate", "weight_decay", "warmup"]
 
 

@@ -4,6 +4,7 @@ A task that raises, hangs, or is killed ends alone; the others go on. Imports no
 """
 
 import multiprocessing
+import os
 import signal
 import threading
 import time
@@ -93,6 +94,8 @@ def run(tasks: list[Task], workers: int, preload: list[str], progress: Progress)
 
 def _start_server(context: Any) -> None:
     """Wait until the fork server has imported everything; Ctrl-C ends the waiting, but does not cut an import short."""
+    # asking CUDA itself for its devices, as diffusers does on import, would spoil CUDA for every fork of the server
+    os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
     resource_tracker.ensure_running()  # else the server would start it, which lets Ctrl-C through again
     with _later(signal.SIGINT):  # a process inherits what is held back
         forkserver.ensure_running()

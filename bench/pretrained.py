@@ -42,12 +42,13 @@ def recipe_steps(spec: ModelSpec) -> int:
 
 def _recipe_key(spec: ModelSpec) -> dict[str, object]:
     assert spec.recipe is not None
-    source = plugins.find("datasets", spec.recipe.source.name)
+    source = dataset.load(spec.recipe.source.name, spec.recipe.source.options)
     return {
         "family": spec.family,
         "recipe": spec.recipe.model_dump(),
         "options": spec.options,
-        "source": source.version(),
+        "source": source.fingerprint,
+        "code": plugins.find("families", spec.family).version(),
         "generation": _RECIPE_GENERATION,
     }
 
@@ -61,7 +62,9 @@ def _pretrain(spec: ModelSpec, family: type[Model], into: Path, progress: Callab
     assert recipe is not None
     source = dataset.load(recipe.source.name, recipe.source.options)
     budget = Budget(steps=recipe.steps, batch_size=recipe.batch_size, learning_rate=recipe.learning_rate)
+    threads = torch.get_num_threads()
     with torch.random.fork_rng():
+        torch.set_num_threads(recipe.threads)
         torch.manual_seed(recipe.seed)
         model = family.from_architecture(recipe.architecture, source, **spec.options)
         transfer = Transfer(
@@ -73,4 +76,5 @@ def _pretrain(spec: ModelSpec, family: type[Model], into: Path, progress: Callab
             progress=progress,
         )
         transfer.fit(recipe.steps)
+    torch.set_num_threads(threads)
     model.save(into)

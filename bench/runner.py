@@ -7,7 +7,7 @@ the machine to itself. This process imports no torch.
 
 import datetime
 import os
-import shutil
+import shlex
 import signal
 from contextlib import suppress
 from pathlib import Path
@@ -45,6 +45,8 @@ def start(suite: Suite, results_folder: Path, *, new: bool = False, name: str | 
     run = folder / name if name else None if new else results.latest(folder)
     if name and new and (folder / name).exists():
         raise ResultsError(f"{folder / name}: is there already; leave out --new to go on with it, or take another name")
+    if name and any((folder / name).glob("*")) and not (folder / name / "run.json").exists():
+        raise ResultsError(f"{folder / name}: holds something else than a run; take another name")
     if run is None:
         stamp = datetime.datetime.now().strftime("%Y-%m-%d_%H%M%S")
         names = (stamp if not count else f"{stamp}-{count}" for count in range(1000))
@@ -90,14 +92,21 @@ def run(
         return _Run(suite, run_folder, progress, workers, retry).run()
     except BenchError as error:
         if not isinstance(error, Interrupted) and not any((run_folder / "cells").glob("*.json")):
-            shutil.rmtree(run_folder, ignore_errors=True)  # nothing came of it
-            with suppress(OSError):  # holds earlier runs
-                run_folder.parent.rmdir()
+            _remove_empty(run_folder)
         raise
     finally:
         results.remove_partial(run_folder)  # what a task left that was killed, or ran out of time
         (run_folder / ".lock").unlink(missing_ok=True)
         lock.release()
+
+
+def _remove_empty(run_folder: Path) -> None:
+    """Take away what we made of a run of which nothing came; whatever else lies there stays."""
+    for name in ("run.json", "results.csv", "results.parquet", ".lock"):
+        (run_folder / name).unlink(missing_ok=True)
+    with suppress(OSError):  # somebody else's files, or earlier runs
+        for folder in (*(run_folder / "cells").glob("*/"), run_folder / "cells", run_folder, run_folder.parent):
+            folder.rmdir()
 
 
 class _Run:
@@ -135,8 +144,16 @@ class _Run:
         except KeyboardInterrupt:
             results.write_tables(self.folder)
             done = f"{self.ledger.finished()} of {len(self.ledger.cells)} cells are finished and kept in {self.folder}"
-            where = "" if (folder := self.folder.parent.parent) == Path("results") else f" --results {folder}"
-            raise Interrupted(f"stopped; {done}; go on with: bench run {self.suite.path}{where}") from None
+            raise Interrupted(f"stopped; {done}; go on with: {self._command()}") from None
+
+    def _command(self) -> str:
+        """What to type to go on with this run."""
+        words = ["bench", "run", str(self.suite.path)]
+        if results.latest(self.folder.parent) != self.folder:
+            words += ["--run", self.folder.name]
+        if (results_folder := self.folder.parent.parent) != Path("results"):
+            words += ["--results", str(results_folder)]
+        return shlex.join(words)
 
     # The stages ---------------------------------------------------------------------------------------------------
 
@@ -169,6 +186,7 @@ class _Run:
         first = [Task("device", "describe_device", (), _PREPARING_LIMIT, ready)]
         first += [task(f"dataset {spec.name}", "prepare_dataset", spec) for spec in specs.values()]
         self._stage("datasets", first, workers=cores)
+        self._refuse_mixing({spec.name: found[key][1] for key, spec in specs.items()})
         for cell in cells:
             size, self.ledger.fingerprints[cell.target.name] = found[cell.target.model_dump_json()]
             if cell.data_size > size:
@@ -177,6 +195,15 @@ class _Run:
         second = [task(f"feature space {n}", "prepare_features", n, options, threads) for n, options in spaces.values()]
         second += [task(f"model {name}", "prepare_model", spec, threads) for name, spec in models.values()]
         self._stage("base models", second, workers=cores)
+
+    def _refuse_mixing(self, fingerprints: dict[str, str]) -> None:
+        """A run's numbers come from one kind of device and from the same data."""
+        before = results.read_json(self.folder / "run.json")["environment"] if self.ledger.finished() else {}
+        changed = [name for name, now in fingerprints.items() if before.get("datasets", {}).get(name, now) != now]
+        if before.get("device", self.ledger.device["device"]) != self.ledger.device["device"]:
+            changed.append(f"the device (it was {before['device']})")
+        if changed:
+            raise ResultsError(f"{self.folder}: {', '.join(changed)} changed since; start another run with --new")
 
     def _train(self, cells: list[Cell]) -> None:
         by_name = {cell.id: cell for cell in cells}
@@ -234,7 +261,10 @@ def _spaces(cell: Cell) -> list[tuple[str, dict[str, Any]]]:
 def _status(outcome: BaseException, cell: Cell) -> tuple[str, str]:
     """Status and reason of a cell whose process could not say them itself."""
     if isinstance(outcome, TimeoutError):
-        return "timed_out", f"took longer than {cell.budget.time_limit:g} s; raise budget.time_limit"
+        return (
+            "timed_out",
+            f"took longer than {cell.budget.time_limit:g} s; raise budget.time_limit and run again with --retry",
+        )
     if isinstance(outcome, ProcessExpired) and outcome.exitcode == -signal.SIGKILL:
         return "failed", "killed (SIGKILL): by hand, or by a system that ran out of memory"
     if isinstance(outcome, ProcessExpired):

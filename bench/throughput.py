@@ -1,5 +1,6 @@
 """How fast training went, and what share of the accelerator's arithmetic it used."""
 
+import re
 from itertools import pairwise
 from statistics import median
 from typing import Any
@@ -7,11 +8,13 @@ from typing import Any
 _DENSE_HALF_PRECISION = {  # TFLOP/s without sparsity, from the vendors' data sheets; longer names first
     "H200": 989.0,
     "H100 PCIe": 756.0,
+    "H100 NVL": 835.0,
     "H100": 989.0,
     "A100": 312.0,
     "L40S": 362.0,
     "L4": 121.0,
     "A10": 125.0,
+    "A10G": 70.0,
     "V100": 125.0,
     "T4": 65.0,
 }
@@ -19,8 +22,8 @@ _DENSE_HALF_PRECISION = {  # TFLOP/s without sparsity, from the vendors' data sh
 
 def peak_flops(accelerator: str | None) -> float | None:
     """Dense bf16/fp16 FLOP/s an accelerator can do at best, by its name; None where it is not known."""
-    known = (peak * 1e12 for name, peak in _DENSE_HALF_PRECISION.items() if name in (accelerator or ""))
-    return next(known, None)
+    known = _DENSE_HALF_PRECISION.items()
+    return next((peak * 1e12 for name, peak in known if re.search(rf"\b{name}\b", accelerator or "")), None)
 
 
 def step_seconds(curve: list[dict[str, Any]]) -> float:

@@ -43,7 +43,7 @@ def accelerator(budget: "Budget") -> Accelerator:
     mixed = "no" if precision(budget) == "fp32" else precision(budget)
     if AcceleratorState._shared_state and AcceleratorState().mixed_precision != mixed:
         AcceleratorState._reset_state()
-    return Accelerator(mixed_precision=mixed)
+    return Accelerator(cpu=not torch.cuda.is_available(), mixed_precision=mixed)
 
 
 def order(rows: int, size: int, generator: torch.Generator) -> Iterator[Tensor]:
@@ -116,13 +116,17 @@ def step_flops(transfer: "Transfer") -> int:
 
     Takes no step: weights and gradients are left as they were found.
     """
+    from bench.transfer import restore
+
     loop = _Loop(transfer, 1)
+    before = {name: tensor.clone() for name, tensor in loop.stored.items()}  # running statistics move in a forward
     batch = loop._batch()
     transfer.model.train()
     with FlopCounterMode(display=False) as counter:
         for player, optimizer in loop.optimizers:
             loop._backward(batch, player, optimizer)
             optimizer.zero_grad()
+    restore(loop.stored, before)
     transfer.model.eval()
     return int(counter.get_total_flops())
 
@@ -195,7 +199,7 @@ class _Loop:
             loss = self._backward(batch, player, optimizer)
             self._check()  # the step before: on a GPU this one is still under way, and waiting for it would cost
             if self.budget.clip:
-                self.context.clip_grad_norm_(player.parameters(), self.budget.clip)
+                self.context.clip_grad_norm_(_trained(optimizer), self.budget.clip)
             optimizer.step()
         self.unchecked = loss
         self._note(learning_rate=peak)
@@ -271,6 +275,10 @@ class _Loop:
     def _note(self, **values: float) -> None:
         taken = self.transfer.taken + ("learning_rate" in values)
         self.transfer.curve.append({"step": taken, **values, "seconds": time.perf_counter() - self.started})
+
+
+def _trained(optimizer: "AcceleratedOptimizer") -> list[Tensor]:
+    return [parameter for group in optimizer.param_groups for parameter in group["params"]]
 
 
 def out_of_memory(error: BaseException) -> bool:

@@ -11,6 +11,7 @@ An approach plugin is a function ``name(transfer, *, options) -> None``. It prep
 What has no meaning for a model raises :class:`bench.errors.NotApplicable` with a reason a user understands.
 """
 
+import weakref
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -73,7 +74,13 @@ class Transfer:
         from bench.training import fit
 
         self.fit = lambda steps: fit(self, steps)
-        self._pretrained = list(self.model.parameters())  # held, so that no new parameter gets the identity of an old
+        # by weak reference: a network that an approach replaced should not take memory until the end
+        self._pretrained = {id(parameter): weakref.ref(parameter) for parameter in self.model.parameters()}
+
+    def is_pretrained(self, parameter: nn.Parameter) -> bool:
+        """Whether a parameter came with the pretrained model, rather than from an approach."""
+        reference = self._pretrained.get(id(parameter))
+        return reference is not None and reference() is parameter
 
     def trainable(self) -> list[nn.Parameter]:
         """The model's parameters that gradients reach now."""
@@ -85,8 +92,7 @@ class Transfer:
         Parameters that train or did not come with the pretrained model, and all buffers that a state dict has.
         Taken after set-up and before training, its names stay valid whatever is frozen or thawed later.
         """
-        old = {id(parameter) for parameter in self._pretrained}
-        kept = {n: p.data for n, p in self.model.named_parameters() if p.requires_grad or id(p) not in old}
+        kept = {n: p.data for n, p in self.model.named_parameters() if p.requires_grad or not self.is_pretrained(p)}
         state = self.model.state_dict(keep_vars=True)
         return kept | {name: buffer for name, buffer in self.model.named_buffers() if name in state}
 

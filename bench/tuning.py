@@ -69,12 +69,14 @@ def set_up(cell: Cell, values: dict[str, Any], data: Dataset) -> Transfer:
         budget=budget,
         steps=budget.steps,
         seed=cell.seed,
-        encode=lambda items: pretrained.encode(model, items),
+        encode=lambda items: pretrained.encode(transfer.model, items),  # an approach may have replaced the first
     )
     for name, options in cell.chain:
         chosen = {key.partition(".")[2]: value for key, value in values.items() if key.startswith(f"{name}.")}
         plugins.find("approaches", name).load()(transfer, **options | chosen)
     transfer.model.to(device)
+    del model
+    memory.release()
     return transfer
 
 
@@ -96,7 +98,8 @@ def search(cell: Cell, data: Dataset, checkpoint: Path, report: Callable[[int], 
     training, trials, curve = Training(trials=len(cell.tuning)), list[Trial](), list[dict[str, Any]]()
     best: Trial | None = None
     for index, values in enumerate(cell.tuning):
-        transfer = None  # let go of the last trial before the next is loaded
+        transfer = stored = None  # let go of the last trial before the next is loaded
+        memory.release()
         transfer = set_up(cell, values, data)
         transfer.progress = partial(_report, report, sum(trial.steps for trial in trials))
         stored, trainable = transfer.stored(), _size(transfer.trainable())
@@ -114,7 +117,8 @@ def search(cell: Cell, data: Dataset, checkpoint: Path, report: Callable[[int], 
     if best is None:
         raise Diverged(f"all {len(trials)} trials diverged; the first: {trials[0].reason}")
     if best is not trials[-1]:
-        transfer = None
+        transfer = stored = None
+        memory.release()
         transfer = set_up(cell, best.values, data)
         load(transfer.stored(), checkpoint)
     assert transfer is not None

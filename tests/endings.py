@@ -59,7 +59,7 @@ def stamped(transfer: Transfer, *, into: str) -> None:
 
     def timed(steps: int) -> None:
         fit(steps)
-        time.sleep(0.3)
+        time.sleep(1)
         (Path(into) / f"trained-{os.getpid()}.json").write_text(json.dumps([begun, time.monotonic()]))
 
     transfer.fit = timed

@@ -2,6 +2,7 @@
 
 import copy
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -66,6 +67,30 @@ def latest(suite: Path) -> Path:
     found = results.latest(suite.parent / "results" / suite.stem)
     assert found is not None
     return found
+
+
+def copied(finished: Path, folder: Path) -> Path:
+    """The suite of a finished run with its results, to be changed."""
+    shutil.copytree(finished.parent.parent, folder / "results")
+    return Path(shutil.copy(finished.parent.parent.parent / "tiny.yaml", folder))
+
+
+def edited(suite: Path, old: str, new: str) -> Path:
+    """The suite with another text in place of one that is there."""
+    text = suite.read_text()
+    assert old in text
+    suite.write_text(text.replace(old, new))
+    return suite
+
+
+class Silent:
+    """Progress nobody looks at."""
+
+    def stage(self, name: str, total: int, done: int = 0) -> None: ...
+
+    def steps(self, running: dict[str, tuple[float, float]]) -> None: ...
+
+    def finished(self, name: str, status: str, reason: str, seconds: float) -> None: ...
 
 
 def records(folder: Path) -> dict[str, dict[str, Any]]:

@@ -1,5 +1,7 @@
 """Thaw from the output to the input."""
 
+from torch import nn
+
 from bench.options import Fraction
 from bench.transfer import Transfer
 
@@ -12,11 +14,13 @@ def gradual_unfreezing(transfer: Transfer, *, until: Fraction = 0.5) -> None:
     Args:
         until: share of the steps after which everything has thawed; the blocks thaw at equal distances before.
     """
-    trainable = set(transfer.trainable())  # only these: what another approach froze stays frozen
-    blocks = [set(block.parameters()) & trainable for block in transfer.model.blocks()]
-    blocks = [block for block in blocks if block]
+    trainable: set[nn.Parameter] = set()
+    blocks: list[set[nn.Parameter]] = []
 
     def thaw(progress: float) -> None:
+        if not blocks:  # when all approaches are set up: what any of them froze stays frozen
+            trainable.update(transfer.trainable())
+            blocks.extend(own for block in transfer.model.blocks() if (own := set(block.parameters()) & trainable))
         share = progress / until if until else 1.0
         count = min(len(blocks), 1 + int(share * (len(blocks) - 1)))
         awake = set().union(*blocks[-count:])

@@ -46,8 +46,12 @@ def lora(
     config = LoraConfig(
         r=rank, lora_alpha=alpha, lora_dropout=dropout, target_modules=targets, fan_in_fan_out=transposed
     )
+    added = [parameter for parameter in transfer.trainable() if not transfer.is_pretrained(parameter)]
     # in a plain container: of models whose configuration it knows, PEFT would take other targets than those named
     inject_adapter_in_model(config, nn.ModuleDict({"network": network}))
+    if any(transfer.is_pretrained(parameter) for parameter in network.parameters()):
+        for parameter in added:  # such as a new head: it knows nothing yet, so it trains on
+            parameter.requires_grad_(True)
 
 
 def _fits(network: nn.Module, name: str, rank: int) -> bool:

@@ -232,12 +232,19 @@ class CausalLM(Model):
         theirs = F.log_softmax(reference[kept].float() / temperature, dim=-1)
         return F.kl_div(ours, theirs, reduction="batchmean", log_target=True) * temperature**2
 
+    def sample_in_full(self, batch: Batch, generator: torch.Generator) -> Batch:
+        return self._generate(batch, generator, in_full=True)
+
     def sample(self, batch: Batch, generator: torch.Generator) -> Batch:
+        return self._generate(batch, generator, in_full=False)
+
+    def _generate(self, batch: Batch, generator: torch.Generator, *, in_full: bool) -> Batch:
         # a prompt holds no padding: the shortest text of the batch is as long as it gets
         given = 1 + min(round(self.options["prompt"] * self.context), int(batch["text"].min()), self.limit - 1)
         prompts = batch["input_ids"][:, :given].clone()
         if given == 1:
             prompts[:] = self.start
+        longest = min(self.options["max_new_tokens"], self.limit + 1 - given)
         seed = int(torch.randint(2**62, (), generator=generator))
         with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
             torch.manual_seed(seed)
@@ -248,7 +255,8 @@ class CausalLM(Model):
                 temperature=self.options["temperature"],
                 top_p=self.options["top_p"],
                 top_k=0,
-                max_new_tokens=min(self.options["max_new_tokens"], self.limit + 1 - given),
+                max_new_tokens=longest,
+                min_new_tokens=longest if in_full else None,
                 bos_token_id=self.start,
                 eos_token_id=self.end,
                 pad_token_id=self.end,

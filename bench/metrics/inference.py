@@ -17,8 +17,9 @@ EXCLUSIVE = True
 def inference(evaluation: Evaluation, *, repetitions: Count = 20, warmup: Count = 2) -> list[Score]:
     """Latency (median and 95th percentile) and throughput of sampling, and its peak memory.
 
-    A repetition draws one batch of samples, from encoded conditions to finished rows, with the device synchronised at
-    both ends. Latency is taken at batch 1 and at the suite's batch; throughput and memory at the suite's batch.
+    A repetition draws one batch of samples at full length (a language model may not end early), from encoded
+    conditions to finished rows, with the device synchronised at both ends. Latency is taken at batch 1 and at the
+    suite's batch; throughput and memory at the suite's batch.
 
     Args:
         repetitions: timed calls per batch size.
@@ -48,7 +49,7 @@ def _time(evaluation: Evaluation, size: int, repetitions: int, warmup: int) -> n
     for _ in range(warmup + repetitions):
         _synchronise(model.device)
         started = time.perf_counter()
-        model.sample(batch, generator)
+        model.sample_in_full(batch, generator)
         _synchronise(model.device)
         seconds.append(time.perf_counter() - started)
     return np.array(seconds[warmup:])

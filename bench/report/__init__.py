@@ -29,6 +29,9 @@ def build(run: Path, reports: Path) -> Path:
     info = results.read_json(run / "run.json")
     frame = results.table(records)
     summary = aggregate.summarise(frame)
+    for name in (info["suite"], info["run"]):
+        if Path(str(name)).name != str(name) or str(name) in ("", ".", ".."):
+            raise ResultsError(f"{run / 'run.json'}: {name!r} is no name of a suite or a run; mend the file")
     folder = reports / str(info["suite"]) / str(info["run"])
     by_pair: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for record in records:

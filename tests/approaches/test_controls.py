@@ -1,5 +1,7 @@
 """What needs no training, or no pretraining."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -22,7 +24,7 @@ from tests.models import (
 )
 
 FAMILIES = plugins.names("families")
-MODELS = {
+MODELS: dict[str, Callable[[], Model]] = {
     "gpt2": language_model,
     "llama": lambda: language_model("llama"),
     "untied": lambda: language_model(sizes={"tie_word_embeddings": False}),
@@ -44,7 +46,7 @@ def test_zero_shot_changes_nothing(family: str) -> None:
 @pytest.mark.parametrize("kind", MODELS)
 def test_from_scratch_has_no_weight_of_the_pretrained_model(kind: str) -> None:
     """Not one number of it: layers that know no ``reset_parameters``, such as GPT-2's Conv1D, start anew as well."""
-    model: Model = MODELS[kind]()
+    model = MODELS[kind]()
     transfer = prepare(transfer_of(model, data_of("diffusion" if kind == "unet" else "causal_lm")), "from_scratch")
     old, new = dict(model.named_parameters()), dict(transfer.model.named_parameters())
     assert {name: weight.shape for name, weight in old.items()} == {name: weight.shape for name, weight in new.items()}
@@ -55,7 +57,7 @@ def test_from_scratch_has_no_weight_of_the_pretrained_model(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", MODELS)
 def test_from_scratch_leaves_the_pretrained_model_alone(kind: str) -> None:
-    model: Model = MODELS[kind]()
+    model = MODELS[kind]()
     before = weights(model)
     fitted(prepare(transfer_of(model, data_of("diffusion" if kind == "unet" else "causal_lm")), "from_scratch"))
     assert same(before, weights(model))

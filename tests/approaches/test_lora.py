@@ -26,7 +26,7 @@ class Convolutions(NoisyPictures):
         self.network.append(nn.Conv2d(6, 1, 3, padding=1))
 
     def forward(self, batch: Batch) -> Tensor:
-        predicted: Tensor = self.network(batch["images"].float() / 255)
+        predicted: Tensor = self.network(batch["images"].permute(0, 3, 1, 2).float() / 255)
         return predicted
 
     def generating_end(self) -> list[nn.Module]:
@@ -89,22 +89,24 @@ def test_rank_is_the_rank_of_the_update(rank: int) -> None:
 
 
 def test_alpha_scales_the_update() -> None:
-    one, other = (
-        with_lora(language_model(), texts(), alpha=alpha).model.network.transformer.h[0].mlp.c_fc
-        for alpha in (8.0, 16.0)
-    )
-    for layer in (one, other):
+    updates = []
+    for alpha in (8.0, 16.0):
+        model = language_model()
+        with_lora(model, texts(), alpha=alpha)
+        layer = model.network.transformer.h[0].mlp.c_fc
         nn.init.ones_(layer.lora_A["default"].weight)
         nn.init.ones_(layer.lora_B["default"].weight)
-    assert torch.allclose(2 * one.get_delta_weight("default"), other.get_delta_weight("default"))
+        updates.append(layer.get_delta_weight("default"))
+    assert torch.allclose(2 * updates[0], updates[1])
 
 
 def test_a_network_of_convolutions_alone() -> None:
     """PEFT's own ``all-linear`` finds nothing in one; a grouped layer takes ranks its groups divide."""
     data = pictures()
-    assert adapted(with_lora(Convolutions(), data, rank=3)) == {"0", "1"}
     assert adapted(with_lora(Convolutions(), data, rank=2)) == {"0"}
-    transfer = with_lora(Convolutions(), data, rank=3)
+    with pytest.warns(UserWarning, match="Merging is not supported"):
+        transfer = with_lora(Convolutions(), data, rank=3)
+    assert adapted(transfer) == {"0", "1"}
     assert transfer.model(transfer.model.encode(data.test)).shape == (6, 1, 8, 8)
 
 
@@ -129,8 +131,8 @@ def test_what_a_kernel_passes_by_is_left_alone() -> None:
 
 def test_what_only_looks_like_a_linear_layer_is_left_alone() -> None:
     class Router(nn.Linear):
-        def forward(self, input: Tensor) -> Any:
-            return super().forward(input).topk(1)
+        def forward(self, features: Tensor) -> Any:
+            return super().forward(features).topk(1)
 
     model = language_model()
     model.network.transformer.h[0].router = Router(4, 4)

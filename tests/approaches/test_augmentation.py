@@ -1,0 +1,196 @@
+"""What augmentation does to images and texts, against closed forms."""
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from bench.dataset import Dataset
+from bench.model import Batch, Model
+from tests.models import data_of, language_model, model_of, pictures, prepare, texts, transfer_of, unet
+
+OFF = {"rotation": 0.0, "scaling": 0.0, "shift": 0.0, "flip": 0.0, "token_noise": 0.0}
+SHAPES = pytest.mark.parametrize("shape", [(33, 33, 1), (25, 33, 1), (33, 25, 3)])
+
+
+def changed(model: Model, data: Dataset, batch: Batch, seed: int = 0, **options: Any) -> Batch:
+    """A batch after the transform that the options make."""
+    transfer = prepare(transfer_of(model, data), "augmentation", augmentation=OFF | options)
+    (transform,) = transfer.transforms
+    return transform(batch, torch.Generator().manual_seed(seed))
+
+
+def turned(images: Tensor, **options: Any) -> Tensor:
+    height, width = images.shape[2:]
+    shape = (height, width, images.shape[1])
+    return changed(unet((8, 8, 1)), pictures(shape=shape), {"images": images}, **options)["images"]
+
+
+def random_images(shape: tuple[int, int, int], rows: int = 64) -> Tensor:
+    height, width, channels = shape
+    return 2 * torch.rand(rows, channels, height, width, generator=torch.Generator().manual_seed(1)) - 1
+
+
+def blobs(shape: tuple[int, int, int], right: float, down: float, rows: int = 64) -> Tensor:
+    """One smooth spot, so many pixels from the middle."""
+    height, width, channels = shape
+    y = torch.arange(height)[:, None] - (height - 1) / 2 - down
+    x = torch.arange(width)[None] - (width - 1) / 2 - right
+    return torch.exp(-(x**2 + y**2) / 4).expand(rows, channels, height, width).clone()
+
+
+def places(images: Tensor) -> Tensor:
+    """Where the spots are: pixels right of and below the middle, shape (rows, 2)."""
+    height, width = images.shape[2:]
+    mass = images.mean(1)
+    x = (mass.sum(1) * (torch.arange(width) - (width - 1) / 2)).sum(1)
+    y = (mass.sum(2) * (torch.arange(height) - (height - 1) / 2)).sum(1)
+    return torch.stack([x, y], 1) / mass.sum((1, 2))[:, None]
+
+
+# Images ---------------------------------------------------------------------------------------------------------------
+
+
+@SHAPES
+def test_zero_settings_change_nothing(shape: tuple[int, int, int]) -> None:
+    images = random_images(shape)
+    assert torch.allclose(turned(images), images, atol=1e-4)
+
+
+@SHAPES
+def test_a_flip_is_a_flip(shape: tuple[int, int, int]) -> None:
+    images = random_images(shape)
+    assert torch.allclose(turned(images, flip=1.0), images.flip(-1), atol=1e-4)
+
+
+def test_flips_are_as_frequent_as_asked() -> None:
+    images = random_images((9, 9, 1), rows=1000)
+    flipped = (turned(images, flip=0.3) - images.flip(-1)).abs().amax((1, 2, 3)) < 1e-3
+    assert float(flipped.float().mean()) == pytest.approx(0.3, abs=0.05)
+
+
+@SHAPES
+def test_a_shift_is_a_share_of_the_side(shape: tuple[int, int, int]) -> None:
+    height, width, _ = shape
+    moved = places(turned(blobs(shape, 0, 0, rows=400), shift=0.2))
+    for axis, side in enumerate((width, height)):
+        assert moved[:, axis].abs().max() <= 0.2 * side + 0.1
+        assert moved[:, axis].abs().max() > 0.19 * side
+        assert moved[:, axis].mean().abs() < 0.02 * side, "either way alike"
+
+
+@SHAPES
+def test_scaling_moves_a_spot_from_or_towards_the_middle(shape: tuple[int, int, int]) -> None:
+    moved = places(turned(blobs(shape, right=4, down=2, rows=400), scaling=0.3))
+    ratios = moved / torch.tensor([4, 2])
+    assert torch.allclose(ratios[:, 0], ratios[:, 1], atol=0.05)
+    assert 0.69 < ratios.min() < 0.73
+    assert 1.27 < ratios.max() < 1.31
+
+
+@SHAPES
+def test_rotation_keeps_the_distance_from_the_middle(shape: tuple[int, int, int]) -> None:
+    """A circle stays a circle, also where height and width differ."""
+    moved = places(turned(blobs(shape, right=4, down=0, rows=400), rotation=30.0))
+    assert torch.allclose(moved.norm(dim=1), torch.tensor(4.0), atol=0.1)
+    angles = torch.rad2deg(torch.atan2(moved[:, 1], moved[:, 0]))
+    assert 29 < angles.max() < 30.5
+    assert -30.5 < angles.min() < -29
+
+
+def test_every_image_changes_in_its_own_way() -> None:
+    moved = places(turned(blobs((33, 33, 1), 5, 0), rotation=30.0, shift=0.1))
+    assert len({tuple(place) for place in moved.round(decimals=3).tolist()}) > 60
+
+
+@SHAPES
+def test_images_keep_shape_kind_and_range(shape: tuple[int, int, int]) -> None:
+    images = random_images(shape)
+    moved = turned(images, rotation=45.0, scaling=0.5, shift=0.5, flip=0.5)
+    assert moved.shape == images.shape
+    assert moved.dtype == images.dtype
+    assert moved.abs().max() <= 1 + 1e-5
+    assert not torch.allclose(moved, images, atol=0.1)
+
+
+# Texts ----------------------------------------------------------------------------------------------------------------
+
+
+def texts_batch(rows: int = 12) -> tuple[Model, Batch]:
+    model = language_model(context=30)
+    return model, model.collate(model.encode(texts(rows).train), torch.arange(rows))
+
+
+def test_no_token_noise_changes_no_token() -> None:
+    model, batch = texts_batch()
+    assert torch.equal(changed(model, texts(), batch)["input_ids"], batch["input_ids"])
+
+
+def test_noise_hits_what_is_read_and_not_what_is_to_be_said() -> None:
+    model, batch = texts_batch(200)
+    noisy = changed(model, texts(), batch, token_noise=1.0)
+    inside = torch.arange(batch["input_ids"].shape[1]) < batch["length"][:, None]
+    assert torch.equal(noisy["targets"], batch["input_ids"])
+    assert torch.equal(noisy["input_ids"][:, 0], batch["input_ids"][:, 0]), "the start stays"
+    assert torch.equal(noisy["input_ids"][~inside], batch["input_ids"][~inside]), "padding stays"
+    assert set(noisy["input_ids"].unique().tolist()) <= set(batch["input_ids"][inside].unique().tolist())
+    counts, drawn = (
+        torch.bincount(ids, minlength=300).float()
+        for ids in (batch["input_ids"][inside], noisy["input_ids"][:, 1:][inside[:, 1:]])
+    )
+    assert (counts / counts.sum() - drawn / drawn.sum()).abs().max() < 0.03, "drawn as often as they occur"
+
+
+def test_noise_hits_as_often_as_asked() -> None:
+    model, batch = texts_batch(400)
+    noisy, always = (changed(model, texts(), batch, token_noise=share) for share in (0.25, 1.0))
+    inside = (torch.arange(batch["input_ids"].shape[1]) < batch["length"][:, None])[:, 1:]
+    hit, most = ((each["input_ids"] != batch["input_ids"])[:, 1:][inside].float().mean() for each in (noisy, always))
+    assert float(hit / most) == pytest.approx(0.25, abs=0.02)
+
+
+def test_the_loss_asks_for_the_clean_tokens() -> None:
+    model, batch = texts_batch()
+    noisy = changed(model, texts(), batch, token_noise=1.0)
+    with torch.no_grad():
+        sure = torch.nn.functional.one_hot(batch["input_ids"][:, 1:], 300).float() * 100
+    assert float(model.loss(noisy, sure)) == pytest.approx(0, abs=1e-6)
+    assert model.units(noisy) == model.units(batch)
+
+
+# Both -----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("family", ["causal_lm", "diffusion"])
+def test_it_repeats_with_its_generator(family: str) -> None:
+    model, data = model_of(family), data_of(family)
+    batch = model.collate(model.encode(data.train), torch.arange(4))
+    options: dict[str, Any] = {"rotation": 20.0, "token_noise": 0.5}
+    key = "input_ids" if family == "causal_lm" else "images"
+    one, again, other = (changed(model, data, batch, seed, **options)[key] for seed in (0, 0, 1))
+    assert torch.equal(one, again)
+    assert not torch.equal(one, other)
+
+
+@pytest.mark.parametrize("family", ["causal_lm", "diffusion"])
+def test_it_touches_training_batches_alone(family: str) -> None:
+    model, data = model_of(family), data_of(family)
+    options = {"rotation": 90.0, "shift": 0.5, "token_noise": 1.0}
+    plain, augmented = (transfer_of(each, data, steps=2, learning_rate=1e-12) for each in (model, model_of(family)))
+    prepare(augmented, "augmentation", augmentation=options)
+    encoded = {
+        split: {k: v.clone() for k, v in augmented.encode(getattr(data, split)).items()}
+        for split in ("train", "validation", "test")
+    }
+    for transfer in (plain, augmented):
+        transfer.fit(2)
+    trained, validated = (
+        [[row[key] for row in t.curve if key in row] for t in (plain, augmented)]
+        for key in ("train_loss", "validation_loss")
+    )
+    assert validated[0] == pytest.approx(validated[1], rel=1e-6)
+    assert not math.isclose(trained[0][0], trained[1][0], rel_tol=1e-3)
+    for split, rows in encoded.items():
+        assert all(torch.equal(value, augmented.encode(getattr(data, split))[key]) for key, value in rows.items())

@@ -1,0 +1,81 @@
+"""What a run refuses: one line, exit code 2, and nothing half-written."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from bench import cli, runner, suite
+from bench.errors import BenchError, ResultsError, SuiteError
+from tests import tiny
+
+
+def test_two_processes_do_not_work_on_one_run(
+    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tiny.copied(finished, tmp_path)
+    folder = tiny.latest(path)
+    with FileLock(folder / ".lock"):
+        for _ in range(2):  # the first attempt does not open the way for a second
+            code = cli.main(["run", str(path), "--results", str(tmp_path / "results")])
+            said = capsys.readouterr().err
+            assert code == 2
+            assert said.startswith(f"bench: {folder}: another process works on this run; wait for it, or start one")
+            assert said.count("\n") == 1
+    assert cli.main(["run", str(path), "--results", str(tmp_path / "results"), "--reports", str(tmp_path)]) == 0
+
+
+def test_more_data_than_there_is_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tiny.write(tmp_path, data_sizes=[100_000])
+    with monkeypatch.context() as patch:
+        patch.setattr("bench.dataset.sizes", lambda *_: None)  # as on a machine that never read it
+        loaded = suite.load(path)
+        _ = loaded.cells
+    folder = runner.start(loaded, tmp_path / "results")
+    with pytest.raises(SuiteError, match=r"data_sizes: 100000 examples asked, python_reference has \d+ to train on"):
+        runner.run(loaded, folder, tiny.Silent())
+    assert not list((tmp_path / "results").iterdir())
+
+
+def test_a_results_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    path = tiny.write(tmp_path)
+    (tmp_path / "results").write_text("")
+    with pytest.raises(ResultsError, match="a file stands where a folder is needed"):
+        tiny.run(path)
+
+
+@pytest.mark.skipif(not Path("/sys").is_dir(), reason="no folder that nobody may write")
+def test_a_results_folder_that_may_not_be_written_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ResultsError, match=r"not writable; name another folder with --results"):
+        runner.start(suite.load(tiny.write(tmp_path)), Path("/sys/results"))
+
+
+def test_a_disk_that_fills_up_ends_the_run_with_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tiny.write(tmp_path)
+    disk = tmp_path / "results"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=100k", "tmpfs", disk], capture_output=True).returncode:
+        pytest.skip("may not mount a file system here")
+    try:
+        assert cli.main(["run", str(path), "--results", str(disk)]) == 2
+        assert not [file for file in disk.rglob(".*") if file.is_file()]
+        assert all(json.loads(file.read_text()) for file in disk.rglob("*.json"))
+    finally:
+        subprocess.run(["umount", "-l", disk], check=True)
+    said = capsys.readouterr().err
+    assert "the disk is full; free some space and run the same command again" in said
+    assert said.count("\n") == 1
+
+
+def test_what_cannot_be_prepared_ends_the_run_before_anything_trains(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = suite.load(tiny.write(tmp_path))
+    wrong = loaded.cells[0].model.model_copy(update={"checkpoint": str(tmp_path / "none"), "recipe": None})
+    loaded.__dict__["cells"] = [cell.model_copy(update={"model": wrong}) for cell in loaded.cells]
+    folder = runner.start(loaded, tmp_path / "results")
+    with pytest.raises(BenchError, match=r"none: not a causal language model"):
+        runner.run(loaded, folder, tiny.Silent())
+    assert not list((tmp_path / "results").iterdir())
