@@ -118,6 +118,12 @@ def test_the_key_is_of_the_content_wherever_it_lies(tmp_path: Path) -> None:
     assert key(tmp_path, "one") == key(tmp_path, "elsewhere/other")
 
 
+def test_below_a_cache_folder_the_content_counts_too(tmp_path: Path) -> None:
+    make(tmp_path / ".cache" / "one", value=1.0)
+    make(tmp_path / ".cache" / "two", value=2.0)
+    assert key(tmp_path, "./.cache/one") != key(tmp_path, "./.cache/two")
+
+
 @pytest.mark.parametrize("file", ["model.safetensors", "config.json", "tokenizer.json", "sub/new.txt"])
 def test_the_key_changes_with_every_file(file: str, tmp_path: Path) -> None:
     model = make(tmp_path / "model")

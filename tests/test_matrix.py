@@ -58,14 +58,14 @@ def test_controls_are_always_there_and_first(tmp_path: Path) -> None:
 
 
 def test_a_control_keeps_what_the_suite_says_of_it(tmp_path: Path) -> None:
-    scratch = {"name": "no transfer", "approach": "from_scratch", "budget": {"steps": 7}}
+    scratch = {"name": "no transfer", "approach": "from_scratch", "budget": {"clip": 0.5}}
     assert order(tmp_path, "lora", scratch) == ["zero_shot", "no transfer", "real_data", "lora"]
     (cell,) = cells(tmp_path, {"approaches": ["lora", scratch]}, approach="no transfer")
-    assert (cell.control, cell.budget.steps) == (True, 7)
+    assert (cell.control, cell.budget.clip) == (True, 0.5)
 
 
 def test_a_second_version_of_a_control_comes_where_it_stands(tmp_path: Path) -> None:
-    longer = {"name": "longer", "approach": "from_scratch", "budget": {"steps": 7}}
+    longer = {"name": "longer", "approach": "from_scratch", "budget": {"clip": 0.5}}
     assert order(tmp_path, "lora", "from_scratch", longer) == [*CONTROLS, "lora", "longer"]
 
 
@@ -88,6 +88,11 @@ def test_parts_of_a_composition_keep_their_order_and_their_own_options(tmp_path:
         ("from_scratch + distillation", "from_scratch and distillation both replace the model; keep one of them"),
         ("zero_shot + augmentation", "zero_shot trains nothing, so nothing can be added to it; let it stand alone"),
         ("lora + real_data", "real_data trains nothing, so nothing can be added to it; let it stand alone"),
+        (
+            "lora + from_scratch",
+            "from_scratch replaces the model, and with it what stands before it in 'lora + from_scratch'; "
+            "name it first",
+        ),
         ("lora + augmentation + lora", "lora stands twice in 'lora + augmentation + lora'; name it once"),
     ],
 )
@@ -96,6 +101,12 @@ def test_contradictions_are_refused(
 ) -> None:
     path = write(tmp_path, {"approaches": ["lora", approach]})
     assert refused_run(capsys, path) == f"approaches.{approach}: {said}"
+
+
+def test_no_approach_may_spend_more_than_the_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    longer = {"name": "longer", "approach": "lora", "budget": {"steps": 7}}
+    said = refused_run(capsys, write(tmp_path, {"approaches": ["lora", longer]}))
+    assert said.startswith("budget.steps: approaches get different budgets (from_scratch: 2, lora: 2, longer: 7)")
 
 
 def test_one_approach_under_two_names_with_different_options(tmp_path: Path) -> None:

@@ -39,6 +39,17 @@ def test_more_data_than_there_is_leaves_nothing_behind(tmp_path: Path, monkeypat
     assert not list((tmp_path / "results").iterdir())
 
 
+def test_a_refused_run_takes_nothing_away_that_is_not_its_own(tmp_path: Path) -> None:
+    loaded = suite.load(tiny.write(tmp_path))
+    mine = tmp_path / "results" / loaded.name / "mine" / "thesis.txt"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("years of work")
+    with pytest.raises(ResultsError, match="holds something else than a run"):
+        runner.start(loaded, tmp_path / "results", name="mine")
+    runner._remove_empty(mine.parent)
+    assert mine.read_text() == "years of work"
+
+
 def test_a_results_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
     path = tiny.write(tmp_path)
     (tmp_path / "results").write_text("")

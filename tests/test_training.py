@@ -1,5 +1,6 @@
 """The training loop: order, rates, the weights that are kept, and how it ends when it does not end well."""
 
+import itertools
 import math
 from typing import Any
 
@@ -13,6 +14,7 @@ from bench.errors import Diverged
 from bench.model import Batch
 from bench.training import order, rate
 from bench.transfer import Transfer
+from tests.benchmarks import by_hand
 from tests.loops import ITEMS, Line, Steps, line
 from tests.loops import steps as steps
 from tests.models import data_of, language_model, model_of, same, texts, transfer_of, unet, weights
@@ -120,6 +122,21 @@ def test_terms_transforms_and_schedule_take_part() -> None:
     assert losses(transfer, "validation_loss")[0] == pytest.approx(4 * (64 + 81 + 100) / 3), "untouched by either"
 
 
+def test_what_a_schedule_freezes_stops_at_once() -> None:
+    """Neither the momentum it has nor weight decay moves it further."""
+    model = language_model()
+    transfer = transfer_of(model, texts(), steps=6, weight_decay=0.1, decay="constant")
+    weight, seen = model.network.transformer.wpe.weight, list[Tensor]()
+
+    def freeze(progress: float) -> None:
+        seen.append(weight.detach().clone())
+        weight.requires_grad_(progress < 0.5)
+
+    transfer.schedule.append(freeze)
+    transfer.fit(6)
+    assert [not torch.equal(one, other) for one, other in itertools.pairwise(seen)] == [True, True, True, False, False]
+
+
 def test_two_players_learn_from_their_own_losses() -> None:
     class Duel(Line):
         """One wants to be larger, the other smaller."""
@@ -145,6 +162,18 @@ def test_two_players_learn_from_their_own_losses() -> None:
     transfer.fit(3)
     assert one.item() > before[0]
     assert other.item() < before[1]
+
+
+@pytest.mark.parametrize("kind", ["text", "images"])
+def test_it_is_the_loop_one_would_write_by_hand(kind: str) -> None:
+    """To the last bit; the benchmark of the same name compares what the two take."""
+    ends = []
+    for loop in (by_hand.ours, by_hand.by_hand):
+        transfer = by_hand.transfer(kind, steps=4)
+        torch.manual_seed(1)  # of dropout
+        loop(transfer)
+        ends.append(weights(transfer.model))
+    assert same(*ends)
 
 
 # What is kept ---------------------------------------------------------------------------------------------------------

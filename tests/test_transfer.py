@@ -1,5 +1,7 @@
 """What a transfer keeps, and how it comes back."""
 
+import gc
+import weakref
 from pathlib import Path
 
 import pytest
@@ -105,3 +107,16 @@ def test_restoring_needs_every_value() -> None:
     transfer = transfer_of(Line(), texts())
     with pytest.raises(KeyError, match="weight"):
         restore(transfer.stored(), {})
+
+
+@pytest.mark.parametrize("approach", ["from_scratch", "distillation"])
+def test_a_network_that_was_replaced_takes_no_memory(approach: str) -> None:
+    """A student is measured without its teacher, and a model from scratch without the pretrained one."""
+    model = language_model()
+    weight = weakref.ref(next(model.parameters()))
+    transfer = prepare(transfer_of(model, texts()), approach)
+    transfer.encode = lambda items: {}
+    transfer.terms.clear()
+    del model
+    gc.collect()
+    assert weight() is None

@@ -11,10 +11,8 @@ from bench.families._errors import one_line
 
 
 def layers(network: Any, token: int) -> tuple[str, nn.ModuleList]:
-    """Name and list of the repeated layers.
-
-    Of the lists that a pass goes through and that are not part of another list: the one as long as the configuration
-    says the model is deep, else the one with the most weights.
+    """Name and list of the repeated layers: of the lists that a pass goes through, and that are not part of another
+    list, the one with the most weights.
 
     Args:
         network: a causal language model of transformers.
@@ -27,8 +25,7 @@ def layers(network: Any, token: int) -> tuple[str, nn.ModuleList]:
             found[name] = module
     if not found:
         raise NotApplicable(f"no list of layers found in {type(network).__name__}")
-    depth = getattr(network.config.get_text_config(), "num_hidden_layers", None)
-    return max(found.items(), key=lambda pair: (len(pair[1]) == depth, sum(p.numel() for p in pair[1].parameters())))
+    return max(found.items(), key=lambda pair: sum(parameter.numel() for parameter in pair[1].parameters()))
 
 
 def blocks(network: Any, token: int) -> list[nn.Module]:

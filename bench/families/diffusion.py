@@ -58,7 +58,7 @@ class Diffusion(Model):
             kind = type(pipeline.scheduler).__name__
             raise CheckpointError(f"checkpoint {checkpoint}: its {kind} does not add noise as DDPM does; name another")
         try:
-            return cls(pipeline.unet.float(), DDPMScheduler.from_config(pipeline.scheduler.config), **options)
+            return cls(pipeline.unet, DDPMScheduler.from_config(pipeline.scheduler.config), **options)
         except CheckpointError as error:
             raise CheckpointError(f"checkpoint {checkpoint}: {error}") from None
 

@@ -70,10 +70,11 @@ def test_a_tied_weight_is_awake_with_the_later_of_its_places() -> None:
 
 
 @pytest.mark.parametrize("make", [language_model, unet])
-def test_with_lora_the_pretrained_weights_sleep_on(make: Any) -> None:
+@pytest.mark.parametrize("approach", ["lora + gradual_unfreezing", "gradual_unfreezing + lora"])
+def test_with_lora_the_pretrained_weights_sleep_on(make: Any, approach: str) -> None:
     model = make()
     pretrained = {parameter: parameter.detach().clone() for parameter in model.parameters()}
-    _, watch = watched(model, "lora + gradual_unfreezing")
+    _, watch = watched(model, approach)
     assert all(awake.isdisjoint(pretrained) for awake in watch.awake)
     assert watch.awake[0] < watch.awake[-1] == set(watch.parameters) - set(pretrained)
     assert all(torch.equal(parameter, value) for parameter, value in pretrained.items())

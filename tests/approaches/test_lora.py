@@ -142,3 +142,21 @@ def test_what_only_looks_like_a_linear_layer_is_left_alone() -> None:
 def test_dropout_is_off_in_evaluation() -> None:
     transfer = fitted(with_lora(unet(), pictures(), dropout=0.5))
     assert torch.equal(outputs(transfer.model, pictures()), outputs(transfer.model, pictures()))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_new_end_trains_on_beside_it(family: str) -> None:
+    """PEFT freezes all that is not its own; a head that starts anew would stay as random as it is."""
+    transfer = prepare(transfer_of(model_of(family), data_of(family)), "feature_extraction + lora")
+    fresh = [p for p in transfer.model.parameters() if not transfer.is_pretrained(p)]
+    assert fresh
+    assert all(parameter.requires_grad for parameter in fresh)
+    assert not any(p.requires_grad for p in transfer.model.parameters() if transfer.is_pretrained(p))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_network_that_starts_from_scratch_is_frozen_as_any_other(family: str) -> None:
+    transfer = prepare(transfer_of(model_of(family), data_of(family)), "from_scratch + lora")
+    assert {name for name, p in transfer.model.named_parameters() if p.requires_grad} == {
+        name for name, _ in transfer.model.named_parameters() if ".lora_" in name
+    }

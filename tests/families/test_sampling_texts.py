@@ -43,6 +43,14 @@ def test_samples_end_where_they_say() -> None:
     assert all(length <= count for length, count in zip(lengths, batch["text"].tolist(), strict=True))
 
 
+def test_what_is_timed_never_ends_early() -> None:
+    model = language_model(sizes={"tie_word_embeddings": False}, max_new_tokens=12)
+    biased(model, end=2.0)
+    with torch.inference_mode():
+        batch = model.sample_in_full(batch_of(model, texts(), 4), torch.Generator().manual_seed(0))
+    assert batch["text"].tolist() == [12] * 4
+
+
 def test_samples_stop_at_the_longest_length() -> None:
     model = language_model(sizes={"tie_word_embeddings": False}, max_new_tokens=5)
     biased(model, end=-1e4)
@@ -82,6 +90,7 @@ def test_a_prompt_is_the_start_of_its_row_without_padding(share: float) -> None:
     with torch.inference_mode():
         drawn = model.sample(batch, torch.Generator().manual_seed(0))
     assert torch.equal(drawn["input_ids"][:, :given], batch["input_ids"][:, :given])
+    assert drawn["input_ids"].shape[1] <= given + 8, "and no more of it"
     assert all(text.startswith(item[:1]) for text, item in zip(model.decode(drawn), items, strict=True))
 
 
