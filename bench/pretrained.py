@@ -1,6 +1,7 @@
 """Base models and encoded data: what all cells of a suite share, made once and kept in the cache."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -11,6 +12,9 @@ from bench.cell import Budget, ModelSpec
 from bench.dataset import Items
 from bench.model import Batch, Model
 from bench.transfer import Transfer
+
+_ENCODING_GENERATION = 1
+"""Raised when a family of ours encodes in another way."""
 
 _RECIPE_GENERATION = 1
 """Raised when pretraining changes: models of an older generation are trained anew."""
@@ -30,7 +34,7 @@ def load(spec: ModelSpec, progress: Callable[[int], None] = lambda taken: None) 
 
 def encode(model: Model, items: Items) -> Batch:
     """``model.encode(items)``, computed once per machine for each encoding and content."""
-    key = {"items": dataset.items_hash(items), "encoding": model.encoding()}
+    key = {"items": dataset.items_hash(items), "encoding": model.encoding(), "generation": _ENCODING_GENERATION}
     found = cache.folder("encoded", key, lambda into: save_file(model.encode(items), into / "rows.safetensors"))
     return load_file(found / "rows.safetensors")
 
@@ -43,12 +47,13 @@ def recipe_steps(spec: ModelSpec) -> int:
 def _recipe_key(spec: ModelSpec) -> dict[str, object]:
     assert spec.recipe is not None
     source = dataset.load(spec.recipe.source.name, spec.recipe.source.options)
+    family = plugins.find("families", spec.family)
     return {
         "family": spec.family,
         "recipe": spec.recipe.model_dump(),
         "options": spec.options,
         "source": source.fingerprint,
-        "code": plugins.find("families", spec.family).version(),
+        "code": None if family.module.startswith("bench.") else family.version(),
         "generation": _RECIPE_GENERATION,
     }
 
@@ -62,9 +67,7 @@ def _pretrain(spec: ModelSpec, family: type[Model], into: Path, progress: Callab
     assert recipe is not None
     source = dataset.load(recipe.source.name, recipe.source.options)
     budget = Budget(steps=recipe.steps, batch_size=recipe.batch_size, learning_rate=recipe.learning_rate)
-    threads = torch.get_num_threads()
-    with torch.random.fork_rng():
-        torch.set_num_threads(recipe.threads)
+    with torch.random.fork_rng(), _threads(recipe.threads):
         torch.manual_seed(recipe.seed)
         model = family.from_architecture(recipe.architecture, source, **spec.options)
         transfer = Transfer(
@@ -76,5 +79,14 @@ def _pretrain(spec: ModelSpec, family: type[Model], into: Path, progress: Callab
             progress=progress,
         )
         transfer.fit(recipe.steps)
-    torch.set_num_threads(threads)
     model.save(into)
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
