@@ -98,9 +98,11 @@ def search(cell: Cell, data: Dataset, checkpoint: Path, report: Callable[[int], 
     training, trials, curve = Training(trials=len(cell.tuning)), list[Trial](), list[dict[str, Any]]()
     best: Trial | None = None
     for index, values in enumerate(cell.tuning):
-        transfer = stored = None  # let go of the last trial before the next is loaded
-        memory.release()
-        transfer = set_up(cell, values, data)
+        if index > 0:
+            transfer = stored = None  # let go of the last trial before the next is loaded
+            memory.release()
+            transfer = set_up(cell, values, data)
+        assert transfer is not None
         transfer.progress = partial(_report, report, sum(trial.steps for trial in trials))
         stored, trainable = transfer.stored(), _size(transfer.trainable())
         with memory.Peak(accelerator(cell.budget).device, baseline) as peak:
