@@ -15,11 +15,10 @@ import torch
 
 from bench import dataset, environment, memory, plugins, pretrained, results, tuning, worker
 from bench.cell import Cell, ModelSpec, Named
-from bench.dataset import Dataset
+from bench.device import out_of_memory, precision
 from bench.errors import CellEnd, NotApplicable, ResultsError
 from bench.evaluation import Evaluation, Score, Training
 from bench.pool import said
-from bench.training import out_of_memory, precision
 from bench.transfer import Transfer, load
 
 _KEPT_SAMPLES = 64
@@ -56,7 +55,7 @@ def train(cell: Cell, run: Path) -> None:
     """Train and score a cell and write its record; whatever goes wrong is in the record too."""
     with _recorded(cell, run) as happened:
         baseline = _begin(cell)
-        data = _target(cell)
+        data = dataset.load(cell.target.name, cell.target.options)
         report = worker.reporter(cell.budget.steps * len(cell.tuning))
         found = tuning.search(cell, data, results.checkpoint_path(run, cell.id), report, baseline)
         _write_curve(found.curve, results.record_path(run, cell.id).with_suffix(""))
@@ -75,7 +74,7 @@ def measure(cell: Cell, run: Path) -> None:
     happened, started = record["happened"], time.perf_counter()
     try:
         baseline = _begin(cell)
-        transfer = tuning.set_up(cell, happened["chosen"], _target(cell))
+        transfer = tuning.set_up(cell, happened["chosen"], dataset.load(cell.target.name, cell.target.options))
         if checkpoint.exists():
             load(transfer.stored(), checkpoint)
         evaluation = _evaluation(cell, transfer, Training(**happened["training"]), baseline)
@@ -141,11 +140,6 @@ def _end(error: Exception, path: Path) -> tuple[str, str]:
     lines = "".join(traceback.format_exception(error))
     results.write_atomically(path.with_suffix("") / "traceback.txt", lambda partial: partial.write_text(lines))
     return "failed", said(error)
-
-
-def _target(cell: Cell) -> Dataset:
-    data = dataset.load(cell.target.name, cell.target.options)
-    return data.subset(cell.data_size, cell.seed) if cell.data_size else data
 
 
 def _evaluation(cell: Cell, transfer: Transfer, training: Training, baseline: int) -> Evaluation:

@@ -3,9 +3,8 @@
 import itertools
 from typing import Any
 
-from bench import checkpoint, dataset, plugins
+from bench import checkpoint, composition, dataset, plugins
 from bench.cell import Budget, Cell, EvaluationSpec, ModelChoice, ModelSpec, Named, Recipe
-from bench.complaints import shown
 from bench.overrides import SAME, Chain, Layers, grid, merged
 from bench.plugins import Plugin
 from bench.suite import ApproachEntry, DatasetEntry, ModelEntry, Suite
@@ -18,7 +17,7 @@ Metrics = list[tuple[Plugin, dict[str, Any]]]
 
 def expand(suite: Suite) -> list[Cell]:
     """All cells of a suite, in its order, controls first."""
-    approaches = [(entry, _chain(suite, entry)) for entry in _with_controls(suite)]
+    approaches = [(entry, composition.chain(suite, entry)) for entry in _with_controls(suite)]
     metrics = _metrics(suite, "metrics", suite.file.metrics)
     cells: list[Cell] = []
     for name, entry in suite.file.models.items():
@@ -75,35 +74,6 @@ def _with_controls(suite: Suite) -> list[ApproachEntry]:
     return controls + [entry for entry in suite.file.approaches if entry not in controls]
 
 
-def _chain(suite: Suite, entry: ApproachEntry) -> Chain:
-    """``lora + augmentation`` as plugins with all their options; contradictions are refused."""
-    key = f"approaches.{entry.name}"
-    found = [suite.find(key, "approaches", part) for part in entry.parts]
-    for plugin in found:
-        if found.count(plugin) > 1:
-            raise suite.error(key, f"{plugin.name} stands twice in {entry.approach!r}", "name it once")
-        if len(found) > 1 and not plugin.constants.get("TRAINS", True):
-            raise suite.error(key, f"{plugin.name} trains nothing, so nothing can be added to it", "let it stand alone")
-    replacing = [plugin.name for plugin in found if plugin.constants.get("REPLACES_MODEL")]
-    if len(replacing) > 1:
-        raise suite.error(key, f"{' and '.join(replacing)} both replace the model", "keep one of them")
-    if replacing and found[0].name != replacing[0]:
-        problem = f"{replacing[0]} replaces the model, and with it what stands before it in {entry.approach!r}"
-        raise suite.error(key, problem, "name it first")
-    if len(found) == 1:
-        return [(found[0], suite.options(f"{key}.options", found[0], entry.options))]
-    for name, options in entry.options.items():
-        if name not in entry.parts:
-            problem, remedy = f"{name!r} is not part of {entry.approach!r}", f"use: {', '.join(entry.parts)}"
-            raise suite.error(f"{key}.options", problem, remedy)
-        if not isinstance(options, dict):
-            raise suite.error(f"{key}.options.{name}", f"{shown(options)} will not do", "it should be a mapping")
-    return [
-        (plugin, suite.options(f"{key}.options.{plugin.name}", plugin, entry.options.get(plugin.name, {})))
-        for plugin in found
-    ]
-
-
 def _targets(suite: Suite, name: str, entry: ModelEntry, family: Plugin) -> list[DatasetEntry]:
     """The datasets a model meets: those it names, or all of its modality."""
     key, modality, found = f"models.{name}", family.stated("MODALITY"), []
@@ -134,6 +104,7 @@ def _pair(
     plugin = plugins.find("datasets", target.name)
     spec = Named(name=target.name, options=suite.options(f"datasets.{target.name}", plugin, target.options))
     sizes = _sizes(suite, model_name, target, spec)
+    known = ("source",) if model.source_name in plugins.names("datasets") else ()
     cells, trials, budgets = [], {}, {}
     for approach, chain in approaches:
         layers: Layers = [
@@ -149,7 +120,6 @@ def _pair(
         else:
             tuning = [{}]
         parts = [family, plugin, *(part for part, _ in chain), *(metric for metric, _ in metrics)]
-        missing = {need for part, _ in chain for need in part.constants.get("NEEDS", ())} - set(family.stated("OFFERS"))
         common = {
             "suite": suite.name,
             "model_name": model_name,
@@ -164,9 +134,7 @@ def _pair(
             "evaluation": merged(suite, "evaluation", EvaluationSpec, layers),
             "code": {part.name: part.version() for part in parts if not part.module.startswith("bench.")},
             "control": approach.approach in CONTROLS,
-            "reason": f"{approach.approach} needs {', '.join(sorted(missing))}; {entry.family} has none"
-            if missing
-            else "",
+            "reason": composition.inapplicable(approach.approach, [part for part, _ in chain], family, known),
         }
         uses_data = all(part.constants.get("USES_DATA", True) for part, _ in chain)
         for size, seed in itertools.product(sizes if uses_data else [0], suite.file.seeds):

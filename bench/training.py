@@ -10,16 +10,16 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, TypeVar
 
 import torch
-from accelerate import Accelerator
-from accelerate.state import AcceleratorState
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.flop_counter import FlopCounterMode
 
+from bench.device import accelerator, out_of_memory
 from bench.errors import Diverged, OutOfMemory
 from bench.model import Batch, Model
 
 if TYPE_CHECKING:
+    from accelerate import Accelerator
     from accelerate.optimizer import AcceleratedOptimizer
 
     from bench.cell import Budget
@@ -27,23 +27,6 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 _VALIDATION_SEED = 20_000  # of the noise validation losses are taken with: the same for every step and approach
-
-
-def precision(budget: "Budget") -> str:
-    """What training computes in: always fp32 on a CPU, and autocast to bf16 or fp16 on a GPU unless told otherwise."""
-    if not torch.cuda.is_available():
-        return "fp32"
-    if budget.precision == "auto":
-        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
-    return budget.precision
-
-
-def accelerator(budget: "Budget") -> Accelerator:
-    """Accelerate's view of this process: its device and its autocast."""
-    mixed = "no" if precision(budget) == "fp32" else precision(budget)
-    if AcceleratorState._shared_state and AcceleratorState().mixed_precision != mixed:
-        AcceleratorState._reset_state()
-    return Accelerator(cpu=not torch.cuda.is_available(), mixed_precision=mixed)
 
 
 def order(rows: int, size: int, generator: torch.Generator) -> Iterator[Tensor]:
@@ -82,7 +65,7 @@ def parts(model: Model, batch: Batch, micro: int) -> Iterator[tuple[Batch, float
 
 
 @torch.no_grad()
-def mean_loss(model: Model, rows: Batch, batch_size: int, micro: int, context: Accelerator) -> float:
+def mean_loss(model: Model, rows: Batch, batch_size: int, micro: int, context: "Accelerator") -> float:
     """The model's own loss over encoded rows, with noise that is the same at every call, whatever fits at once."""
     generator = torch.Generator().manual_seed(_VALIDATION_SEED)
     training, total, units = model.training, 0.0, 0
@@ -102,13 +85,31 @@ def mean_loss(model: Model, rows: Batch, batch_size: int, micro: int, context: A
     return total / units
 
 
-def fit(transfer: "Transfer", steps: int) -> None:
+def fit(transfer: "Transfer", steps: int, stage: str = "") -> None:
     """Take ``steps`` gradient steps and keep the weights that are best on validation.
 
+    A ``stage`` is what comes before the target or around it: it keeps its last weights, and is not validated.
     Raises :class:`Diverged` as soon as a loss is NaN or infinite, and :class:`OutOfMemory` where not even one row fits.
     """
     if steps > 0:
-        _Loop(transfer, steps).run()
+        _Loop(transfer, steps, stage).run()
+
+
+def gradients(transfer: "Transfer", batch: Batch) -> dict[nn.Parameter, Tensor]:
+    """Gradients of the model's own loss, without terms, for a batch that went through ``draw``; no weight changes.
+
+    The model is in evaluation mode meanwhile: dropout would be noise here.
+    """
+    model, context = transfer.model, accelerator(transfer.budget)
+    training, weights = model.training, transfer.trainable()
+    model.eval()
+    try:
+        with context.autocast():
+            loss = torch.stack([model.loss(batch, model(batch), player) for player in model.players()]).sum()
+        found = torch.autograd.grad(loss, weights, allow_unused=True)
+    finally:
+        model.train(training)
+    return {weight: value for weight, value in zip(weights, found, strict=True) if value is not None}
 
 
 def step_flops(transfer: "Transfer") -> int:
@@ -118,7 +119,7 @@ def step_flops(transfer: "Transfer") -> int:
     """
     from bench.transfer import restore
 
-    loop = _Loop(transfer, 1)
+    loop = _Loop(transfer, 1, "")
     before = {name: tensor.clone() for name, tensor in loop.stored.items()}  # running statistics move in a forward
     batch = loop._batch()
     transfer.model.train()
@@ -134,14 +135,14 @@ def step_flops(transfer: "Transfer") -> int:
 class _Loop:
     """The state of one call of :func:`fit`."""
 
-    def __init__(self, transfer: "Transfer", steps: int) -> None:
-        self.transfer, self.steps, self.budget = transfer, steps, transfer.budget
+    def __init__(self, transfer: "Transfer", steps: int, stage: str) -> None:
+        self.transfer, self.steps, self.stage, self.budget = transfer, steps, stage, transfer.budget
         self.context = accelerator(self.budget)
         self.model = transfer.model.to(self.context.device)
         self.generator = torch.Generator().manual_seed(transfer.seed * 1_000_003 + transfer.taken)
         self.rows = transfer.encode(transfer.data.train)
-        self.indices = order(rows_of(self.rows), self.budget.batch_size, self.generator)
-        held_out = transfer.encode(transfer.data.validation)
+        self.indices = transfer.sampler(self.rows, self.budget.batch_size, self.generator)
+        held_out = {} if stage else transfer.encode(transfer.data.validation)
         self.held_out = {name: rows[: self.budget.validation_rows] for name, rows in held_out.items()}
         self.micro = min(self.budget.micro_batch_size or self.budget.batch_size, self.budget.batch_size)
         self.norms = [  # and the weights that say whether they learn: those around them where they have none
@@ -153,7 +154,8 @@ class _Loop:
         self.trainable, self.stored = transfer.trainable(), transfer.stored()
         self.best, self.best_loss = dict[str, Tensor](), math.inf
         self.optimizers = [(player, self._optimizer(player)) for player in self.model.players()]
-        self.validate_at = {round(steps * (k + 1) / self.budget.validations) for k in range(self.budget.validations)}
+        times = 0 if stage else self.budget.validations
+        self.validate_at = {round(steps * (k + 1) / times) for k in range(times)}
         self.unchecked: Tensor | None = None
         self.started = time.perf_counter()
 
@@ -161,18 +163,23 @@ class _Loop:
         from bench.transfer import restore
 
         self.model.train()
-        self._validate()
+        if not self.stage:
+            self._validate()
         for step in range(self.steps):
             self._step(step / self.steps)
-            self.transfer.taken += 1
-            if self.context.device.type == "cpu" or step + 1 in self.validate_at:
+            late = time.perf_counter() > self.transfer.deadline
+            validate = step + 1 in self.validate_at or (late and not self.stage)
+            if validate or late or step + 1 == self.steps or self.context.device.type == "cpu":
                 self._check()
-            if step + 1 in self.validate_at:
+            if validate:
                 self._validate()
             self.transfer.progress(self.transfer.taken)
+            if late:
+                break
         for parameter in self.trainable:  # as a schedule found them
             parameter.requires_grad_(True)
-        restore(self.stored, self.best)
+        if not self.stage:
+            restore(self.stored, self.best)
         self.model.eval()
 
     def _optimizer(self, player: nn.Module) -> "AcceleratedOptimizer":
@@ -191,7 +198,7 @@ class _Loop:
         for norm, weights in self.norms:
             norm.train(any(weight.requires_grad for weight in weights))
         # the rate in the middle of the step, so that neither the first nor the last step is wasted on a rate of zero
-        peak = self.budget.learning_rate * rate(progress + 0.5 / self.steps, self.budget)
+        peak = self.budget.learning_rate * self.transfer.shape(progress + 0.5 / self.steps)
         batch = self._batch()
         for player, optimizer in self.optimizers:
             for group in optimizer.param_groups:
@@ -202,6 +209,7 @@ class _Loop:
                 self.context.clip_grad_norm_(_trained(optimizer), self.budget.clip)
             optimizer.step()
         self.unchecked = loss
+        self.transfer.count(self.stage, rows_of(batch))
         self._note(learning_rate=peak)
 
     def _batch(self) -> Batch:
@@ -273,19 +281,9 @@ class _Loop:
                     self.best[name] = tensor.detach().to("cpu", copy=True)
 
     def _note(self, **values: float) -> None:
-        taken = self.transfer.taken + ("learning_rate" in values)
-        self.transfer.curve.append({"step": taken, **values, "seconds": time.perf_counter() - self.started})
+        row = {"step": self.transfer.taken, "stage": self.stage, **values}
+        self.transfer.curve.append(row | {"seconds": time.perf_counter() - self.started})
 
 
 def _trained(optimizer: "AcceleratedOptimizer") -> list[Tensor]:
     return [parameter for group in optimizer.param_groups for parameter in group["params"]]
-
-
-def out_of_memory(error: BaseException) -> bool:
-    """Whether an exception says that memory ran out, on a GPU or (in PyTorch's words) on a CPU."""
-    said = str(error).lower()
-    return (
-        isinstance(error, torch.OutOfMemoryError | MemoryError)
-        or "out of memory" in said
-        or "can't allocate memory" in said
-    )

@@ -1,18 +1,26 @@
 """Contract: one model on its way to a new domain, and everything an approach may change of it.
 
-An approach plugin is a function ``name(transfer, *, options) -> None``. It prepares; every gradient step happens in
-:attr:`Transfer.fit`. Its module may state
+An approach plugin is a function ``name(transfer, *, options) -> None``. It prepares, and is cheap: it is called again
+whenever a trained model is put together from its checkpoint. What takes time or gradients happens in
+:meth:`Transfer.run`: in :attr:`Transfer.stages`, before the target is learned, or in :attr:`Transfer.fit`. Its module
+may state
 
-- ``NEEDS``: what the model must offer (names from a family's ``OFFERS``);
+- ``NEEDS``: what the model must offer (names from a family's ``OFFERS``; ``"source"``: the domain it knows);
 - ``TRAINS = False``: it takes no gradient step, so it gets no tuning and no composition;
 - ``USES_DATA = False``: its outcome does not depend on the target data, so it has one cell for all data sizes;
-- ``REPLACES_MODEL = True``: another network takes the place of the pretrained one.
+- ``REPLACES_MODEL = True``: another network takes the place of the pretrained one;
+- ``KEEPS_PRETRAINED = True``: it holds the model to what it was pretrained as, so nothing may replace that;
+- ``DECIDES``: of what there can be one opinion only, names from :data:`bench.composition.DECISIONS`.
 
-What has no meaning for a model raises :class:`bench.errors.NotApplicable` with a reason a user understands.
+In a composition, parts are applied in the order they are written, and their stages, terms and transforms follow each
+other in that order. What has no meaning for a model raises :class:`bench.errors.NotApplicable` with a reason a user
+understands; an option's value that does not fit the model raises :class:`bench.errors.PluginError`.
 """
 
+import math
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,6 +39,9 @@ Term = Callable[[Batch, Tensor], Tensor]
 Transform = Callable[[Batch, torch.Generator], Batch]
 """A training batch, changed: augmentation. Never sees validation or test data."""
 
+Sampler = Callable[[Batch, int, torch.Generator], Iterator[Tensor]]
+"""(encoded rows, batch size, generator) to the row indices of one training batch after another, without end."""
+
 
 @dataclass
 class Transfer:
@@ -48,9 +59,19 @@ class Transfer:
         terms: added to the loss of every training batch.
         transforms: applied in order to every training batch.
         schedule: called with the progress in [0, 1) before each step; may freeze and thaw.
-        fit: takes that many gradient steps. Wrap it for an outer loop; set-up is not repeated.
-        taken: gradient steps taken so far.
-        curve: one row per step or validation: step, train_loss, validation_loss, learning_rate, seconds.
+        sampler: says which rows make up each batch; by default every row once before any row again.
+        shape: progress in (0, 1) to the share of the peak learning rate; by default the budget's warm-up and decay.
+        pool: all training items of the target, of which ``data.train`` are the ones this cell may learn from. What
+            an approach looks at beside those it says with :meth:`look`.
+        stages: what comes before the target is learned, in order. Each is told the steps that are left, and takes
+            some of them with :meth:`practise` or :meth:`gradients`.
+        fit: takes that many gradient steps on the target. Wrap it for an outer loop; set-up is not repeated.
+        deadline: of :func:`time.perf_counter`; steps not taken by then are not taken.
+        taken: gradient steps taken so far, wherever.
+        spent: stage to the gradient steps it took; the target's own have the empty name.
+        examples: rows that gradients were taken of so far.
+        looked: items of the pool looked at beside ``data.train``.
+        curve: one row per step or validation: step, stage, train_loss, validation_loss, learning_rate, seconds.
         progress: called with the steps taken so far.
     """
 
@@ -65,17 +86,82 @@ class Transfer:
     terms: list[Term] = field(default_factory=list)
     transforms: list[Transform] = field(default_factory=list)
     schedule: list[Callable[[float], None]] = field(default_factory=list)
+    sampler: Sampler = field(init=False)
+    shape: Callable[[float], float] = field(init=False)
+    pool: Items = field(default_factory=list)
+    stages: list[Callable[[int], None]] = field(default_factory=list)
     fit: Callable[[int], None] = field(init=False)
+    deadline: float = math.inf
     taken: int = 0
+    spent: dict[str, int] = field(default_factory=dict)
+    examples: int = 0
+    looked: int = 0
     curve: list[dict[str, Any]] = field(default_factory=list)
     progress: Callable[[int], None] = lambda taken: None
 
     def __post_init__(self) -> None:
-        from bench.training import fit
+        from bench import training
 
-        self.fit = lambda steps: fit(self, steps)
+        self.fit = lambda steps: training.fit(self, steps)
+        self.shape = lambda progress: training.rate(progress, self.budget)
+        self.sampler = lambda rows, size, generator: training.order(training.rows_of(rows), size, generator)
+        if not len(self.pool):
+            self.pool = self.data.train
+        self._open = dict[str, int]()  # rows of each stage's gradients so far
         # by weak reference: a network that an approach replaced should not take memory until the end
         self._pretrained = {id(parameter): weakref.ref(parameter) for parameter in self.model.parameters()}
+
+    def run(self) -> None:
+        """Spend the budget: each stage in order, then the target with all steps that are left."""
+        for stage in self.stages:
+            stage(self.steps - self.taken)
+        if self.taken < self.steps:
+            self.fit(self.steps - self.taken)
+        self.model.eval()
+
+    def practise(self, stage: str, steps: int) -> None:
+        """Take gradient steps that are not the target's own: a pre-stage, a teacher's, an inner loop's.
+
+        They count against the budget under the stage's name. Nothing is validated; the last weights stay. Use
+        :meth:`having` for other data, another model, without terms.
+        """
+        from bench import training
+
+        training.fit(self, steps, stage)
+
+    def gradients(self, stage: str, batch: Batch) -> dict[nn.Parameter, Tensor]:
+        """The gradient of the model's own loss for each weight that trains; no weight changes.
+
+        Its rows count against the budget: each ``budget.batch_size`` of them, or part thereof, are a step.
+        """
+        from bench import training
+
+        rows, size = training.rows_of(batch), self.budget.batch_size
+        self._open[stage] = self._open.get(stage, 0) + rows
+        self.count(stage, rows, -(-self._open[stage] // size) - -(-(self._open[stage] - rows) // size))
+        return training.gradients(self, batch)
+
+    @contextmanager
+    def having(self, **changes: Any) -> Iterator[None]:
+        """For a while, other values of some attributes: ``with transfer.having(data=…, terms=[]): …``."""
+        before = {name: getattr(self, name) for name in changes}
+        try:
+            for name, value in changes.items():
+                setattr(self, name, value)
+            yield
+        finally:
+            for name, value in before.items():
+                setattr(self, name, value)
+
+    def count(self, stage: str, rows: int, steps: int = 1) -> None:
+        """Note gradient steps of a stage, and how many rows they were taken of."""
+        self.examples += rows
+        self.spent[stage] = self.spent.get(stage, 0) + steps
+        self.taken += steps
+
+    def look(self, items: int) -> None:
+        """Note that so many items of the pool, beside ``data.train``, were looked at."""
+        self.looked += items
 
     def is_pretrained(self, parameter: nn.Parameter) -> bool:
         """Whether a parameter came with the pretrained model, rather than from an approach."""

@@ -10,11 +10,13 @@ from typing import Any
 import torch
 
 from bench import dataset, memory, plugins, pretrained, results, throughput
-from bench.cell import Cell
-from bench.dataset import Dataset
+from bench.cell import Cell, ModelSpec
+from bench.dataset import Dataset, Items
+from bench.device import accelerator, precision
 from bench.errors import Diverged
 from bench.evaluation import Training
-from bench.training import accelerator, precision, step_flops
+from bench.model import Batch
+from bench.training import step_flops
 from bench.transfer import Transfer, load, save
 
 
@@ -55,22 +57,23 @@ def set_up(cell: Cell, values: dict[str, Any], data: Dataset) -> Transfer:
     Args:
         cell: what is asked.
         values: the trial's, of budget fields and of ``approach.option``.
-        data: the target, with what this cell may learn from.
+        data: the target; what this cell may learn from is taken of it here.
     """
     torch.manual_seed(cell.seed)
     device = accelerator(cell.budget).device
     model = pretrained.load(cell.model).to(device)
     budget = cell.budget.model_copy(update={name: value for name, value in values.items() if "." not in name})
-    recipe = cell.model.recipe
     transfer = Transfer(
         model=model,
-        data=data,
-        source=dataset.load(recipe.source.name, recipe.source.options) if recipe else None,
+        data=data.subset(cell.data_size, cell.seed) if cell.data_size else data,
+        source=source(cell.model),
+        pool=data.train,
         budget=budget,
         steps=budget.steps,
         seed=cell.seed,
-        encode=lambda items: pretrained.encode(transfer.model, items),  # an approach may have replaced the first
+        encode=lambda items: encoded(items),
     )
+    encoded = _encoder(transfer)
     for name, options in cell.chain:
         chosen = {key.partition(".")[2]: value for key, value in values.items() if key.startswith(f"{name}.")}
         plugins.find("approaches", name).load()(transfer, **options | chosen)
@@ -80,12 +83,32 @@ def set_up(cell: Cell, values: dict[str, Any], data: Dataset) -> Transfer:
     return transfer
 
 
+def source(model: ModelSpec) -> Dataset | None:
+    """The domain a model was pretrained on, where it is one of those that are known here."""
+    if model.recipe:
+        return dataset.load(model.recipe.source.name, model.recipe.source.options)
+    return dataset.load(model.source) if model.source in plugins.names("datasets") else None
+
+
+def _encoder(transfer: Transfer) -> Callable[[Items], Batch]:
+    """Items to encoded rows, read from the cache once for each model: an approach may replace the first."""
+    known: dict[tuple[int, str], tuple[Items, Batch]] = {}  # items are kept, so that no other gets their identity
+
+    def encode(items: Items) -> Batch:
+        key = id(items), repr(transfer.model.encoding())
+        if key not in known:
+            known[key] = items, pretrained.encode(transfer.model, items)
+        return known[key][1]
+
+    return encode
+
+
 def search(cell: Cell, data: Dataset, checkpoint: Path, report: Callable[[int], None], baseline: int) -> Search:
     """Train the grid; :class:`bench.errors.Diverged` where no trial reaches its end.
 
     Args:
         cell: what is asked.
-        data: the target, with what this cell may learn from.
+        data: the target; what this cell may learn from is taken of it.
         checkpoint: file for what the best trial adds to the pretrained model.
         report: is told the steps taken so far, over all trials.
         baseline: resident memory of this process before any model was loaded, in bytes.
@@ -132,7 +155,7 @@ def _fit(transfer: Transfer, values: dict[str, Any]) -> Trial:
     """Train one trial to its end, whichever that is."""
     trial, started = Trial(values), time.perf_counter()
     try:
-        transfer.fit(transfer.steps)
+        transfer.run()
         trial.validation_loss = min(row["validation_loss"] for row in transfer.curve if "validation_loss" in row)
     except Diverged as end:
         trial.status, trial.reason = end.status, str(end)

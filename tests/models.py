@@ -150,9 +150,7 @@ def prepare(transfer: Transfer, approach: str, **options: dict[str, Any]) -> Tra
 
 
 def fitted(transfer: Transfer) -> Transfer:
-    if transfer.steps:
-        transfer.fit(transfer.steps)
-    transfer.model.eval()
+    transfer.run()
     return transfer
 
 

@@ -20,6 +20,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 CONTRACTS = {
     "bench.cache",
     "bench.dataset",
+    "bench.device",
     "bench.errors",
     "bench.evaluation",
     "bench.memory",

@@ -209,17 +209,17 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fresh: None) -> P
 
 
 def test_a_third_party_s_plugins_are_listed_and_read(installed: Path) -> None:
-    approach, data = plugins.find("approaches", "head_only"), plugins.find("datasets", "weather")
-    assert "head_only" in plugins.names("approaches")
+    approach, data = plugins.find("approaches", "last_block"), plugins.find("datasets", "weather")
+    assert "last_block" in plugins.names("approaches")
     assert approach.summary == "The features stay as they are; the part that turns them into data trains on."
     assert approach.paper.startswith("Yosinski et al. 2014")
     assert data.constants == {"MODALITY": "text"}
-    assert "transferbench_example.head_only" not in sys.modules
+    assert "transferbench_example.last_block" not in sys.modules
 
 
 def test_ours_are_still_first(installed: Path) -> None:
     (installed / "site" / "transferbench_example-1.0.dist-info" / "entry_points.txt").write_text(
-        "[bench.approaches]\nlora = transferbench_example.head_only:head_only"
+        "[bench.approaches]\nlora = transferbench_example.last_block:last_block"
     )
     assert plugins.find("approaches", "lora").module == "bench.approaches.lora"
     assert plugins.names("approaches").count("lora") == 1
@@ -229,16 +229,16 @@ def test_ours_are_still_first(installed: Path) -> None:
     ("changes", "said"),
     [
         (
-            {"approaches": [{"head_only": {"factr": 2}}]},
-            "approaches.head_only.options: approach head_only: no option 'factr'; did you mean 'factor'?",
+            {"approaches": [{"last_block": {"factr": 2}}]},
+            "approaches.last_block.options: approach last_block: no option 'factr'; did you mean 'factor'?",
         ),
         (
-            {"approaches": [{"head_only": {"factor": 0}}]},
-            "approaches.head_only.options: approach head_only: option 'factor': 0 will not do; it should be greater",
+            {"approaches": [{"last_block": {"factor": 0}}]},
+            "approaches.last_block.options: approach last_block: option 'factor': 0 will not do; it should be greater",
         ),
         (
-            {"approaches": ["head_onyl"]},
-            "approaches.head_onyl: unknown approach 'head_onyl'; did you mean 'head_only'?",
+            {"approaches": ["last_blcok"]},
+            "approaches.last_blcok: unknown approach 'last_blcok'; did you mean 'last_block'?",
         ),
         (
             {"datasets": [{"weather": {"count": "many"}}]},
@@ -253,21 +253,26 @@ def test_their_options_are_checked(
 
 
 def test_they_are_planned_beside_ours_and_with_them(installed: Path) -> None:
-    changes: Changes = {"approaches": ["head_only", "head_only + augmentation"], "datasets": ["weather"]}
-    (cell,) = cells(installed, changes, approach="head_only + augmentation")
+    changes: Changes = {"approaches": ["last_block", "last_block + augmentation"], "datasets": ["weather"]}
+    (cell,) = cells(installed, changes, approach="last_block + augmentation")
     assert cell.target.options == {"count": 60}
-    assert cell.chain[0] == ("head_only", {"factor": 1.0})
+    assert cell.chain[0] == ("last_block", {"factor": 1.0})
     assert "transferbench_example.weather" not in sys.modules
 
 
 def test_a_cell_of_theirs_runs(installed: Path) -> None:
-    changes: Changes = {"approaches": [{"head_only": {"factor": 0.5}}], "datasets": [{"weather": {"count": 40}}]}
+    changes: Changes = {"approaches": [{"last_block": {"factor": 0.5}}], "datasets": [{"weather": {"count": 40}}]}
     path = tiny.write(installed, **changes)
-    assert {cell.approach for cell in suite.load(path).cells} == {"zero_shot", "from_scratch", "real_data", "head_only"}
+    assert {cell.approach for cell in suite.load(path).cells} == {
+        "zero_shot",
+        "from_scratch",
+        "real_data",
+        "last_block",
+    }
     folder = tiny.run(path)
-    (record,) = [r for r in results.records(folder) if r["asked"]["approach"] == "head_only"]
+    (record,) = [r for r in results.records(folder) if r["asked"]["approach"] == "last_block"]
     assert record["happened"]["status"] == "ok"
-    assert (record["asked"]["target"], record["asked"]["options"]) == ("weather", {"head_only": {"factor": 0.5}})
+    assert (record["asked"]["target"], record["asked"]["options"]) == ("weather", {"last_block": {"factor": 0.5}})
     scores = {score["metric"]: score["value"] for score in record["happened"]["scores"]}
     assert 0 < scores["trainable_parameters"] < scores["total_parameters"]
     assert set(results.read_table(folder)["status"]) == {"ok"}

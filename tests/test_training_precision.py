@@ -9,7 +9,7 @@ import torch
 from accelerate.state import AcceleratorState
 from torch import Tensor, nn
 
-from bench import plugins, training
+from bench import device, plugins
 from bench.cell import Budget
 from tests.models import data_of, model_of, prepare, transfer_of
 
@@ -40,19 +40,19 @@ def gpu(monkeypatch: pytest.MonkeyPatch, bf16: bool) -> None:
 )
 def test_precision_on_a_gpu(asked: Any, bf16: bool, given: str, monkeypatch: pytest.MonkeyPatch) -> None:
     gpu(monkeypatch, bf16)
-    assert training.precision(Budget(steps=1, precision=asked)) == given
+    assert device.precision(Budget(steps=1, precision=asked)) == given
 
 
 @pytest.mark.parametrize("asked", ["auto", "fp32", "bf16", "fp16"])
 def test_a_cpu_computes_in_full_precision(asked: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert training.precision(Budget(steps=1, precision=asked)) == "fp32"
+    assert device.precision(Budget(steps=1, precision=asked)) == "fp32"
 
 
 def test_the_precision_can_change_within_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, mixed in (("fp32", "no"), ("bf16", "bf16"), ("fp32", "no")):
-        monkeypatch.setattr(training, "precision", lambda budget, name=name: name)
-        assert training.accelerator(Budget(steps=1)).mixed_precision == mixed
+        monkeypatch.setattr(device, "precision", lambda budget, name=name: name)
+        assert device.accelerator(Budget(steps=1)).mixed_precision == mixed
 
 
 @pytest.mark.parametrize("approach", ["full_finetuning", "lora", "distillation + augmentation"])
@@ -61,7 +61,7 @@ def test_training_under_autocast(family: str, approach: str, monkeypatch: pytest
     """bfloat16 inside, float32 in weights, gradients and losses; as good as full precision to its few digits."""
 
     def run(name: str) -> tuple[list[float], set[torch.dtype], set[torch.dtype]]:
-        monkeypatch.setattr(training, "precision", lambda budget: name)
+        monkeypatch.setattr(device, "precision", lambda budget: name)
         transfer = prepare(transfer_of(model_of(family), data_of(family), steps=3), approach)
         inside: set[torch.dtype] = set()
 

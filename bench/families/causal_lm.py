@@ -3,6 +3,7 @@
 import copy
 import hashlib
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,7 +20,7 @@ from transformers import (
 
 from bench.dataset import Dataset, Items
 from bench.errors import CheckpointError, NotApplicable
-from bench.families import _architecture, _tokenizer
+from bench.families import _architecture, _tokenizer, _tokens
 from bench.families._errors import one_line
 from bench.model import Batch, Model
 from bench.options import Count, Fraction, Positive
@@ -158,10 +159,15 @@ class CausalLM(Model):
         return [head]
 
     def encoding(self) -> dict[str, Any]:
+        ends = [self.start, self.end]
+        return {"family": "causal_lm", "tokenizer": self._vocabulary, "context": self.context, "ends": ends}
+
+    @cached_property
+    def _vocabulary(self) -> str:
+        """Hash of everything the tokenizer does."""
         backend = getattr(self.tokenizer, "backend_tokenizer", None)
         known = backend.to_str() if backend else repr(sorted(self.tokenizer.get_vocab().items()))
-        digest = hashlib.sha256(known.encode()).hexdigest()
-        return {"family": "causal_lm", "tokenizer": digest, "context": self.context, "ends": [self.start, self.end]}
+        return hashlib.sha256(known.encode()).hexdigest()
 
     def encode(self, items: Items) -> Batch:
         rows: list[list[int]] = []
@@ -175,7 +181,7 @@ class CausalLM(Model):
                 item.append(index)
                 text.append(min(len(rows[-1]) - 1, len(tokens) - begin))
         return {
-            "input_ids": _padded(rows, self.context + 1, self.end).to(torch.int32),
+            "input_ids": _tokens.padded(rows, self.context + 1, self.end).to(torch.int32),
             "length": torch.tensor([len(row) for row in rows]),
             "text": torch.tensor(text),
             "item": torch.tensor(item),
@@ -212,7 +218,7 @@ class CausalLM(Model):
         Where a transform has put noise on ``input_ids``, the clean tokens stand in ``targets``.
         """
         labels = batch.get("targets", batch["input_ids"])[:, 1:].masked_fill(
-            ~_first(batch["length"] - 1, outputs), _IGNORED
+            ~_tokens.first(batch["length"] - 1, outputs), _IGNORED
         )
         return F.cross_entropy(outputs.flatten(0, 1).float(), labels.flatten(), ignore_index=_IGNORED)
 
@@ -223,11 +229,11 @@ class CausalLM(Model):
         outputs = self(batch)
         labels = batch["input_ids"][:, 1:]
         each = F.cross_entropy(outputs.transpose(1, 2).float(), labels, reduction="none").double()
-        return (each * _first(batch["text"], outputs)).sum(1), batch["text"]
+        return (each * _tokens.first(batch["text"], outputs)).sum(1), batch["text"]
 
     def divergence(self, batch: Batch, outputs: Tensor, reference: Tensor, temperature: float = 1.0) -> Tensor:
         """KL(reference ‖ outputs) in nats per token, both softened, times temperature² (Hinton et al. 2015)."""
-        kept = _first(batch["length"] - 1, outputs)
+        kept = _tokens.first(batch["length"] - 1, outputs)
         ours = F.log_softmax(outputs[kept].float() / temperature, dim=-1)
         theirs = F.log_softmax(reference[kept].float() / temperature, dim=-1)
         return F.kl_div(ours, theirs, reduction="batchmean", log_target=True) * temperature**2
@@ -265,15 +271,3 @@ class CausalLM(Model):
         text = given - 1 + (~ended).sum(1)
         length = torch.clamp(text + 2, max=ids.shape[1])
         return {"input_ids": ids, "length": length, "text": text, "item": torch.arange(len(ids), device=ids.device)}
-
-
-def _first(counts: Tensor, outputs: Tensor) -> Tensor:
-    """Boolean mask of shape (rows, positions): the first ``counts[row]`` positions of each row."""
-    return torch.arange(outputs.shape[1], device=outputs.device) < counts[:, None]
-
-
-def _padded(rows: list[list[int]], width: int, value: int) -> Tensor:
-    filled = torch.full((len(rows), width), value, dtype=torch.int64)
-    for index, row in enumerate(rows):
-        filled[index, : len(row)] = torch.tensor(row)
-    return filled

@@ -4,7 +4,7 @@ from bench.options import Positive
 from bench.transfer import Transfer, freeze
 
 
-def head_only(transfer: Transfer, *, factor: Positive = 1.0) -> None:
+def last_block(transfer: Transfer, *, factor: Positive = 1.0) -> None:
     """The features stay as they are; the part that turns them into data trains on.
 
     Paper: Yosinski et al. 2014, How transferable are features in deep neural networks?
