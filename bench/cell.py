@@ -98,10 +98,15 @@ class ModelSpec(ModelChoice):
 
 
 class Budget(Strict):
-    """What every cell may spend, the same for every approach.
+    """What every cell may spend, the same for every approach, whatever it does with it.
+
+    One of ``steps``, ``examples`` and ``seconds`` says in what budgets are equal.
 
     Attributes:
-        steps: gradient steps of one trial.
+        steps: gradient steps of one trial, those of teachers, inner loops, rounds and pre-stages included.
+        examples: rows that one trial takes gradients of: approaches may then differ in their batch size.
+        seconds: wall time of one trial on the machine that runs it. How many steps fit is measured before each trial,
+            and none begins after that time.
         batch_size: rows per step; the effective batch, whatever fits into memory at once.
         micro_batch_size: rows at a time, where the batch does not fit; halved by itself when memory runs out.
         learning_rate: peak rate, where the tuning grid does not say.
@@ -116,7 +121,9 @@ class Budget(Strict):
         time_limit: seconds a cell may take.
     """
 
-    steps: int = Field(ge=0)
+    steps: int | None = Field(default=None, ge=0)
+    examples: int | None = Field(default=None, ge=1)
+    seconds: float | None = Field(default=None, gt=0)
     batch_size: int = Field(default=16, ge=1)
     micro_batch_size: int | None = Field(default=None, ge=1)
     learning_rate: float = Field(default=1e-3, gt=0)
@@ -129,6 +136,11 @@ class Budget(Strict):
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     threads: int = Field(default=1, ge=1)
     time_limit: float = Field(default=3600.0, gt=0)
+
+    @property
+    def planned_steps(self) -> int | None:
+        """Gradient steps of one trial; None where the clock decides."""
+        return self.steps if self.examples is None else -(-self.examples // self.batch_size)
 
 
 class EvaluationSpec(Strict):
@@ -182,6 +194,9 @@ class Cell(Strict):
         """Hash of all that determines the outcome; equal for equal content, whatever it is called."""
         content = self.model_dump(exclude={"suite", "model_name", "approach", "control", "reason"})
         content["budget"].pop("time_limit")
+        for unit in ("examples", "seconds"):
+            if content["budget"][unit] is None:
+                content["budget"].pop(unit)
         content["evaluation"].pop("measure")
         content["metrics"].sort()
         if not content["code"]:

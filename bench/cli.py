@@ -91,6 +91,7 @@ def _parser() -> argparse.ArgumentParser:
 
     listing = commands.add_parser("list", help="what there is to choose from")
     listing.add_argument("kind", nargs="?", choices=_LISTS, metavar="KIND", help=f"one of: {', '.join(_LISTS)}")
+    listing.add_argument("--matrix", action="store_true", help="which approach has a meaning for which family")
     listing.add_argument("--json", **json_flag)
     listing.set_defaults(call=_list)
     return parser
@@ -153,6 +154,8 @@ def _report(chosen: argparse.Namespace) -> int:
 def _list(chosen: argparse.Namespace) -> int:
     from bench import plugins, suite, yaml_file
 
+    if chosen.matrix:
+        return _matrix(chosen)
     kinds = [chosen.kind] if chosen.kind else list(_LISTS)
     found: dict[str, list[dict[str, str]]] = {}
     for kind in kinds:
@@ -167,6 +170,31 @@ def _list(chosen: argparse.Namespace) -> int:
         print(json.dumps(found))
         return 0
     _print_lists(found)
+    return 0
+
+
+def _matrix(chosen: argparse.Namespace) -> int:
+    from bench import composition
+
+    found = composition.matrix()
+    if chosen.json:
+        print(json.dumps(found))
+        return 0
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    families = list(next(iter(found.values())))
+    grid = Table(box=None, pad_edge=False)
+    grid.add_column("approach", no_wrap=True, style="cyan")
+    for family in families:
+        grid.add_column(family, justify="center")
+    for approach, reasons in found.items():
+        grid.add_row(approach, *("—" if reasons[family] else "✓" for family in families))
+    console = Console()
+    console.print(grid, Text())
+    for reason in dict.fromkeys(reason for reasons in found.values() for reason in reasons.values() if reason):
+        console.print(Text(f"— {reason}"))
     return 0
 
 

@@ -3,6 +3,7 @@
 import itertools
 from typing import Any
 
+from bench import plugins
 from bench.complaints import shown
 from bench.overrides import Chain
 from bench.plugins import Plugin
@@ -18,6 +19,7 @@ DECISIONS = {
 """What approaches state in ``DECIDES``: there can be one opinion on each."""
 
 OFFERS = {
+    "context": "a context that examples can stand in",
     "critic": "a critic that tells real from generated",
     "image": "images",
     "latent": "a latent that one pass of the network turns into data",
@@ -87,6 +89,18 @@ def inapplicable(name: str, parts: list[Plugin], family: Plugin, also: tuple[str
     return f"{name} needs {' and '.join(OFFERS.get(need, need) for need in missing)}; {family.name} has none" * bool(
         missing
     )
+
+
+def matrix() -> dict[str, dict[str, str]]:
+    """Approach to family to why it has no meaning there; empty where it has one. Models are taken to know a source."""
+    families = [plugins.find("families", name) for name in plugins.names("families")]
+    approaches = [plugins.find("approaches", name) for name in plugins.names("approaches")]
+    return {
+        approach.name: {
+            family.name: inapplicable(approach.name, [approach], family, also=("source",)) for family in families
+        }
+        for approach in approaches
+    }
 
 
 def _stated(plugin: Plugin, constant: str) -> set[Any]:

@@ -45,7 +45,11 @@ class Training:
     """What training took: filled by the training loop, read by ``metrics/cost.py``.
 
     Attributes:
-        steps: gradient steps of the chosen trial.
+        steps: gradient steps of the chosen trial, wherever they were taken.
+        stages: what came before the target or around it (``teacher``, ``synthetic`` …) to its gradient steps; the
+            target's own have the empty name.
+        examples: rows that gradients were taken of.
+        looked: items of the target looked at beside those the cell may learn from.
         seconds: wall time of the chosen trial, validation included.
         tuning_seconds: wall time of all trials together.
         trials: number of points of the tuning grid that were trained.
@@ -59,6 +63,9 @@ class Training:
     """
 
     steps: int = 0
+    stages: dict[str, int] = field(default_factory=dict)
+    examples: int = 0
+    looked: int = 0
     seconds: float = 0.0
     tuning_seconds: float = 0.0
     trials: int = 0

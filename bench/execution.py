@@ -16,7 +16,7 @@ import torch
 from bench import dataset, environment, memory, plugins, pretrained, results, tuning, worker
 from bench.cell import Cell, ModelSpec, Named
 from bench.device import out_of_memory, precision
-from bench.errors import CellEnd, NotApplicable, ResultsError
+from bench.errors import CellEnd, NotApplicable, PluginError, ResultsError
 from bench.evaluation import Evaluation, Score, Training
 from bench.pool import said
 from bench.transfer import Transfer, load
@@ -45,6 +45,19 @@ def prepare_model(spec: ModelSpec, threads: int) -> None:
     pretrained.load(spec, worker.reporter(pretrained.recipe_steps(spec)))
 
 
+def check_options(cell: Cell) -> str:
+    """Set an approach up on its model with each value of its options: what is wrong with one, or nothing."""
+    _be_quiet(cell.budget.threads)
+    options = [{name: value for name, value in values.items() if "." in name} for values in cell.tuning]
+    for index, values in enumerate(options):
+        if values not in options[:index]:
+            try:
+                tuning.set_up(cell, values, dataset.load(cell.target.name, cell.target.options))
+            except PluginError as error:
+                return str(error)
+    return ""
+
+
 def prepare_features(name: str, options: dict[str, Any], threads: int) -> None:
     """Make a feature space, so that cells find it in the cache."""
     _be_quiet(threads)
@@ -56,7 +69,7 @@ def train(cell: Cell, run: Path) -> None:
     with _recorded(cell, run) as happened:
         baseline = _begin(cell)
         data = dataset.load(cell.target.name, cell.target.options)
-        report = worker.reporter(cell.budget.steps * len(cell.tuning))
+        report = worker.reporter((cell.budget.planned_steps or tuning.TICKS) * len(cell.tuning))
         found = tuning.search(cell, data, results.checkpoint_path(run, cell.id), report, baseline)
         _write_curve(found.curve, results.record_path(run, cell.id).with_suffix(""))
         evaluation = _evaluation(cell, found.transfer, found.training, baseline)
@@ -180,7 +193,7 @@ def _score(cell: Cell, evaluation: Evaluation, *, exclusive: bool) -> tuple[list
 
 
 def _write_curve(rows: list[dict[str, Any]], folder: Path) -> None:
-    columns = ("trial", "step", "train_loss", "validation_loss", "learning_rate", "seconds")
+    columns = ("trial", "step", "stage", "train_loss", "validation_loss", "learning_rate", "seconds")
     lines = [",".join(columns)] + [",".join(str(row.get(name, "")) for name in columns) for row in rows]
     results.write_atomically(folder / "curve.csv", lambda partial: partial.write_text("\n".join(lines) + "\n"))
 

@@ -144,6 +144,8 @@ def _pair(
         problem = f"approaches get different numbers of trials ({listed})"
         raise suite.error("tuning", problem, "give all the same number")
     for name in SAME:
+        if name == "batch_size" and any(budget.steps is None for budget in budgets.values()):
+            continue
         spent = {approach: getattr(budget, name) for approach, budget in budgets.items()}
         if len(set(spent.values())) > 1:
             listed = ", ".join(f"{approach}: {count}" for approach, count in spent.items())

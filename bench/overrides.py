@@ -18,15 +18,28 @@ Layers = list[tuple[str, Overrides]]
 
 Part = TypeVar("Part", bound=Strict)
 
-SAME = ("steps", "batch_size", "validations", "validation_rows")
-"""Of the budget: what no approach may have more of than the others."""
+UNITS = ("steps", "examples", "seconds")
+"""Of the budget: in what it is equal for all approaches; the last who names one decides for all three."""
+
+SAME = (*UNITS, "batch_size", "validations", "validation_rows")
+"""Of the budget: what no approach may have more of than the others; batches may differ where steps are not counted."""
 
 _AXES = ["learning_rate", "weight_decay", "warmup"]
 
 
 def merged(suite: Suite, key: str, part: type[Part], layers: Layers) -> Part:
     """The ``budget`` or ``evaluation`` that the layers come to."""
-    values = {name: value for _, layer in layers for name, value in getattr(layer, key).items()}
+    values: dict[str, Any] = {}
+    for where, layer in layers:
+        given = getattr(layer, key)
+        if key == "budget" and (units := [unit for unit in UNITS if unit in given]):
+            if len(units) > 1:
+                problem = f"is given in {' and in '.join(units)}; budgets are equal in one of them"
+                raise suite.error(f"{where}budget", problem, "keep one")
+            values = {name: value for name, value in values.items() if name not in UNITS}
+        values |= given
+    if key == "budget" and all(values.get(unit) is None for unit in UNITS):
+        raise suite.error("budget.steps", "missing", "add it, or budget.examples, or budget.seconds")
     try:
         return part.model_validate(values)
     except ValidationError as error:

@@ -131,10 +131,11 @@ def _render(plan: Plan) -> "list[RenderableType]":
         shown += [grid, Text()]
     applicable = sum(not cell.reason for cell in plan.cells)
     models, seeds = len({cell.model_name for cell in plan.cells}), len({cell.seed for cell in plan.cells})
-    steps = sum(cell.budget.steps * len(cell.tuning) for cell in plan.cells if not cell.reason and cell.data_size)
-    shown.append(
-        Text(f"{len(plan.cells)} cells ({applicable} applicable): {models} models, {seeds} seeds, {steps:,} steps")
-    )
+    trained = [cell for cell in plan.cells if not cell.reason and cell.data_size]
+    steps = sum((cell.budget.planned_steps or 0) * len(cell.tuning) for cell in trained)
+    seconds = sum((cell.budget.seconds or 0) * len(cell.tuning) for cell in trained)
+    spent = f"{_duration(seconds)} of training" if seconds else f"{steps:,} steps"
+    shown.append(Text(f"{len(plan.cells)} cells ({applicable} applicable): {models} models, {seeds} seeds, {spent}"))
     shown += [
         Text(f"not applicable: {approach} on {model}: {why}") for (approach, model), why in plan.not_applicable.items()
     ]

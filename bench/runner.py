@@ -195,6 +195,23 @@ class _Run:
         second = [task(f"feature space {n}", "prepare_features", n, options, threads) for n, options in spaces.values()]
         second += [task(f"model {name}", "prepare_model", spec, threads) for name, spec in models.values()]
         self._stage("base models", second, workers=cores)
+        self._check(cells, cores)
+
+    def _check(self, cells: list[Cell], workers: int) -> None:
+        """Options that somebody chose are tried on their models; one that does not fit ends the run."""
+        alike = {(c.model_name, c.target.name, c.approach): c for c in cells if not c.reason and _has_options(c)}
+
+        def ended(task: Task, outcome: Any) -> tuple[str, str, float]:
+            if isinstance(outcome, str) and outcome:
+                problem, _, remedy = outcome.partition("; ")
+                raise self.suite.error(f"approaches.{task.arguments[0].approach}.options", problem, remedy)
+            return "ok", "", 0.0  # how a cell ends otherwise is its own to say
+
+        tasks = [
+            Task(f"options of {cell.approach}", "check_options", (cell,), cell.budget.time_limit, ended)
+            for cell in alike.values()
+        ]
+        self._stage("options", tasks, workers)
 
     def _refuse_mixing(self, fingerprints: dict[str, str]) -> None:
         """A run's numbers come from one kind of device and from the same data."""
@@ -256,6 +273,12 @@ def _spaces(cell: Cell) -> list[tuple[str, dict[str, Any]]]:
         for options in found
         if plugins.find("features", options["space"]).constants["MODALITY"] == cell.modality
     ]
+
+
+def _has_options(cell: Cell) -> bool:
+    """Whether an approach has options that are not its defaults."""
+    tuned = any("." in name for values in cell.tuning for name in values)
+    return tuned or any(options != plugins.find("approaches", name).defaults for name, options in cell.chain)
 
 
 def _status(outcome: BaseException, cell: Cell) -> tuple[str, str]:

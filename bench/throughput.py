@@ -27,8 +27,12 @@ def peak_flops(accelerator: str | None) -> float | None:
 
 
 def step_seconds(curve: list[dict[str, Any]]) -> float:
-    """Median seconds a gradient step took: from the row before it, be that a step or a validation, to its own."""
-    steps = [after["seconds"] - before["seconds"] for before, after in pairwise(curve) if "learning_rate" in after]
+    """Median seconds a gradient step on the target took: from the row before it, a step or a validation, to its own."""
+    steps = [
+        after["seconds"] - before["seconds"]
+        for before, after in pairwise(curve)
+        if "learning_rate" in after and not after.get("stage")
+    ]
     return median(steps) if steps else 0.0
 
 

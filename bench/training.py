@@ -157,7 +157,7 @@ class _Loop:
         times = 0 if stage else self.budget.validations
         self.validate_at = {round(steps * (k + 1) / times) for k in range(times)}
         self.unchecked: Tensor | None = None
-        self.started = time.perf_counter()
+        transfer.began = transfer.began or time.perf_counter()
 
     def run(self) -> None:
         from bench.transfer import restore
@@ -282,7 +282,7 @@ class _Loop:
 
     def _note(self, **values: float) -> None:
         row = {"step": self.transfer.taken, "stage": self.stage, **values}
-        self.transfer.curve.append(row | {"seconds": time.perf_counter() - self.started})
+        self.transfer.curve.append(row | {"seconds": time.perf_counter() - self.transfer.began})
 
 
 def _trained(optimizer: "AcceleratedOptimizer") -> list[Tensor]:

@@ -22,6 +22,7 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,7 @@ class Transfer:
         stages: what comes before the target is learned, in order. Each is told the steps that are left, and takes
             some of them with :meth:`practise` or :meth:`gradients`.
         fit: takes that many gradient steps on the target. Wrap it for an outer loop; set-up is not repeated.
+        began: of :func:`time.perf_counter`, when the first step was about to be taken; 0 before.
         deadline: of :func:`time.perf_counter`; steps not taken by then are not taken.
         taken: gradient steps taken so far, wherever.
         spent: stage to the gradient steps it took; the target's own have the empty name.
@@ -91,6 +93,7 @@ class Transfer:
     pool: Items = field(default_factory=list)
     stages: list[Callable[[int], None]] = field(default_factory=list)
     fit: Callable[[int], None] = field(init=False)
+    began: float = 0.0
     deadline: float = math.inf
     taken: int = 0
     spent: dict[str, int] = field(default_factory=dict)
@@ -110,6 +113,7 @@ class Transfer:
         self._open = dict[str, int]()  # rows of each stage's gradients so far
         # by weak reference: a network that an approach replaced should not take memory until the end
         self._pretrained = {id(parameter): weakref.ref(parameter) for parameter in self.model.parameters()}
+        self._places = [name for name, _ in self.model.named_parameters(remove_duplicate=False)]
 
     def run(self) -> None:
         """Spend the budget: each stage in order, then the target with all steps that are left."""
@@ -167,6 +171,10 @@ class Transfer:
         """Whether a parameter came with the pretrained model, rather than from an approach."""
         reference = self._pretrained.get(id(parameter))
         return reference is not None and reference() is parameter
+
+    def replaced(self) -> list[str]:
+        """Names of the pretrained weights in whose places new ones stand now. What was put beside them does not count."""
+        return [name for name in self._places if not self.is_pretrained(attrgetter(name)(self.model))]
 
     def trainable(self) -> list[nn.Parameter]:
         """The model's parameters that gradients reach now."""

@@ -1,5 +1,6 @@
 """Train every point of a cell's tuning grid, and keep the trial that is best on validation."""
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -32,6 +33,12 @@ class Trial:
     seconds: float = 0.0
 
 
+TICKS = 100
+"""What progress is told in where the clock says how many steps a trial takes."""
+
+_CALIBRATION = (3, 9)  # steps of the two runs that tell how long one takes
+
+
 @dataclass
 class Search:
     """The outcome of :func:`search`.
@@ -51,13 +58,14 @@ class Search:
     curve: list[dict[str, Any]] = field(default_factory=list)
 
 
-def set_up(cell: Cell, values: dict[str, Any], data: Dataset) -> Transfer:
+def set_up(cell: Cell, values: dict[str, Any], data: Dataset, steps: int | None = None) -> Transfer:
     """A transfer that is ready to fit: the pretrained model, changed by each approach of the chain in turn.
 
     Args:
         cell: what is asked.
         values: the trial's, of budget fields and of ``approach.option``.
         data: the target; what this cell may learn from is taken of it here.
+        steps: where the budget does not say.
     """
     torch.manual_seed(cell.seed)
     device = accelerator(cell.budget).device
@@ -69,7 +77,7 @@ def set_up(cell: Cell, values: dict[str, Any], data: Dataset) -> Transfer:
         source=source(cell.model),
         pool=data.train,
         budget=budget,
-        steps=budget.steps,
+        steps=steps or budget.planned_steps or 0,
         seed=cell.seed,
         encode=lambda items: encoded(items),
     )
@@ -81,6 +89,25 @@ def set_up(cell: Cell, values: dict[str, Any], data: Dataset) -> Transfer:
     del model
     memory.release()
     return transfer
+
+
+def affordable(cell: Cell, values: dict[str, Any], data: Dataset) -> int | None:
+    """How many steps of a trial fit into the budget's seconds on this machine; None where it is not in seconds.
+
+    The trial is run on a small scale first, with all that the approach does, and forgotten.
+    """
+    if cell.budget.seconds is None:
+        return None
+    taken = []
+    for steps in (_CALIBRATION[0], *_CALIBRATION):  # the first warms up
+        transfer = set_up(cell, values, data, steps)
+        if transfer.steps == 0:
+            return None
+        taken.append(_fit(transfer, values).seconds)
+        del transfer
+        memory.release()
+    each = max((taken[2] - taken[1]) / (_CALIBRATION[1] - _CALIBRATION[0]), taken[2] / _CALIBRATION[1] / 100)
+    return max(1, int((cell.budget.seconds - (taken[2] - each * _CALIBRATION[1])) / each))
 
 
 def source(model: ModelSpec) -> Dataset | None:
@@ -113,7 +140,7 @@ def search(cell: Cell, data: Dataset, checkpoint: Path, report: Callable[[int], 
         report: is told the steps taken so far, over all trials.
         baseline: resident memory of this process before any model was loaded, in bytes.
     """
-    transfer: Transfer | None = set_up(cell, cell.tuning[0], data)
+    transfer: Transfer | None = set_up(cell, cell.tuning[0], data, affordable(cell, cell.tuning[0], data))
     assert transfer is not None
     if transfer.steps == 0:
         return Search(transfer, Training(total=_size(transfer.model.parameters())))
@@ -124,9 +151,9 @@ def search(cell: Cell, data: Dataset, checkpoint: Path, report: Callable[[int], 
         if index > 0:
             transfer = stored = None  # let go of the last trial before the next is loaded
             memory.release()
-            transfer = set_up(cell, values, data)
+            transfer = set_up(cell, values, data, affordable(cell, values, data))
         assert transfer is not None
-        transfer.progress = partial(_report, report, sum(trial.steps for trial in trials))
+        transfer.progress = partial(_report, report, index, cell.budget.planned_steps or TICKS, transfer.steps)
         stored, trainable = transfer.stored(), _size(transfer.trainable())
         with memory.Peak(accelerator(cell.budget).device, baseline) as peak:
             trial = _fit(transfer, values)
@@ -137,6 +164,7 @@ def search(cell: Cell, data: Dataset, checkpoint: Path, report: Callable[[int], 
         best = trial
         results.write_atomically(checkpoint, partial(save, stored))
         training.steps, training.seconds, training.trainable = trial.steps, trial.seconds, trainable
+        training.stages, training.examples, training.looked = transfer.spent, transfer.examples, transfer.looked
         training.peak_memory = {f"training_{name}": value for name, value in peak.measures.items()}
         training.step_seconds = throughput.step_seconds(transfer.curve)
     if best is None:
@@ -154,6 +182,7 @@ def search(cell: Cell, data: Dataset, checkpoint: Path, report: Callable[[int], 
 def _fit(transfer: Transfer, values: dict[str, Any]) -> Trial:
     """Train one trial to its end, whichever that is."""
     trial, started = Trial(values), time.perf_counter()
+    transfer.deadline = started + (transfer.budget.seconds or math.inf)
     try:
         transfer.run()
         trial.validation_loss = min(row["validation_loss"] for row in transfer.curve if "validation_loss" in row)
@@ -176,8 +205,8 @@ def _complete(training: Training, transfer: Transfer, cell: Cell, checkpoint: Pa
         training.mfu = throughput.mfu(training.step_flops, training.step_seconds, peak) if peak else None
 
 
-def _report(report: Callable[[int], None], before: int, taken: int) -> None:
-    report(before + taken)
+def _report(report: Callable[[int], None], trial: int, scale: int, steps: int, taken: int) -> None:
+    report(round((trial + taken / steps) * scale))
 
 
 def _size(tensors: Any) -> int:

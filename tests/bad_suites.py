@@ -130,6 +130,8 @@ models/tiny/trust_remote_code: 1
     models.tiny.trust_remote_code: 1 will not do; it should be true or false
 budget: 3
     budget: 3 will not do; it should be a mapping
+budget: {steps: 3, examples: 40}
+    budget: is given in steps and in examples; budgets are equal in one of them; keep one
 budget/steps: many
     budget.steps: "many" will not do; it should be a whole number
 models/tiny/budget: {batch_size: 0}

@@ -229,3 +229,15 @@ def test_from_the_first_run_to_the_report(
         again = Path(said(capsys, "report", folder, "--reports", "elsewhere").strip())
         assert again.read_bytes() == expected
     assert not page.exists()
+
+
+def test_the_matrix_says_which_approach_has_a_meaning_for_which_family(capsys: pytest.CaptureFixture[str]) -> None:
+    found = json.loads(said(capsys, "list", "--matrix", "--json"))
+    assert set(found) == set(plugins.names("approaches"))
+    assert all(set(reasons) == set(plugins.names("families")) for reasons in found.values())
+    assert found["full_finetuning"] == {"causal_lm": "", "diffusion": ""}
+    assert found["prompt_tuning"]["causal_lm"] == ""
+    reason = found["prompt_tuning"]["diffusion"]
+    output = words(said(capsys, "list", "--matrix"))
+    assert reason.startswith("prompt_tuning needs ")
+    assert reason in output

@@ -2,15 +2,21 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
-from bench import execution, results
+from bench import execution, results, tuning
+from bench.cell import Budget, Cell
+from bench.dataset import Dataset
 from tests import tiny
 from tests.metrics.doubles import NoisyPictures, evaluation, pictures
+from tests.models import texts
+from tests.plans import cells
 
 RATES = [1e-3, 1e-2, 1e36]
 
@@ -93,3 +99,30 @@ def test_samples_of_texts_are_kept_as_they_are(finished: Path) -> None:
         texts = json.loads(path.read_text())
         assert len(texts) == 8
         assert all(isinstance(text, str) for text in texts)
+
+
+def test_steps_that_fit_into_the_seconds_are_found_by_a_small_trial(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A trial that takes half a second and a tenth for each step: what its stages and validations take is in it."""
+    (cell,) = cells(tmp_path, {"budget": {"seconds": 3.0}}, approach="lora")
+    transfer = SimpleNamespace(steps=0)
+
+    def set_up(cell: Cell, values: dict[str, Any], data: Dataset, steps: int) -> Any:
+        transfer.steps = steps
+        return transfer
+
+    monkeypatch.setattr(tuning, "set_up", set_up)
+    monkeypatch.setattr(tuning, "_fit", lambda transfer, values: tuning.Trial({}, seconds=0.5 + 0.1 * transfer.steps))
+    assert tuning.affordable(cell, {}, texts()) == 25
+    assert tuning.affordable(cell.model_copy(update={"budget": Budget(steps=7)}), {}, texts()) is None
+
+
+def test_a_run_whose_budget_is_in_seconds(tmp_path: Path) -> None:
+    folder = tiny.run(tiny.write(tmp_path, budget={"seconds": 0.5, "batch_size": 4, "validations": 1}))
+    trained = {name: r["happened"] for name, r in tiny.records(folder).items() if r["happened"]["trials"]}
+    assert len(trained) == 2
+    for happened in trained.values():
+        (trial,) = happened["trials"]
+        assert happened["status"] == "ok"
+        assert trial["steps"] == happened["training"]["steps"] >= 1

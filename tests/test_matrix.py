@@ -109,6 +109,29 @@ def test_no_approach_may_spend_more_than_the_others(tmp_path: Path, capsys: pyte
     assert said.startswith("budget.steps: approaches get different budgets (from_scratch: 2, lora: 2, longer: 7)")
 
 
+def test_budgets_equal_in_examples_let_batches_differ(tmp_path: Path) -> None:
+    wide = {"name": "wide", "approach": "lora", "budget": {"batch_size": 8}}
+    changes: Changes = {"approaches": ["lora", wide], "budget": {"examples": 30, "batch_size": 4}}
+    steps = {cell.approach: cell.budget.planned_steps for cell in cells(tmp_path, changes) if not cell.control}
+    assert steps == {"lora": 8, "wide": 4}, "rounded up"
+
+
+@pytest.mark.parametrize(("unit", "value", "other"), [("examples", 30, 31), ("seconds", 2.0, 3.0)])
+def test_budgets_are_equal_in_the_unit_they_are_given_in(
+    unit: str, value: float, other: float, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    longer = {"name": "longer", "approach": "lora", "budget": {unit: other}}
+    path = write(tmp_path, {"approaches": ["lora", longer], "budget": {unit: value}})
+    assert refused_run(capsys, path).startswith(
+        f"budget.{unit}: approaches get different budgets (from_scratch: {value}"
+    )
+
+
+def test_the_clock_plans_no_steps(tmp_path: Path) -> None:
+    (cell,) = cells(tmp_path, {"budget": {"seconds": 2.0}}, approach="lora")
+    assert (cell.budget.planned_steps, cell.budget.seconds) == (None, 2.0)
+
+
 def test_one_approach_under_two_names_with_different_options(tmp_path: Path) -> None:
     wide = {"name": "lora r64", "approach": "lora", "options": {"rank": 64}}
     found = cells(tmp_path, {"approaches": ["lora", wide]})

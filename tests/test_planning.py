@@ -66,7 +66,7 @@ def test_it_is_json_for_scripts(tmp_path: Path) -> None:
 def test_what_does_not_apply_is_there_with_the_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(plugins.find("approaches", "lora").constants, "NEEDS", ("image",))
     found = planned(tmp_path)
-    reason = "lora needs image; causal_lm has none"
+    reason = "lora needs images; causal_lm has none"
     assert found.not_applicable["lora", "tiny"] == reason
     assert f"not applicable: lora on tiny: {reason}" in shown(found)
     assert "20 cells (12 applicable): 1 models, 2 seeds, 32 steps" in shown(found)

@@ -90,3 +90,16 @@ def test_what_cannot_be_prepared_ends_the_run_before_anything_trains(
     with pytest.raises(BenchError, match=r"none: not a causal language model"):
         runner.run(loaded, folder, tiny.Silent())
     assert not list((tmp_path / "results").iterdir())
+
+
+def test_an_option_that_does_not_fit_the_model_ends_the_run_before_anything_trains(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the source of a plugin cannot tell at plan time, its set-up on the model does."""
+    path = tiny.write(tmp_path, approaches=["full_finetuning", {"layer_transfer": {"blocks": [99]}}])
+    loaded = suite.load(path)
+    folder = runner.start(loaded, tmp_path / "results")
+    with pytest.raises(BenchError, match=r"approaches.layer_transfer.options: .*blocks.*99") as refused:
+        runner.run(loaded, folder, tiny.Silent())
+    assert "\n" not in str(refused.value)
+    assert not list((tmp_path / "results").iterdir())

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import time
 from typing import Any
 
 import pytest
@@ -293,3 +294,52 @@ def test_divergence_on_validation_is_noticed() -> None:
     transfer.schedule.append(spoil)
     with pytest.raises(Diverged, match="became inf at step"):
         transfer.fit(2)
+
+
+# Stages and the clock -------------------------------------------------------------------------------------------------
+
+
+def test_no_step_begins_after_the_deadline() -> None:
+    transfer = line(steps=10)
+    transfer.deadline = time.perf_counter()
+    transfer.run()
+    assert transfer.taken == 1
+    assert [row["step"] for row in transfer.curve if "validation_loss" in row] == [0, 1]
+
+
+def test_a_stage_is_counted_and_not_validated() -> None:
+    transfer = line(steps=5)
+    transfer.stages.append(lambda left: transfer.practise("before", left - 2))
+    transfer.run()
+    assert transfer.spent == {"before": 3, "": 2}
+    assert [row["stage"] for row in transfer.curve if "train_loss" in row] == ["before"] * 3 + [""] * 2
+    assert [row["step"] for row in transfer.curve if "train_loss" in row] == [1, 2, 3, 4, 5]
+    assert min(row["step"] for row in transfer.curve if "validation_loss" in row) == 3
+    assert [row["seconds"] for row in transfer.curve] == sorted(row["seconds"] for row in transfer.curve)
+
+
+def test_a_stage_keeps_its_last_weights() -> None:
+    """On the target the best ones are kept: a stage may well lead away from them first."""
+    ends = []
+    for train in (lambda transfer: transfer.practise("away", 3), lambda transfer: transfer.fit(3)):
+        transfer = line(weight=2.0, steps=3)
+        with transfer.having(terms=[lambda batch, outputs: 10 * outputs.sum()]):
+            train(transfer)
+        assert transfer.terms == []
+        ends.append(next(transfer.model.parameters()).item())
+    assert ends == pytest.approx([2.0 - 0.3, 2.0], rel=1e-3)
+
+
+def test_gradients_count_by_rows_and_change_nothing() -> None:
+    transfer = line(weight=1.0, steps=5)
+    before = weights(transfer.model)
+    size = transfer.budget.batch_size
+    rows = transfer.encode(transfer.data.train)
+    for _ in range(size + 1):
+        batch = transfer.model.collate(rows, torch.tensor([3]))
+        ((_, gradient),) = transfer.gradients("fisher", batch).items()
+    assert float(gradient) == pytest.approx(2 * (1 - 2) * 3 * 3)
+    assert transfer.spent == {"fisher": 2}, "a batch and a part of one"
+    assert transfer.examples == size + 1
+    assert same(before, weights(transfer.model))
+    assert all(parameter.grad is None for parameter in transfer.model.parameters())

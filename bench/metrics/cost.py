@@ -9,8 +9,11 @@ def cost(evaluation: Evaluation) -> list[Score]:
     """Time, steps, parameters, checkpoint size and peak memory of training.
 
     ``training_seconds`` is the chosen trial alone, ``tuning_seconds`` all ``trials`` of the tuning grid together.
-    ``stored_parameters`` is what must be kept beside the pretrained model to have the result again, and
-    ``checkpoint_bytes`` the size of that file. ``mfu`` is there where the accelerator's peak is known.
+    ``training_steps`` counts every gradient step, ``target_steps`` those on the target itself: the rest went into
+    teachers, inner loops and pre-stages. ``training_examples`` counts the rows that gradients were taken of, and
+    ``pool_examples`` the target's items that were looked at beside the cell's own. ``stored_parameters`` is what must
+    be kept beside the pretrained model to have the result again, and ``checkpoint_bytes`` the size of that file.
+    ``mfu`` is there where the accelerator's peak is known.
     """
     took = evaluation.training
     listed: list[tuple[str, float, str, Better]] = [
@@ -20,6 +23,9 @@ def cost(evaluation: Evaluation) -> list[Score]:
         ("training_step_flops", took.step_flops, "FLOP", "lower"),
         ("trials", took.trials, "", "none"),
         ("training_steps", took.steps, "", "none"),
+        ("target_steps", took.stages.get("", 0), "", "none"),
+        ("training_examples", took.examples, "", "none"),
+        ("pool_examples", took.looked, "", "lower"),
         ("trainable_parameters", took.trainable, "", "lower"),
         ("stored_parameters", took.stored, "", "lower"),
         ("total_parameters", took.total, "", "lower"),

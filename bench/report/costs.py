@@ -66,7 +66,7 @@ def _table(section: Section, title: str, metrics: list[str]) -> CostTable:
 def _group(metric: str) -> str:
     if metric in _KEPT:
         return _STORED
-    return "Training" if metric.startswith(("training", "tuning", "trials")) else "Inference"
+    return "Training" if metric.startswith(("training", "tuning", "trials", "target", "pool")) else "Inference"
 
 
 def _head(section: Section, metric: str, size: int) -> tuple[str, str, str]:

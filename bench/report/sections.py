@@ -9,7 +9,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 COST_UNITS = ("s", "ms", "bytes", "FLOP")
-COST_NAMES = ("mfu", "trials", "training_steps", "trainable_parameters", "stored_parameters", "total_parameters")
+COST_NAMES = (
+    *("mfu", "trials", "training_steps", "target_steps", "training_examples", "pool_examples"),
+    *("trainable_parameters", "stored_parameters", "total_parameters"),
+)
 SECONDS = ("tuning_seconds", "training_seconds")
 STORAGE = ("stored_parameters", "checkpoint_bytes")
 """The costs that quality is set against: the first of each that was measured."""

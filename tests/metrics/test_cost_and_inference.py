@@ -35,7 +35,22 @@ def run(batch_size: int = 8, **options: Any) -> tuple[dict[str, Any], list[int]]
 
 def test_cost_passes_on_all_that_training_took() -> None:
     checked = evaluation(NoisyPictures(), pictures(3))
-    checked.training = Training(7, 1.5, 6.0, 4, {"training_peak_rss": 1 << 20}, 10, 12, 100, 555, 0.25, 8)
+    checked.training = Training(
+        steps=7,
+        stages={"teacher": 2, "": 5},
+        examples=28,
+        looked=40,
+        seconds=1.5,
+        tuning_seconds=6.0,
+        trials=4,
+        peak_memory={"training_peak_rss": 1 << 20},
+        trainable=10,
+        stored=12,
+        total=100,
+        checkpoint_bytes=555,
+        step_seconds=0.25,
+        step_flops=8,
+    )
     scores = {score.metric: score for score in cost(checked)}
     assert {name: score.value for name, score in scores.items()} == {
         "training_seconds": 1.5,
@@ -44,6 +59,9 @@ def test_cost_passes_on_all_that_training_took() -> None:
         "training_step_flops": 8,
         "trials": 4,
         "training_steps": 7,
+        "target_steps": 5,
+        "training_examples": 28,
+        "pool_examples": 40,
         "trainable_parameters": 10,
         "stored_parameters": 12,
         "total_parameters": 100,
