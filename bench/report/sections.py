@@ -13,6 +13,7 @@ COST_NAMES = (
     *("mfu", "trials", "training_steps", "target_steps", "training_examples", "pool_examples"),
     *("trainable_parameters", "stored_parameters", "total_parameters"),
 )
+_MOST_LINES = 16
 SECONDS = ("tuning_seconds", "training_seconds")
 STORAGE = ("stored_parameters", "checkpoint_bytes")
 """The costs that quality is set against: the first of each that was measured."""
@@ -88,6 +89,11 @@ class Section:
     def one_of(self, metric: str) -> Point:
         """Any point of a metric: they share unit and direction."""
         return next(point for key, point in self.points.items() if key[0] == metric)
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether there are more approaches than lines and legends of a figure can tell apart."""
+        return len(self.approaches) > _MOST_LINES
 
     def costs(self) -> list[str]:
         """Metrics of time, memory and size."""

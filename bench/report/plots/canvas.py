@@ -101,7 +101,7 @@ def interval(point: Point) -> float:
     return point.half_width if math.isfinite(point.half_width) else 0.0
 
 
-def set_quality_axis(axis: "Axes", points: list[Point]) -> None:
+def set_quality_axis(axis: "Axes", points: list[Point], *, vertical: bool = True) -> None:
     """Limits that show every mean; intervals may run out of the picture, lest one of them flatten it.
 
     Logarithmic where models differ by a lot; a floor that lies too deep for that axis is then left out.
@@ -110,22 +110,22 @@ def set_quality_axis(axis: "Axes", points: list[Point]) -> None:
     learned = [point.mean for point in points if math.isfinite(point.mean) and point.control != "real_data"] or means
     low, high = min(learned), max(learned)
     if low > 0 and high > LOG_FROM * low:
-        use_log_scale(axis, min(mean for mean in means if mean > low / LOG_FROM), high)
+        use_log_scale(axis, min(mean for mean in means if mean > low / LOG_FROM), high, vertical=vertical)
     else:
         low, high = min(means), max(means)
         room = 0.06 * (high - low) or 0.05 * abs(high) or 1.0
-        axis.set_ylim(low - room, high + room)
+        (axis.set_ylim if vertical else axis.set_xlim)(low - room, high + room)
     unit = f" ({points[0].unit})" if points[0].unit else ""
     direction = f"\n{points[0].better} is better" if points[0].better != "none" else ""
-    axis.set_ylabel(f"{points[0].metric}{unit}{direction}")
+    (axis.set_ylabel if vertical else axis.set_xlabel)(f"{points[0].metric}{unit}{direction}")
 
 
-def use_log_scale(axis: "Axes", low: float, high: float) -> None:
-    """A logarithmic vertical axis with room around ``low`` and ``high``."""
-    axis.set_yscale("log")
-    axis.set_ylim(low / 1.3, high * 1.3)
-    axis.set_yticks(*zip(*log_ticks(low / 1.3, high * 1.3), strict=True))
-    axis.set_yticks([], minor=True)
+def use_log_scale(axis: "Axes", low: float, high: float, *, vertical: bool = True) -> None:
+    """A logarithmic axis with room around ``low`` and ``high``."""
+    name, lined = ("y", axis.yaxis) if vertical else ("x", axis.xaxis)
+    axis.set(**{f"{name}scale": "log", f"{name}lim": (low / 1.3, high * 1.3)})
+    lined.set_ticks(*zip(*log_ticks(low / 1.3, high * 1.3), strict=True))
+    lined.set_ticks([], minor=True)
 
 
 def add_legend(figure: "Figure", section: Section, look: dict[str, Style], shown: set[str]) -> None:

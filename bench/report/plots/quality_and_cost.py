@@ -29,6 +29,7 @@ def quality_and_cost(section: Section, look: dict[str, Style]) -> "Figure | None
     if not drawn:
         return None
     figure, axes = canvas.new_figure(len(costs), len(sizes), 0.9 + 2.5 * len(costs))
+    front = set[str]()
     for (metric, size), axis in zip(panels, axes.flat, strict=True):
         limits = _limits([cost for (name, _), priced in panels.items() if name == metric for _, cost in priced])
         axis.set_xscale("log")
@@ -36,12 +37,13 @@ def quality_and_cost(section: Section, look: dict[str, Style]) -> "Figure | None
         axis.set_xticks(*zip(*canvas.log_ticks(*limits), strict=True))
         axis.set_xticks([], minor=True)
         axis.set_xlabel(_LABELS[metric])
-        _cost_panel(axis, panels[metric, size], look)
+        front |= _cost_panel(axis, panels[metric, size], look, crowded=section.is_crowded)
     for axis, size in zip(axes[0], sizes, strict=True):
         axis.set_title(wording.examples(size))
     for axis in axes[:, 0]:
         canvas.set_quality_axis(axis, drawn)
-    canvas.add_legend(figure, section, look, {point.approach for point in drawn})
+    named = {point.approach for point in drawn if point.control or point.approach in front}
+    canvas.add_legend(figure, section, look, named if section.is_crowded else {point.approach for point in drawn})
     return figure
 
 
@@ -57,14 +59,20 @@ def _limits(costs: list[float]) -> tuple[float, float]:
     return min(paid) / 1.4, max(paid) * 1.4
 
 
-def _cost_panel(axis: "Axes", priced: list[tuple[Point, float]], look: dict[str, Style]) -> None:
-    """One data size, with the Pareto front as steps and its points filled; what costs nothing is a level line."""
+def _cost_panel(axis: "Axes", priced: list[tuple[Point, float]], look: dict[str, Style], *, crowded: bool) -> set[str]:
+    """One data size, with the Pareto front as steps and its points filled; what costs nothing is a level line.
+
+    In a crowd, what is not on the front is a grey dot. Returns who is on the front.
+    """
     sign = -1 if priced and priced[0][0].better == "higher" else 1
     front = statistics.pareto_front([cost for _, cost in priced], [sign * point.mean for point, _ in priced])
     for (point, cost), optimal in zip(priced, front, strict=True):
         style = look[point.approach]
         if cost <= 0:
             axis.axhline(point.mean, color=style.colour, linestyle=style.line, linewidth=1.2)
+            continue
+        if crowded and not optimal and not point.control:
+            axis.plot(cost, point.mean, "o", color="#c4c4c4", markersize=4, zorder=2)
             continue
         axis.errorbar(cost, point.mean, canvas.interval(point), color=style.colour, linewidth=0.8)
         face = style.colour if optimal else "white"
@@ -74,3 +82,4 @@ def _cost_panel(axis: "Axes", priced: list[tuple[Point, float]], look: dict[str,
     if steps:
         x, y = zip(*steps, (right, steps[-1][1]), strict=True)
         axis.plot(x, y, drawstyle="steps-post", color="#aaaaaa", linewidth=1.0, zorder=1)
+    return {point.approach for (point, _), optimal in zip(priced, front, strict=True) if optimal}

@@ -1,4 +1,7 @@
-"""Quality against data size: a line with its band per approach, level lines for what needs no target data."""
+"""Quality against data size: a line with its band per approach, level lines for what needs no target data.
+
+Where there are more approaches than lines can tell apart, a ranking for each data size.
+"""
 
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
@@ -6,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bench.report import wording
 from bench.report.plots import canvas
 from bench.report.plots.canvas import Style
+from bench.report.plots.ranking import ranking
 from bench.report.sections import Point, Section
 
 if TYPE_CHECKING:
@@ -19,6 +23,8 @@ def quality_and_data(section: Section, look: dict[str, Style]) -> "Figure | None
     lines = {name: points for name, points in lines.items() if points}
     if not lines:
         return None
+    if section.is_crowded:
+        return ranking(section, look)
     figure, axes = canvas.new_figure(1, 1, 4.6)
     axis = axes[0, 0]
     sizes = section.sizes

@@ -14,16 +14,20 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+_LEADING = 5  # of each data size that are shown, where there are more than lines can tell apart
+
+
 def training_curves(section: Section, curves: dict[tuple[str, int], Curve], look: dict[str, Style]) -> "Figure | None":
     """The figure; None where nothing was trained."""
     sizes = [size for size in canvas.panel_sizes(section) if any((name, size) in curves for name in section.approaches)]
     if not sizes:
         return None
+    leading = _leading(section)
     figure, axes = canvas.new_figure(1, len(sizes), 3.5)
     shown, losses = set(), []
     for column, size in enumerate(sizes):
         axis = axes[0, column]
-        for name in (name for name in section.approaches if (name, size) in curves):
+        for name in (name for name in section.approaches if (name, size) in curves and name in leading):
             style, curve = look[name], curves[name, size]
             steps = sorted(curve)
             means = [fmean(curve[step]) for step in steps]
@@ -45,3 +49,15 @@ def training_curves(section: Section, curves: dict[tuple[str, int], Curve], look
     axes[0, 0].set_ylabel("validation loss\nlower is better")
     canvas.add_legend(figure, section, look, shown)
     return figure
+
+
+def _leading(section: Section) -> set[str]:
+    """All approaches; of a crowd the controls, and those that are best at one of the data sizes."""
+    if not section.is_crowded:
+        return set(section.approaches)
+    found = {name for name, control in section.approaches.items() if control}
+    for size in section.sizes:
+        column = [point for point in section.column(section.primary, size) if not point.control]
+        column.sort(key=lambda point: -point.mean if point.better == "higher" else point.mean)
+        found |= {point.approach for point in column[:_LEADING]}
+    return found
