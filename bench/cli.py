@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 from bench import __version__
 from bench.errors import BenchError
 
+_LEAST_TEXT = 20  # columns beside the names of a list
 _LISTS = ("approaches", "families", "datasets", "metrics", "features", "suites")
 
 
@@ -204,6 +205,8 @@ def _print_lists(found: dict[str, list[dict[str, str]]]) -> None:
     from rich.text import Text
 
     console = Console()
+    longest = max((len(entry["name"]) for entries in found.values() for entry in entries), default=0)
+    console.width = max(console.width, longest + _LEAST_TEXT)  # a terminal may break a line, but no name is cut off
     for kind, entries in found.items():
         grid = Table(title=kind, title_justify="left", title_style="bold", box=None, show_header=False, pad_edge=False)
         grid.add_column(no_wrap=True)

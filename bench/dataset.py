@@ -21,6 +21,8 @@ from bench.errors import DataError
 
 SPLITS = ("train", "validation", "test")
 
+_GROUPS = "groups.npy"  # in the cache, beside the splits
+
 Items = Sequence[Any] | np.ndarray
 """Texts as ``str``, or images as one ``uint8`` array of shape (items, height, width, channels)."""
 
@@ -34,6 +36,8 @@ class Dataset:
         modality: ``"text"`` or ``"image"``.
         train, validation, test: disjoint splits; no item of one is a near-duplicate of an item of another.
         fingerprint: hash of every item of every split, in order.
+        groups: where the domain has sub-domains, which of them each training item belongs to: int64, shape
+            (training items,), negative for those that belong to none.
     """
 
     name: str
@@ -42,11 +46,15 @@ class Dataset:
     validation: Items
     test: Items
     fingerprint: str = ""
+    groups: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         for split in SPLITS:
             if len(getattr(self, split)) == 0:
                 raise DataError(f"dataset {self.name}: its {split} split is empty; give it more items")
+        if self.groups is not None and np.shape(self.groups) != (len(self.train),):
+            problem = f"groups of shape {np.shape(self.groups)} for {len(self.train)} training items"
+            raise DataError(f"dataset {self.name}: {problem}; name one for each item")
         if not self.fingerprint:
             object.__setattr__(self, "fingerprint", fingerprint(self))
 
@@ -56,7 +64,12 @@ class Dataset:
         Validation and test stay whole. Raises :class:`DataError` where the training split is smaller than ``size``.
         """
         indices = subset_indices(len(self.train), size, seed, self.name)
-        return replace(self, train=take(self.train, indices), fingerprint="")
+        groups = None if self.groups is None else self.groups[indices]
+        return self.learning_from(take(self.train, indices), groups)
+
+    def learning_from(self, train: Items, groups: np.ndarray | None = None) -> "Dataset":
+        """The same domain with another training split."""
+        return replace(self, train=train, groups=groups, fingerprint="")
 
 
 def subset_indices(available: int, size: int, seed: int, name: str) -> np.ndarray:
@@ -126,6 +139,8 @@ def _write(data: Dataset, into: Path) -> None:
             np.save(into / f"{split}.npy", items, allow_pickle=False)
         else:
             (into / f"{split}.json").write_text(json.dumps(items))
+    if data.groups is not None:
+        np.save(into / _GROUPS, data.groups, allow_pickle=False)
     (into / "dataset.json").write_text(json.dumps(about))
 
 
@@ -138,4 +153,5 @@ def _read(folder: Path) -> Dataset:
         else json.loads((folder / f"{split}.json").read_text())
         for split in SPLITS
     }
-    return Dataset(**about, **splits)
+    groups = np.load(folder / _GROUPS, allow_pickle=False) if (folder / _GROUPS).exists() else None
+    return Dataset(**about, **splits, groups=groups)

@@ -27,6 +27,7 @@ class Model(nn.Module, ABC):
     modality: ClassVar[str]
     offers: ClassVar[frozenset[str]]
     network: nn.Module
+    limit: int = 2**31  # positions the network has for a row, where it reads one position after another
 
     # Where it comes from ------------------------------------------------------------------------------------------
 
@@ -66,6 +67,16 @@ class Model(nn.Module, ABC):
         """What each optimizer trains: one network, or two that play against each other."""
         return [self.network]
 
+    def critic(self) -> list[nn.Module]:
+        """Where the family offers ``critic``: the parts of the player that tells real from generated, in order from
+        its input to its verdict; together they hold every weight of it."""
+        raise NotApplicable(f"{type(self).__name__} has no critic")
+
+    def latent(self) -> int:
+        """Where the family offers ``latent``: the width of what the network turns into data in one pass. The network
+        is called with latents of shape (rows, width) as its first argument."""
+        raise NotApplicable(f"{type(self).__name__} has no latent")
+
     # Data in its own form -----------------------------------------------------------------------------------------
 
     @abstractmethod
@@ -85,8 +96,45 @@ class Model(nn.Module, ABC):
         return {key: value[indices].to(self.device, non_blocking=True) for key, value in rows.items()}
 
     def join(self, batches: list[Batch]) -> Batch:
-        """Batches as one; families whose rows differ in length pad here."""
-        return {key: torch.cat([batch[key] for batch in batches]) for key in batches[0]}
+        """Batches as one, on their device; each row is an ``item`` of its own then.
+
+        Rows need not be alike: families whose rows differ in length pad here. What only some of the batches hold is
+        left out, unless the family knows what the others would have there.
+        """
+        shared = [key for key in batches[0] if all(key in batch for batch in batches)]
+        joined = {key: torch.cat([batch[key] for batch in batches]) for key in shared}
+        return joined | {"item": torch.arange(len(joined[shared[0]]), device=joined[shared[0]].device)}
+
+    def lengths(self, items: Items) -> list[int]:
+        """Where the family offers ``context``: how many positions each item takes there."""
+        raise NotApplicable(f"{type(self).__name__} has no context")
+
+    def show(self, items: Items, most: int) -> None:
+        """Where the family offers ``context``: put these items, one after another, before every row from now on, in
+        learning, scoring and sampling; no more than their first ``most`` positions. Room for them is reserved."""
+        raise NotApplicable(f"{type(self).__name__} has no context")
+
+    def reserve(self, positions: int) -> None:
+        """Where the family offers ``context`` or ``soft_prompts``: leave that many positions free before each row.
+
+        Where positions are limited, rows are shorter from now on, and there are more of them.
+        """
+        raise NotApplicable(f"{type(self).__name__} has no positions to put anything in")
+
+    def coarser(self, batch: Batch, share: float) -> Batch:
+        """A training batch with less in it, of the kind :meth:`forward` takes: texts cut to about that share of their
+        positions, images made smaller to about that share of their side."""
+        raise NotApplicable(f"{type(self).__name__} learns from whole examples only")
+
+    def corrupted(self, batch: Batch, share: float | None, generator: torch.Generator) -> Batch:
+        """A training batch with a part of its input spoilt or hidden, while the loss asks for what was there.
+
+        Args:
+            batch: did not go through :meth:`draw` yet.
+            share: of the tokens of a text, the patches of an image; None for what the field usually takes.
+            generator: of what is spoilt, and how.
+        """
+        raise NotApplicable(f"{type(self).__name__} cannot restore what was spoilt")
 
     # Learning and generating --------------------------------------------------------------------------------------
 
@@ -96,7 +144,7 @@ class Model(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, batch: Batch) -> Tensor:
-        """The network's outputs for a batch that went through :meth:`draw`."""
+        """The network's outputs for a batch that went through :meth:`draw`; their first axis counts rows, too."""
 
     @abstractmethod
     def loss(self, batch: Batch, outputs: Tensor, player: nn.Module | None = None) -> Tensor:
@@ -111,6 +159,14 @@ class Model(nn.Module, ABC):
         the number of predictions (int64), both of shape (rows,). Over all rows of an item everything in it is
         predicted exactly once."""
         raise NotApplicable(f"{type(self).__name__} has no likelihood")
+
+    def realness(self, batch: Batch, outputs: Tensor | None = None) -> Tensor:
+        """Where the family offers ``critic``: what it says of the batch's own rows or, where they are given, of the
+        ``outputs`` generated for it: logits of shape (rows,), above zero where it takes them for real.
+
+        The family's loss hears the critic through this method alone, so an approach can stand between them.
+        """
+        raise NotApplicable(f"{type(self).__name__} has no critic")
 
     @abstractmethod
     def divergence(self, batch: Batch, outputs: Tensor, reference: Tensor, temperature: float = 1.0) -> Tensor:

@@ -138,7 +138,9 @@ class _Loop:
     def __init__(self, transfer: "Transfer", steps: int, stage: str) -> None:
         self.transfer, self.steps, self.stage, self.budget = transfer, steps, stage, transfer.budget
         self.context = accelerator(self.budget)
-        self.model = transfer.model.to(self.context.device)
+        self.model = transfer.model
+        if any(parameter.device != self.context.device for parameter in self.model.parameters()):
+            self.model.to(self.context.device)  # costs more than to look, which counts where inner loops are short
         self.generator = torch.Generator().manual_seed(transfer.seed * 1_000_003 + transfer.taken)
         self.rows = transfer.encode(transfer.data.train)
         self.indices = transfer.sampler(self.rows, self.budget.batch_size, self.generator)
@@ -151,7 +153,8 @@ class _Loop:
             for norm in around.children()
             if isinstance(norm, _BatchNorm)
         ]
-        self.trainable, self.stored = transfer.trainable(), transfer.stored()
+        self.trainable = transfer.trainable()
+        self.stored = {} if stage else transfer.stored()
         self.best, self.best_loss = dict[str, Tensor](), math.inf
         self.optimizers = [(player, self._optimizer(player)) for player in self.model.players()]
         times = 0 if stage else self.budget.validations

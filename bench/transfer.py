@@ -173,8 +173,15 @@ class Transfer:
         return reference is not None and reference() is parameter
 
     def replaced(self) -> list[str]:
-        """Names of the pretrained weights in whose places new ones stand now. What was put beside them does not count."""
-        return [name for name in self._places if not self.is_pretrained(attrgetter(name)(self.model))]
+        """Names of the pretrained weights that are no longer in their places; what was put beside them is no matter."""
+
+        def found(name: str) -> Any:
+            try:
+                return attrgetter(name)(self.model)
+            except AttributeError:
+                return None
+
+        return [name for name in self._places if not self.is_pretrained(found(name))]
 
     def trainable(self) -> list[nn.Parameter]:
         """The model's parameters that gradients reach now."""

@@ -147,6 +147,7 @@ def search(cell: Cell, data: Dataset, checkpoint: Path, report: Callable[[int], 
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
     training, trials, curve = Training(trials=len(cell.tuning)), list[Trial](), list[dict[str, Any]]()
     best: Trial | None = None
+    learned = data
     for index, values in enumerate(cell.tuning):
         if index > 0:
             transfer = stored = None  # let go of the last trial before the next is loaded
@@ -161,7 +162,7 @@ def search(cell: Cell, data: Dataset, checkpoint: Path, report: Callable[[int], 
         curve += [{"trial": index} | row for row in transfer.curve]
         if trial.validation_loss is None or (best and trial.validation_loss >= (best.validation_loss or 0.0)):
             continue
-        best = trial
+        best, learned = trial, transfer.data
         results.write_atomically(checkpoint, partial(save, stored))
         training.steps, training.seconds, training.trainable = trial.steps, trial.seconds, trainable
         training.stages, training.examples, training.looked = transfer.spent, transfer.examples, transfer.looked
@@ -174,6 +175,7 @@ def search(cell: Cell, data: Dataset, checkpoint: Path, report: Callable[[int], 
         memory.release()
         transfer = set_up(cell, best.values, data)
         load(transfer.stored(), checkpoint)
+        transfer.data = learned  # which an approach may have chosen itself
     assert transfer is not None
     _complete(training, transfer, cell, checkpoint, sum(trial.seconds for trial in trials))
     return Search(transfer, training, trials, best.values, curve)

@@ -79,6 +79,24 @@ def pictures(train: int = 12, shape: tuple[int, int, int] = (8, 8, 1)) -> Datase
     return Dataset("discs", "image", images[:train], images[train : train + 6], images[train + 6 :])
 
 
+def source_texts(train: int = 24) -> Dataset:
+    """Sentences of another kind than :func:`texts`, in two sub-domains."""
+    known = [f"{'Take' if i % 2 else 'Leave'} {i} apples and {i + 2} pears, please." for i in range(train + 12)]
+    groups = np.arange(train) % 2
+    return Dataset("orders", "text", known[:train], known[train : train + 6], known[train + 6 :], groups=groups)
+
+
+def source_pictures(train: int = 24, shape: tuple[int, int, int] = (8, 8, 1)) -> Dataset:
+    """Bright bars on dark ground, in two sub-domains: to the left and to the right."""
+    height, width, channels = shape
+    random = np.random.default_rng(1)
+    images = np.zeros((train + 12, height, width, channels), np.uint8)
+    for image in images:
+        image[:, random.integers(width)] = random.integers(128, 256)
+    groups = images[:train].max(axis=(1, 3)).argmax(axis=1) * 2 // width
+    return Dataset("bars", "image", images[:train], images[train : train + 6], images[train + 6 :], groups=groups)
+
+
 def tokenizer() -> PreTrainedTokenizerFast:
     return byte_level_bpe(texts(), VOCABULARY)
 
@@ -117,6 +135,18 @@ def data_of(family: str) -> Dataset:
     return texts() if family == "causal_lm" else pictures()
 
 
+def source_of(family: str) -> Dataset:
+    """What the model of a family knows; another domain than :func:`data_of` its target."""
+    return source_texts() if family == "causal_lm" else source_pictures()
+
+
+def pool_of(family: str) -> Items:
+    """All there is of the target to train on: the training split of :func:`data_of` and as much again."""
+    if family == "causal_lm":
+        return [*texts(12).train, *texts(36).train[24:]]
+    return np.concatenate([pictures(12).train, pictures(36).train[24:]])
+
+
 @torch.no_grad()
 def disturbed(network: Any) -> Any:
     """The network with noise on each weight, as if it had learned."""
@@ -126,19 +156,30 @@ def disturbed(network: Any) -> Any:
     return network
 
 
-def transfer_of(model: Model, data: Dataset, *, steps: int = 3, seed: int = 0, **budget: Any) -> Transfer:
+def transfer_of(
+    model: Model,
+    data: Dataset,
+    *,
+    steps: int = 3,
+    seed: int = 0,
+    source: Dataset | None = None,
+    pool: Items = (),
+    **budget: Any,
+) -> Transfer:
     """A transfer as the runner sets it up, before any approach."""
     encoded: dict[str, Batch] = {}
 
     def encode(items: Items) -> Batch:
-        key = items_hash(items)
+        key = items_hash(items) + repr(transfer.model.encoding())
         if key not in encoded:
-            encoded[key] = model.encode(items)
+            encoded[key] = transfer.model.encode(items)
         return encoded[key]
 
     torch.manual_seed(seed)
     spent = Budget(**{"steps": steps, "batch_size": 4, "validations": 2} | budget)
-    return Transfer(model=model, data=data, budget=spent, steps=steps, seed=seed, encode=encode)
+    known: dict[str, Any] = {"source": source, "pool": pool}
+    transfer = Transfer(model=model, data=data, budget=spent, steps=steps, seed=seed, encode=encode, **known)
+    return transfer
 
 
 def prepare(transfer: Transfer, approach: str, **options: dict[str, Any]) -> Transfer:

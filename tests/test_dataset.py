@@ -94,6 +94,41 @@ def test_loading_twice_builds_once_and_reads_the_same(name: str, monkeypatch: py
     assert dataset.sizes(name) == {split: len(getattr(read, split)) for split in dataset.SPLITS}
 
 
+def test_a_subset_keeps_each_item_in_its_sub_domain(texts: Dataset, images: Dataset) -> None:
+    for data in (texts, images):
+        known = np.arange(len(data.train)) % 3
+        grouped = replace(data, groups=known)
+        small = grouped.subset(20, seed=1)
+        assert small.groups is not None
+        places = [next(i for i, other in enumerate(data.train) if np.array_equal(item, other)) for item in small.train]
+        assert small.groups.tolist() == known[places].tolist()
+        assert small.fingerprint == data.subset(20, seed=1).fingerprint, "sub-domains are no part of it"
+    assert texts.subset(20, seed=1).groups is None
+
+
+def test_another_training_split_has_its_own_sub_domains(texts: Dataset) -> None:
+    grouped = replace(texts, groups=np.zeros(50, np.int64))
+    other = grouped.learning_from(["x", "y"])
+    assert (other.train, other.groups, other.test) == (["x", "y"], None, texts.test)
+    assert other.fingerprint not in (texts.fingerprint, "")
+
+
+def test_sub_domains_of_other_items_are_refused(texts: Dataset) -> None:
+    problem = r"dataset numbers: groups of shape \(49,\) for 50 training items; name one for each item"
+    with pytest.raises(DataError, match=problem):
+        replace(texts, groups=np.zeros(49, np.int64))
+
+
+def test_sub_domains_survive_the_cache(texts: Dataset, cache_folder: Path) -> None:
+    cache_folder.mkdir()
+    dataset._write(replace(texts, groups=np.arange(50) - 1), cache_folder)
+    read = dataset._read(cache_folder)
+    assert read.groups is not None
+    assert read.groups.dtype == np.int64
+    assert read.groups.tolist() == list(range(-1, 49))
+    assert read.fingerprint == texts.fingerprint
+
+
 def test_sizes_are_unknown_before_the_first_load() -> None:
     assert dataset.sizes("glyphs") is None
 

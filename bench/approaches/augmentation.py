@@ -1,14 +1,19 @@
 """More data out of little: training batches are changed in ways that keep their meaning."""
 
 import math
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from bench.errors import NotApplicable
 from bench.model import Batch
-from bench.options import Fraction, NonNegative
-from bench.transfer import Transfer
+from bench.options import Fraction, NonNegative, Positive
+from bench.transfer import Transfer, Transform
+
+_SEED = 50_000  # of the changes to what a critic sees: other numbers than those that make the batches
+_EVERY = 4  # steps between two changes of the strength, as in the paper
 
 
 def augmentation(
@@ -19,14 +24,22 @@ def augmentation(
     shift: Fraction = 0.1,
     flip: Fraction = 0.0,
     token_noise: Fraction = 0.1,
+    adaptive: bool = False,
+    target: Fraction = 0.6,
+    ramp: Positive = 0.1,
 ) -> None:
     """Images are turned, scaled, shifted and flipped at random; texts get some of their input tokens replaced.
 
     Replaced tokens come from the batch's own tokens, so from its unigram distribution, and the model still has to
     predict the clean ones. Validation and test data are never changed.
 
+    Where a critic tells real images from generated ones, it is shown both only after they were changed in this way, so
+    that the generator does not learn to make changed images. How many are changed may then be adapted: more as soon as
+    the critic is so sure of real images that it seems to know them by heart.
+
     Paper: Shorten & Khoshgoftaar 2019, A survey on Image Data Augmentation; Xie et al. 2017, Data Noising as Smoothing
-    in Neural Network Language Models
+    in Neural Network Language Models; Karras et al. 2020, Training Generative Adversarial Networks with Limited Data
+    (adaptive strength)
 
     Args:
         rotation: largest angle in degrees, either way.
@@ -34,37 +47,90 @@ def augmentation(
         shift: largest shift as a share of the image's side.
         flip: probability of a left-right flip; 0 where mirrored things mean something else, as letters do.
         token_noise: probability that an input token is replaced.
+        adaptive: whether each kind of change is made with a probability that follows the critic; otherwise always.
+        target: mean sign of what the critic says of real images, above which the probability rises, and else falls.
+        ramp: share of the steps in which the probability could go from none to one; in the paper's far longer
+            trainings 0.02.
     """
+    if adaptive and "critic" not in transfer.model.offers:
+        kind = type(transfer.model).__name__
+        raise NotApplicable(f"an adaptive strength follows what a critic says of real images, and {kind} has none")
+    strength = _Strength(transfer, target, ramp) if adaptive else None
 
     def images(batch: Batch, generator: torch.Generator) -> Batch:
         pixels = batch["images"]
-        flips = torch.rand(len(pixels), generator=generator) < flip
+        made = torch.ones(4, len(pixels)) if strength is None else strength.draw(len(pixels), generator)
+        flips = (torch.rand(len(pixels), generator=generator) < flip) * made[3]
         aspect = pixels.shape[2] / pixels.shape[3]
-        matrices = _affine(len(pixels), math.radians(rotation), scaling, 2 * shift, flips, aspect, generator)
+        sizes = torch.tensor([math.radians(rotation), scaling, 2 * shift])[:, None] * made[:3]
+        matrices = _affine(sizes, flips, aspect, generator)
         grid = F.affine_grid(matrices.to(pixels), list(pixels.shape), align_corners=False)
         moved = F.grid_sample(pixels, grid, padding_mode="reflection", align_corners=False)
         return batch | {"images": moved}
 
     def texts(batch: Batch, generator: torch.Generator) -> Batch:
-        tokens = batch["input_ids"]
-        inside = torch.arange(tokens.shape[1], device=tokens.device) < batch["length"][:, None]
-        hit = (torch.rand(tokens.shape, generator=generator) < token_noise).to(tokens.device) & inside
-        hit[:, 0] = False  # the start of a text stays what it is
-        known = tokens[inside]
-        drawn = torch.randint(len(known), tokens.shape, generator=generator).to(tokens.device)
-        return batch | {"input_ids": torch.where(hit, known[drawn], tokens), "targets": tokens}
+        return transfer.model.corrupted(batch, token_noise, generator)
 
-    transfer.transforms.append(images if "images" in transfer.encode(transfer.data.train) else texts)
+    if "images" not in transfer.encode(transfer.data.train):
+        transfer.transforms.append(texts)
+    elif "critic" in transfer.model.offers:
+        _before_the_critic(transfer, images, strength.note if strength else lambda said: None)
+    else:
+        transfer.transforms.append(images)
 
 
-def _affine(
-    rows: int, angle: float, scaling: float, shift: float, flips: Tensor, aspect: float, generator: torch.Generator
-) -> Tensor:
+def _before_the_critic(transfer: Transfer, change: Transform, note: Callable[[Tensor], None]) -> None:
+    """In training, whatever a critic sees goes through ``change`` first; ``note`` hears what it says of real images."""
+    model, judge = transfer.model, transfer.model.realness
+    generator = torch.Generator().manual_seed(transfer.seed * 1_000_003 + _SEED)
+
+    def realness(batch: Batch, outputs: Tensor | None = None) -> Tensor:
+        if not model.training:
+            return judge(batch, outputs)
+        if outputs is not None:
+            return judge(batch, change({"images": outputs}, generator)["images"])
+        said = judge(change(batch, generator))
+        note(said.detach())
+        return said
+
+    model.realness = realness  # type: ignore[method-assign]  # of this one model
+
+
+class _Strength:
+    """The probability of each kind of change, after the signs of what a critic says of real images."""
+
+    def __init__(self, transfer: Transfer, target: float, ramp: float) -> None:
+        self.transfer, self.target, self.ramp = transfer, target, ramp
+        self.probability, self.steps, self.signs = 0.0, 0, list[Tensor]()
+        transfer.schedule.append(self._adapt)
+
+    def draw(self, rows: int, generator: torch.Generator) -> Tensor:
+        """Ones where a change is made and zeros where it is not, for four kinds of change: shape (4, rows)."""
+        return (torch.rand(4, rows, generator=generator) < self.probability).float()
+
+    def note(self, said: Tensor) -> None:
+        self.signs.append(said.sign())
+
+    def _adapt(self, progress: float) -> None:
+        if self.steps % _EVERY == 0 and self.signs:
+            sure = float(torch.cat(self.signs).mean()) > self.target
+            change = _EVERY / (self.ramp * self.transfer.steps)
+            self.probability = min(1.0, max(0.0, self.probability + (change if sure else -change)))
+            self.signs.clear()
+        self.steps += 1
+
+
+def _affine(sizes: Tensor, flips: Tensor, aspect: float, generator: torch.Generator) -> Tensor:
     """Random affine maps from output to input coordinates, shape (rows, 2, 3).
 
     Coordinates run from -1 to 1 on either axis, so turning needs ``aspect``, height over width, to keep right angles.
+
+    Args:
+        sizes: largest angle, relative change of size, and shift, shape (3, rows).
+        flips: which are mirrored, shape (rows,).
     """
-    angles, scales, right, down = (2 * torch.rand(4, rows, generator=generator) - 1).unbind()
+    angle, scaling, shift = sizes
+    angles, scales, right, down = (2 * torch.rand(4, len(flips), generator=generator) - 1).unbind()
     cos, sin = torch.cos(angles * angle), torch.sin(angles * angle)
     size = 1 / (1 + scales * scaling)
     mirror = 1 - 2 * flips.to(size)

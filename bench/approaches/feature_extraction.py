@@ -2,7 +2,10 @@
 
 from torch import nn
 
-from bench.transfer import Transfer, freeze
+from bench.approaches._blocks import own, train_only
+from bench.transfer import Transfer
+
+DECIDES = ("head",)
 
 
 def feature_extraction(transfer: Transfer) -> None:
@@ -13,10 +16,11 @@ def feature_extraction(transfer: Transfer) -> None:
 
     Paper: Yosinski et al. 2014, How transferable are features in deep neural networks?
     """
-    model = transfer.model
-    freeze([model])
+    model, known = transfer.model, own(transfer)
+    train_only(transfer, [])
     for module, new in zip(model.generating_end(), model.fresh().generating_end(), strict=True):
-        for (name, _), value in zip(list(module.named_parameters()), new.parameters(), strict=True):
+        replaced = [name for name, weight in module.named_parameters() if weight in known]
+        for name, value in zip(replaced, new.parameters(), strict=True):
             owner, _, leaf = name.rpartition(".")
             # a parameter of its own: the old one may be tied to the embeddings, which must stay as they are
             setattr(module.get_submodule(owner), leaf, nn.Parameter(value.detach().clone(), value.requires_grad))

@@ -2,6 +2,8 @@
 
 from bench.transfer import Transfer
 
+DECIDES = ("weights", "head")
+
 
 def full_finetuning(transfer: Transfer) -> None:
     """All pretrained weights train on the target.

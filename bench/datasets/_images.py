@@ -1,9 +1,12 @@
 """What the image domains share: the check of their size, the removal of near-duplicates, and the way to a dataset."""
 
+from collections.abc import Iterable
+from typing import Any
+
 import numpy as np
 from PIL import Image
 
-from bench.dataset import Dataset
+from bench.dataset import SPLITS, Dataset
 from bench.errors import PluginError
 
 THUMBNAIL = 8
@@ -24,9 +27,27 @@ def check_size(dataset: str, size: int) -> None:
 
 
 def without_labels(name: str, labelled: dict[str, tuple[np.ndarray, np.ndarray]]) -> Dataset:
-    """The images alone."""
-    images = {split: images for split, (images, _) in labelled.items()}
-    return Dataset(name, "image", images["train"], images["validation"], images["test"])
+    """The images alone; what they show makes the sub-domains."""
+    images: dict[str, Any] = {split: images for split, (images, _) in labelled.items()}
+    _, shown = np.unique(labelled["train"][1], return_inverse=True)
+    return Dataset(name, "image", **images, groups=shown.astype(np.int64))
+
+
+def shuffled(drawn: Iterable[tuple[str, str, np.ndarray]]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Drawn images with their labels in their splits; of near-duplicates the one that is held out stays.
+
+    Args:
+        drawn: split, label, and image of shape (height, width).
+
+    Returns:
+        Split name to images (uint8, shape (items, height, width, 1)) and labels (str, shape (items,)).
+    """
+    first = sorted(drawn, key=lambda item: -SPLITS.index(item[0]))  # of near-duplicates the first is kept: test's
+    images = np.stack([image for _, _, image in first])[..., None]
+    splits, labels = np.array([split for split, _, _ in first]), np.array([label for _, label, _ in first])
+    order = np.random.default_rng(0).permutation(np.flatnonzero(distinct(images)))
+    chosen = {split: order[splits[order] == split] for split in SPLITS}
+    return {split: (images[indices], labels[indices]) for split, indices in chosen.items()}
 
 
 def distinct(images: np.ndarray) -> np.ndarray:

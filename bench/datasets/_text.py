@@ -20,6 +20,9 @@ SHORTEST = 40
 HELD_OUT = 400
 """Passages in a validation or test split, at most: enough to score, few enough to score often."""
 
+SUB_DOMAIN = 32
+"""Passages for training in a sub-domain, at least."""
+
 SIMILAR = 0.75
 """Two texts are near-duplicates when this share of the runs of three words found in either is found in both."""
 
@@ -111,9 +114,22 @@ def assign(sizes: Mapping[str, int], shares: Mapping[str, float] = SHARES) -> di
 
 
 def dataset(name: str, groups: Mapping[str, list[str]], splits: Mapping[str, str]) -> Dataset:
-    """The groups' passages in their splits, shuffled; of near-duplicates the one that is held out stays."""
-    found = [(split, text) for group, split in splits.items() for text in groups[group]]
-    kept = distinct([text for _, text in found])
+    """The groups' passages in their splits, shuffled; of near-duplicates the one that is held out stays.
+
+    Groups of which a path says that they lie together, such as ``email/header.py`` and ``email/message.py``, make a
+    sub-domain.
+    """
+    found = [(split, text, group) for group, split in splits.items() for text in groups[group]]
+    kept = distinct([text for _, text, _ in found])
     shuffled = np.random.default_rng(0).permutation(np.flatnonzero(kept))
     texts = {split: [found[i][1] for i in shuffled if found[i][0] == split] for split in SPLITS}
-    return Dataset(name, "text", texts["train"], texts["validation"][:HELD_OUT], texts["test"][:HELD_OUT])
+    parts = [found[i][2].partition("/")[0] for i in shuffled if found[i][0] == "train"]
+    validation, test = texts["validation"][:HELD_OUT], texts["test"][:HELD_OUT]
+    return Dataset(name, "text", texts["train"], validation, test, groups=_numbered(parts))
+
+
+def _numbered(parts: list[str]) -> np.ndarray | None:
+    """Each passage's sub-domain as a number, negative where it is too small to be one; None where all are."""
+    _, numbers, counts = np.unique(parts, return_inverse=True, return_counts=True)
+    groups = np.where(counts >= SUB_DOMAIN, np.cumsum(counts >= SUB_DOMAIN) - 1, -1)[numbers]
+    return groups.astype(np.int64) if groups.max() >= 0 else None

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from bench.dataset import SPLITS, Dataset
-from bench.datasets._images import check_size, distinct, without_labels
+from bench.dataset import Dataset
+from bench.datasets._images import check_size, shuffled, without_labels
 from bench.errors import DataError
 from bench.options import Count
 
@@ -57,13 +57,7 @@ def labelled(*, size: int = 16) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         Split name to images (uint8, shape (items, size, size, 1)) and labels (str, shape (items,)).
     """
     check_size("glyphs", size)
-    drawn = [(split, *item) for path in _fonts() for split in [_split(path)] for item in _draw(path, size)]
-    drawn.sort(key=lambda item: -SPLITS.index(item[0]))  # of near-duplicates the first is kept: test before train
-    images = np.stack([image for _, _, image in drawn])[..., None]
-    labels, splits = np.array([label for _, label, _ in drawn]), np.array([split for split, _, _ in drawn])
-    order = np.random.default_rng(0).permutation(np.flatnonzero(distinct(images)))  # fonts in turn, not one by one
-    chosen = {split: order[splits[order] == split] for split in SPLITS}
-    return {split: (images[indices], labels[indices]) for split, indices in chosen.items()}
+    return shuffled((_split(path), *item) for path in _fonts() for item in _draw(path, size))
 
 
 def _fonts() -> list[Path]:

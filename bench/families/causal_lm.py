@@ -26,9 +26,10 @@ from bench.model import Batch, Model
 from bench.options import Count, Fraction, Positive
 
 MODALITY = "text"
-OFFERS = ("text", "network", "samples", "likelihood")
+OFFERS = ("text", "network", "samples", "likelihood", "context", "soft_prompts")
 
 _IGNORED = -100  # the label that torch's cross-entropy leaves out
+_CORRUPTED = 0.15  # of the tokens, as in BERT and T5 (Raffel et al. 2020)
 
 
 class CausalLM(Model):
@@ -51,6 +52,7 @@ class CausalLM(Model):
     network: Any
     tokenizer: Any
     start: int
+    shown: Tensor
 
     def __init__(
         self,
@@ -67,21 +69,17 @@ class CausalLM(Model):
         self.network = network
         self.network.generation_config = GenerationConfig()  # sample from the model's distribution as it is
         self.tokenizer = tokenizer
-        self.limit: int = getattr(network.config.get_text_config(), "max_position_embeddings", None) or 2**31
+        self.limit = getattr(network.config.get_text_config(), "max_position_embeddings", None) or 2**31
         self.context = min(context, self.limit)
-        self.options: dict[str, Any] = {
-            "context": context,
-            "max_new_tokens": max_new_tokens,
-            "temperature": temperature,
-            "top_p": top_p,
-            "prompt": prompt,
-        }
+        self.options: dict[str, Any] = {"context": context, "max_new_tokens": max_new_tokens}
+        self.options |= {"temperature": temperature, "top_p": top_p, "prompt": prompt}
         starts = (tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.cls_token_id, tokenizer.pad_token_id)
         known = [token for token in starts if token is not None]
         if not known:
             raise CheckpointError("the tokenizer has no token to start or end a text with; set its bos or eos token")
         self.start = known[0]
         self.end: int = tokenizer.eos_token_id if tokenizer.eos_token_id is not None else self.start
+        self.register_buffer("shown", torch.empty(0, dtype=torch.int64), persistent=False)  # stands before each row
 
     @classmethod
     def from_checkpoint(cls, checkpoint: str, *, revision: str | None, trust_remote_code: bool, **options: Any) -> Self:
@@ -172,9 +170,7 @@ class CausalLM(Model):
     def encode(self, items: Items) -> Batch:
         rows: list[list[int]] = []
         item, text = [], []
-        # what looks like a special token in a text is text
-        plain = {"add_special_tokens": False, "split_special_tokens": True, "verbose": False}
-        for index, tokens in enumerate(self.tokenizer(list(items), **plain)["input_ids"]):
+        for index, tokens in enumerate(self._read(items)):
             chain = [self.start, *tokens, self.end]
             for begin in range(0, len(chain) - 1, self.context):
                 rows.append(chain[begin : begin + self.context + 1])
@@ -186,6 +182,29 @@ class CausalLM(Model):
             "text": torch.tensor(text),
             "item": torch.tensor(item),
         }
+
+    def _read(self, items: Items) -> list[list[int]]:
+        """The tokens of each text; what looks like a special token in it is text."""
+        plain = {"add_special_tokens": False, "split_special_tokens": True, "verbose": False}
+        tokens: list[list[int]] = self.tokenizer(list(items), **plain)["input_ids"]
+        return tokens
+
+    def lengths(self, items: Items) -> list[int]:
+        return [1 + len(tokens) + (self.end != self.start) for tokens in self._read(items)]
+
+    def show(self, items: Items, most: int) -> None:
+        # where one token starts and ends a text, the start of the next is its end
+        end = [self.end] * (self.end != self.start)
+        tokens = [token for text in self._read(items) for token in (self.start, *text, *end)][:most]
+        self.shown = self.shown.new_tensor(tokens)
+        self.reserve(len(tokens))
+
+    def reserve(self, positions: int) -> None:
+        self.limit -= positions
+        self.context = min(self.context, self.limit)
+
+    def _after_shown(self, ids: Tensor) -> Tensor:
+        return torch.cat([self.shown.expand(len(ids), -1), ids], dim=1)
 
     def decode(self, batch: Batch) -> list[str]:
         texts: dict[int, list[int]] = {}
@@ -200,17 +219,21 @@ class CausalLM(Model):
         return {key: value.to(self.device, non_blocking=True) for key, value in batch.items()}
 
     def join(self, batches: list[Batch]) -> Batch:
-        width = max(batch["input_ids"].shape[1] for batch in batches)
-        padded = [
-            F.pad(batch["input_ids"], (0, width - batch["input_ids"].shape[1]), value=self.end) for batch in batches
-        ]
-        joined = {key: torch.cat([batch[key] for batch in batches]) for key in ("length", "text")}
-        return {"input_ids": torch.cat(padded), **joined, "item": torch.arange(len(joined["text"]))}
+        if any("targets" in batch for batch in batches):  # where no noise was put, what is read is the target
+            batches = [{"targets": batch["input_ids"]} | batch for batch in batches]
+        return super().join(_tokens.of_one_width(batches, self.end))
+
+    def coarser(self, batch: Batch, share: float) -> Batch:
+        return _tokens.shorter(batch, share * self.context)
+
+    def corrupted(self, batch: Batch, share: float | None, generator: torch.Generator) -> Batch:
+        return _tokens.noisy(batch, _CORRUPTED if share is None else share, generator)
 
     def forward(self, batch: Batch) -> Tensor:
         """Logits of shape (rows, positions, vocabulary). Rows are padded at their end, where no token looks."""
-        logits: Tensor = self.network(input_ids=batch["input_ids"][:, :-1], use_cache=False).logits
-        return logits
+        ids = batch["input_ids"][:, :-1]
+        logits: Tensor = self.network(input_ids=self._after_shown(ids), use_cache=False).logits
+        return logits[:, -ids.shape[1] :]  # and not what it says of examples and learned vectors before the row
 
     def loss(self, batch: Batch, outputs: Tensor, player: nn.Module | None = None) -> Tensor:
         """Cross-entropy in nats per token, the end of the text included: a model must learn to stop.
@@ -250,6 +273,7 @@ class CausalLM(Model):
         prompts = batch["input_ids"][:, :given].clone()
         if given == 1:
             prompts[:] = self.start
+        prompts = self._after_shown(prompts)
         longest = min(self.options["max_new_tokens"], self.limit + 1 - given)
         seed = int(torch.randint(2**62, (), generator=generator))
         with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
@@ -267,6 +291,7 @@ class CausalLM(Model):
                 eos_token_id=self.end,
                 pad_token_id=self.end,
             )
+        ids = ids[:, len(self.shown) :]
         ended = (ids[:, given:] == self.end).int().cumsum(1) > 0
         text = given - 1 + (~ended).sum(1)
         length = torch.clamp(text + 2, max=ids.shape[1])

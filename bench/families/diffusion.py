@@ -1,5 +1,6 @@
 """Image models that learn to remove noise: diffusers' ``UNet2DModel`` with its scheduler."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -18,6 +19,9 @@ from bench.options import Count, NonNegative
 
 MODALITY = "image"
 OFFERS = ("image", "network", "samples")
+
+_PATCHES = 8  # in a row and in a column of an image, each of which is hidden or not
+_CORRUPTED = 0.75  # of the patches (Wei et al. 2023)
 
 
 class Diffusion(Model):
@@ -145,6 +149,26 @@ class Diffusion(Model):
         batch = super().collate(rows, indices)
         return batch | {"images": batch["images"].float() / 127.5 - 1}
 
+    def coarser(self, batch: Batch, share: float) -> Batch:
+        """Images of the next size that the way down can halve as often as it does; the mean of what they were."""
+        stride = 2 ** (len(self.network.config.block_out_channels) - 1)
+        if stride == self.height == self.width:
+            raise NotApplicable(f"its way down ends at one pixel of {stride}x{stride} images: it takes no smaller ones")
+        size = [max(1, round(share * side / stride)) * stride for side in (self.height, self.width)]
+        return batch | {"images": F.interpolate(batch["images"], size, mode="area")}
+
+    def corrupted(self, batch: Batch, share: float | None, generator: torch.Generator) -> Batch:
+        """Only patches named in ``hidden`` get noise, and are to be restored from the clean ones around them.
+
+        Paper: Wei et al. 2023, Diffusion Models as Masked Autoencoders
+        """
+        images = batch["images"]
+        grid = [min(_PATCHES, side) for side in images.shape[2:]]
+        count = max(1, round((_CORRUPTED if share is None else share) * math.prod(grid)))
+        rank = torch.rand(len(images), math.prod(grid), generator=generator).argsort(1).argsort(1)
+        hidden = F.interpolate((rank < count).float().view(-1, 1, *grid), images.shape[2:]) > 0
+        return batch | {"hidden": hidden.to(images.device)}
+
     def draw(self, batch: Batch, generator: torch.Generator) -> Batch:
         """Noise of the images' shape, and a timestep for every row."""
         shape, last = batch["images"].shape, self.noise.config.num_train_timesteps
@@ -155,11 +179,14 @@ class Diffusion(Model):
     def forward(self, batch: Batch) -> Tensor:
         """The network's prediction, of the images' shape."""
         noised = self.noise.add_noise(batch["images"], batch["noise"], batch["timesteps"])
+        if "hidden" in batch:
+            noised = torch.where(batch["hidden"], noised, batch["images"])
         predicted: Tensor = self.network(noised, batch["timesteps"]).sample
         return predicted
 
     def loss(self, batch: Batch, outputs: Tensor, player: nn.Module | None = None) -> Tensor:
-        """Mean squared error of the predicted noise (or of what the checkpoint's scheduler says it predicts)."""
+        """Mean squared error of the predicted noise (or of what the checkpoint's scheduler says it predicts), where a
+        transform has hidden patches, in these."""
         kind = self.noise.config.prediction_type
         if kind == "epsilon":
             wanted = batch["noise"]
@@ -167,7 +194,11 @@ class Diffusion(Model):
             wanted = batch["images"]
         else:
             wanted = self.noise.get_velocity(batch["images"], batch["noise"], batch["timesteps"])
-        return F.mse_loss(outputs.float(), wanted)
+        if "hidden" not in batch:
+            return F.mse_loss(outputs.float(), wanted)
+        hidden = batch["hidden"].expand_as(wanted).flatten(1)  # by image: patches may differ in size
+        squares = (outputs.float() - wanted).flatten(1) ** 2
+        return ((squares * hidden).sum(1) / hidden.sum(1)).mean()
 
     def units(self, batch: Batch) -> int:
         return len(batch["images"])

@@ -8,8 +8,23 @@ import torch
 from torch import Tensor
 
 from bench.dataset import Dataset
+from bench.errors import NotApplicable
 from bench.model import Batch, Model
-from tests.models import data_of, language_model, model_of, pictures, prepare, texts, transfer_of, unet
+from bench.transfer import Transfer
+from tests.gan import Gan, gan
+from tests.models import (
+    batch_of,
+    data_of,
+    language_model,
+    model_of,
+    pictures,
+    prepare,
+    same,
+    texts,
+    transfer_of,
+    unet,
+    weights,
+)
 
 OFF = {"rotation": 0.0, "scaling": 0.0, "shift": 0.0, "flip": 0.0, "token_noise": 0.0}
 SHAPES = pytest.mark.parametrize("shape", [(33, 33, 1), (25, 33, 1), (33, 25, 3)])
@@ -194,3 +209,121 @@ def test_it_touches_training_batches_alone(family: str) -> None:
     assert not math.isclose(trained[0][0], trained[1][0], rel_tol=1e-3)
     for split, rows in encoded.items():
         assert all(torch.equal(value, augmented.encode(getattr(data, split))[key]) for key, value in rows.items())
+
+
+# Before a critic ------------------------------------------------------------------------------------------------------
+
+
+class Seen:
+    """All that a GAN's critic was shown in training: real or generated, as it was and as it was seen."""
+
+    def __init__(self, transfer: Transfer) -> None:
+        model, self.shown = transfer.model, list[tuple[bool, Tensor, Tensor]]()
+        ask, seen = model.realness, list[Tensor]()
+        model.players()[1].register_forward_pre_hook(lambda module, given: seen.append(given[0]))
+
+        def realness(batch: Batch, outputs: Tensor | None = None) -> Tensor:
+            said = ask(batch, outputs)
+            if model.training:
+                self.shown.append((outputs is None, batch["images"] if outputs is None else outputs, seen[-1]))
+            return said
+
+        model.realness = realness  # type: ignore[method-assign]
+
+    def changed(self, real: bool) -> list[float]:
+        """For each time, the share of rows that the critic saw changed."""
+        pairs = [(plain, seen) for was_real, plain, seen in self.shown if was_real == real]
+        return [float(((one - other).abs().amax((1, 2, 3)) > 1e-3).float().mean()) for one, other in pairs]
+
+
+def verdict(transfer: Transfer) -> Tensor:
+    """What a GAN's critic adds to all that it says."""
+    last: Any = transfer.model.critic()[-1]
+    bias: Tensor = last.bias
+    return bias
+
+
+def test_a_critic_sees_real_and_generated_images_changed() -> None:
+    transfer = prepare(gan(3), "augmentation", augmentation=OFF | {"flip": 1.0})
+    seen = Seen(transfer)
+    transfer.fit(3)
+    assert len(seen.shown) == 3 * (2 + 1), "in the critic's turn both, in the generator's what it made"
+    for _, plain, shown in seen.shown:
+        assert torch.allclose(shown, plain.flip(-1), atol=1e-4)
+    assert not transfer.transforms, "and real images are not changed twice"
+
+
+def test_the_generator_learns_through_the_change() -> None:
+    model: Any = prepare(gan(), "augmentation", augmentation={"rotation": 30.0}).model.train()
+    batch = batch_of(model, pictures())
+    model.loss(batch, model(batch), model.players()[0]).backward()
+    assert all(float(weight.grad.abs().sum()) > 0 for weight in model.network.parameters())
+
+
+def test_out_of_training_a_critic_sees_things_as_they_are() -> None:
+    model = prepare(gan(), "augmentation", augmentation={"rotation": 90.0, "flip": 1.0}).model
+    batch = batch_of(model, pictures())
+    for outputs in (None, model(batch)):
+        assert torch.equal(model.eval().realness(batch, outputs), Gan().realness(batch, outputs))
+        assert not torch.allclose(model.train().realness(batch, outputs), Gan().realness(batch, outputs))
+
+
+@pytest.mark.parametrize(("said", "shares"), [(9.0, [0, 0.2, 0.4, 0.6, 0.8, 1, 1]), (-9.0, [0] * 7)])
+def test_the_strength_rises_while_the_critic_is_sure(said: float, shares: list[float]) -> None:
+    """From none to all in half of 40 steps, a fifth every four; and not at all where the critic takes real for made."""
+    options = OFF | {"flip": 1.0, "adaptive": True, "ramp": 0.5}
+    transfer = gan(40, pictures(400), batch_size=400, learning_rate=1e-12)
+    prepare(transfer, "augmentation", augmentation=options)
+    with torch.no_grad():
+        verdict(transfer).fill_(said)
+    seen = Seen(transfer)
+    transfer.fit(40)
+    for real in (True, False):
+        found = seen.changed(real)[:: 4 * (1 if real else 2)]
+        assert found[:7] == pytest.approx(shares, abs=0.1)
+
+
+def test_the_strength_falls_again() -> None:
+    transfer = gan(40, pictures(400), batch_size=400, learning_rate=1e-12)
+    prepare(transfer, "augmentation", augmentation=OFF | {"flip": 1.0, "adaptive": True, "ramp": 0.5})
+
+    @torch.no_grad()
+    def sway(progress: float) -> None:
+        verdict(transfer).fill_(9.0 if progress < 0.5 else -9.0)
+
+    transfer.schedule.insert(0, sway)
+    seen = Seen(transfer)
+    transfer.fit(40)
+    found = seen.changed(real=True)[::4]
+    assert found[5] > 0.9
+    assert found[-1] == pytest.approx(found[5] - 0.8, abs=0.1)
+
+
+def test_each_kind_of_change_is_made_on_its_own() -> None:
+    transfer = gan(4, pictures(400), batch_size=400, learning_rate=1e-12)
+    options = OFF | {"flip": 1.0, "shift": 0.4, "adaptive": True, "ramp": 2.0}  # half of them after the first change
+    prepare(transfer, "augmentation", augmentation=options)
+    with torch.no_grad():
+        verdict(transfer).fill_(9.0)
+    seen = Seen(transfer)
+    transfer.fit(4)
+    transfer.fit(1)
+    _, plain, shown = [each for each in seen.shown if each[0]][-1]
+    same, flipped = (((shown - one).abs().amax((1, 2, 3)) < 1e-3).float().mean() for one in (plain, plain.flip(-1)))
+    assert float(same) == pytest.approx(0.25, abs=0.08)
+    assert float(flipped) == pytest.approx(0.25, abs=0.08)
+
+
+@pytest.mark.parametrize("family", ["causal_lm", "diffusion"])
+def test_without_a_critic_there_is_nothing_to_adapt_to(family: str) -> None:
+    with pytest.raises(NotApplicable, match=r"follows what a critic says of real images, and \w+ has none"):
+        prepare(transfer_of(model_of(family), data_of(family)), "augmentation", augmentation={"adaptive": True})
+
+
+def test_the_strength_repeats_with_the_seed() -> None:
+    ends = []
+    for _ in range(2):
+        transfer = prepare(gan(12), "augmentation", augmentation={"adaptive": True})
+        transfer.fit(12)
+        ends.append(weights(transfer.model))
+    assert same(*ends)

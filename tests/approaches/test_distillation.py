@@ -9,7 +9,8 @@ from torch import Tensor
 from bench import plugins
 from bench.errors import NotApplicable
 from bench.model import Batch, Model
-from tests.models import data_of, language_model, model_of, prepare, same, texts, transfer_of, unet, weights
+from bench.transfer import Transfer
+from tests.models import data_of, fitted, language_model, model_of, prepare, same, texts, transfer_of, unet, weights
 
 FAMILIES = plugins.names("families")
 NO_DROPOUT = {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}
@@ -101,3 +102,59 @@ def test_the_weight_of_the_teacher_matters() -> None:
 def test_a_model_without_a_smaller_one_says_so() -> None:
     with pytest.raises(NotApplicable, match="no smaller student"):
         prepare(transfer_of(language_model(sizes={"num_hidden_layers": 1}), texts()), "distillation")
+
+
+def finetuned(family: str, approach: str = "distillation", steps: int = 8, **options: Any) -> Transfer:
+    transfer = transfer_of(no_dropout(family), data_of(family), steps=steps, decay="constant")
+    return prepare(transfer, approach, distillation={"teacher": "finetuned"} | options)
+
+
+@pytest.mark.parametrize(("share", "steps"), [(0.5, 4), (0.25, 2), (0.0, 0), (1.0, 7)])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_steps_of_a_finetuned_teacher_count(family: str, share: float, steps: int) -> None:
+    transfer = fitted(finetuned(family, teacher_share=share))
+    assert transfer.spent == ({"teacher": steps} if steps else {}) | {"": 8 - steps}
+    assert transfer.taken == 8
+
+
+@pytest.mark.parametrize("approach", ["distillation", "distillation + gradual_unfreezing", "distillation + lora"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_finetuned_teacher_learns_all_it_can_and_then_stays(family: str, approach: str) -> None:
+    """By the target's loss alone, with all its weights, whatever becomes of the student; which does not move."""
+    model = no_dropout(family)
+    transfer = transfer_of(model, data_of(family), steps=8, decay="constant")
+    prepare(transfer, approach, distillation={"teacher": "finetuned"})
+    student, before = weights(transfer.model), [weight.detach().clone() for weight in model.parameters()]
+    alone = transfer_of(no_dropout(family), data_of(family), steps=8, decay="constant")
+    alone.practise("teacher", 4)
+
+    (instruct,) = transfer.stages
+    instruct(8)
+    assert same(weights(model), weights(alone.model))
+    assert not any(torch.equal(weight, value) for weight, value in zip(model.parameters(), before, strict=True))
+    assert same(weights(transfer.model), student)
+    taught = weights(model)
+    transfer.fit(4)
+    assert same(weights(model), taught)
+    assert not same(weights(transfer.model), student)
+    assert not model.training
+    assert not any(weight.requires_grad for weight in model.parameters())
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_student_hears_the_finetuned_teacher(family: str) -> None:
+    transfer = finetuned(family)
+    student, heard = transfer.model, list[tuple[Batch, Tensor]]()
+    divergence = student.divergence
+
+    def listen(batch: Batch, outputs: Tensor, reference: Tensor, temperature: float) -> Tensor:
+        heard.append((batch, reference))
+        return divergence(batch, outputs, reference, temperature)
+
+    student.divergence = listen  # type: ignore[method-assign, assignment]
+    fitted(transfer)
+    alone = transfer_of(no_dropout(family), data_of(family), steps=8, decay="constant")
+    alone.practise("teacher", 4)
+    assert len(heard) == 4
+    with torch.no_grad():
+        assert torch.equal(alone.model(heard[0][0]), heard[0][1])

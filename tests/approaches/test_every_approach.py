@@ -5,11 +5,22 @@ from pathlib import Path
 import pytest
 import torch
 
-from bench import plugins, pretrained
+from bench import composition, plugins, pretrained
 from bench.cell import ModelSpec
 from bench.errors import NotApplicable
 from bench.transfer import Transfer, load, save
-from tests.models import batch_of, data_of, fitted, outputs, prepare, same, transfer_of, weights
+from tests.models import (
+    batch_of,
+    data_of,
+    fitted,
+    outputs,
+    pool_of,
+    prepare,
+    same,
+    source_of,
+    transfer_of,
+    weights,
+)
 
 COMPOSITIONS = [
     "lora + augmentation",
@@ -23,12 +34,13 @@ COMPOSITIONS = [
     "distillation + gradual_unfreezing",
 ]
 FAMILIES = plugins.names("families")
-STEPS = 3
+STEPS = 8
 
 
 def set_up(spec: ModelSpec, approach: str, seed: int = 0) -> Transfer:
-    transfer = transfer_of(pretrained.load(spec), data_of(spec.family), steps=STEPS, seed=seed)
-    return prepare(transfer, approach)
+    source, pool = source_of(spec.family), pool_of(spec.family)
+    model = pretrained.load(spec)
+    return prepare(transfer_of(model, data_of(spec.family), steps=STEPS, seed=seed, source=source, pool=pool), approach)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -37,21 +49,26 @@ def test_contract(approach: str, family: str, checkpoints: dict[str, ModelSpec],
     """It finishes, or says why it does not apply."""
     spec = checkpoints[family]
     on_disk = contents(spec)
+    parts = [plugins.find("approaches", part) for part in approach.split(" + ")]
+    reason = composition.inapplicable(approach, parts, plugins.find("families", family), also=("source",))
     try:
-        transfer = set_up(spec, approach)
+        transfer = None if reason else set_up(spec, approach)
     except NotApplicable as end:
         transfer, reason = None, str(end)
     if transfer is None:
         assert len(reason.split()) > 3
         assert "\n" not in reason
         return
-    trains = all(plugins.find("approaches", part).constants.get("TRAINS", True) for part in approach.split(" + "))
+    trains = all(part.constants.get("TRAINS", True) for part in parts)
     wanted, kept, before = STEPS * trains, set(transfer.stored()), weights(transfer.model)
 
     fitted(transfer)
 
     assert transfer.taken == wanted, "it takes its budget, no less and no more"
-    assert [row["step"] for row in transfer.curve if "train_loss" in row] == list(range(1, wanted + 1))
+    assert sum(transfer.spent.values()) == wanted, "and says where"
+    steps = [row["step"] for row in transfer.curve if "train_loss" in row]
+    assert steps == sorted(set(steps))
+    assert {row["stage"] for row in transfer.curve if "validation_loss" in row} <= {""}, "only the target is validated"
     assert same(before, weights(transfer.model)) == (not trains)
     assert set(transfer.stored()) == kept, "what is stored stays the same, whatever was frozen or thawed meanwhile"
     assert same(weights(transfer.model), weights(fitted(set_up(spec, approach)).model)), "the same seed, the same bits"

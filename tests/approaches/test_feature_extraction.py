@@ -16,6 +16,7 @@ MODELS: dict[str, Callable[[], Model]] = {
     "llama": lambda: language_model("llama"),
     "unet": unet,
 }
+ENDS = {"tied": ("network.lm_head",), "unet": ("network.up_blocks", "network.conv_norm_out", "network.conv_out")}
 
 
 def trained(model: Model) -> tuple[dict[nn.Parameter, Tensor], set[str], Transfer]:
@@ -72,3 +73,16 @@ def test_the_new_end_starts_as_a_fresh_model_does() -> None:
     assert not torch.equal(*heads)
     wanted = model.network.config.initializer_range
     assert float(heads[0].detach().std()) == pytest.approx(wanted, rel=0.1)
+
+
+@pytest.mark.parametrize("kind", ["tied", "unet"])
+def test_what_was_added_before_is_no_part_of_the_new_end_and_trains_on(kind: str) -> None:
+    model = MODELS[kind]()
+    transfer = prepare(transfer_of(model, data_of(model_family(model))), "lora + feature_extraction")
+    trained = {name for name, weight in model.named_parameters() if weight.requires_grad}
+    fresh = {name for name in trained if ".lora_" not in name}
+    assert trained - fresh
+    assert fresh == {
+        name for name, _ in model.named_parameters() if name.startswith(ENDS[kind]) and ".lora_" not in name
+    }
+    assert not any(transfer.is_pretrained(weight) for weight in transfer.trainable())

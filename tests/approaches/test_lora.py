@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from bench import plugins
 from bench.dataset import Dataset
-from bench.errors import NotApplicable
+from bench.errors import NotApplicable, PluginError
 from bench.model import Batch
 from bench.transfer import Transfer
 from tests.metrics.doubles import NoisyPictures
@@ -115,6 +115,40 @@ def test_attention_alone() -> None:
     assert found == {f"transformer.h.{layer}.attn.{part}" for layer in range(4) for part in ("c_attn", "c_proj")}
     with pytest.raises(NotApplicable, match="no linear or convolutional layer"):
         with_lora(Convolutions(), pictures(), layers="attention")
+
+
+def test_layers_by_name() -> None:
+    """A name, a part of one between dots, or several parts; not a part of a word."""
+    every = adapted(with_lora(language_model(), texts()))
+    for wanted, found in {
+        ("mlp",): {name for name in every if ".mlp." in name},
+        ("attn.c_proj",): {name for name in every if name.endswith("attn.c_proj")},
+        ("c_fc", "h.2"): {name for name in every if name.endswith("c_fc") or ".h.2." in name},
+        ("transformer.h.0.mlp.c_fc",): {"transformer.h.0.mlp.c_fc"},
+    }.items():
+        assert adapted(with_lora(language_model(), texts(), layers=list(wanted))) == found
+        assert found
+    every = adapted(with_lora(unet(), pictures()))
+    found = adapted(with_lora(unet(), pictures(), layers=["conv1", "mid_block"]))
+    assert found == {name for name in every if name.endswith("conv1") or name.startswith("mid_block")}
+
+
+@pytest.mark.parametrize("wanted", ["c_fcc", "ml", "lm_head", "ln_1"])
+def test_a_name_that_no_layer_has(wanted: str) -> None:
+    """The last layer and norms have no update, so they are not among the names either."""
+    with pytest.raises(PluginError) as caught:
+        with_lora(language_model(), texts(), layers=["attn", wanted])
+    said = str(caught.value)
+    assert said.startswith(f"approach lora: option 'layers': {wanted!r} will not do; ")
+    assert said.endswith("the model has: c_attn, attn, h, transformer, c_proj, c_fc, mlp")
+    assert ("did you mean 'c_fc'?" in said) == (wanted == "c_fcc")
+
+
+def test_no_names() -> None:
+    with pytest.raises(
+        PluginError, match=r"^approach lora: option 'layers': \[\] will not do; the model has: c_attn, "
+    ):
+        with_lora(language_model(), texts(), layers=[])
 
 
 def test_targets_are_the_named_ones_whatever_the_configuration_says() -> None:

@@ -10,7 +10,9 @@ import pytest
 from bench import plugins
 from bench.dataset import Dataset
 
-NAMES = ("glyphs", "handwritten_digits", "python_code", "python_docstrings", "python_reference")
+GENERATED = ("copying", "fractals", "nested_brackets", "shapes")
+IMAGES = ("drawn_digits", "glyphs", "handwritten_digits")
+NAMES = (*IMAGES, "python_code", "python_docstrings", "python_reference", *GENERATED)
 
 BUILD = """
 import json, sys

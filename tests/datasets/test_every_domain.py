@@ -8,17 +8,19 @@ import pytest
 
 from bench import plugins
 from bench.dataset import SPLITS, Dataset
-from tests.datasets.conftest import NAMES
+from tests.datasets.conftest import GENERATED, NAMES
+
+TEXTS = ("copying", "nested_brackets", "python_code", "python_docstrings", "python_reference")
 
 
-def test_all_five_are_found() -> None:
+def test_all_are_found() -> None:
     assert set(NAMES) <= set(plugins.names("datasets"))
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_plugin_tells_its_modality_and_summary(name: str) -> None:
     plugin = plugins.find("datasets", name)
-    assert plugin.constants["MODALITY"] == ("text" if name.startswith("python_") else "image")
+    assert plugin.constants["MODALITY"] == ("text" if name in TEXTS else "image")
     assert plugin.summary.endswith(".")
 
 
@@ -38,6 +40,18 @@ def test_no_item_occurs_twice(name: str, domains: dict[str, Dataset]) -> None:
         for item in getattr(domains[name], split)
     ]
     assert len(set(items)) == len(items)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_sub_domains_have_enough_to_learn_from(name: str, domains: dict[str, Dataset]) -> None:
+    groups = domains[name].groups
+    assert (groups is None) == (name in GENERATED)
+    if groups is not None:
+        sizes = np.bincount(groups[groups >= 0])
+        assert groups.dtype == np.int64
+        assert len(sizes) >= 5
+        assert sizes.min() >= 32
+        assert sizes.sum() > len(groups) / 2
 
 
 def test_fingerprints_differ(domains: dict[str, Dataset]) -> None:

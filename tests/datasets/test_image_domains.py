@@ -10,12 +10,12 @@ import pytest
 
 from bench import plugins
 from bench.dataset import SPLITS, Dataset, Items
-from bench.datasets import glyphs, handwritten_digits
+from bench.datasets import drawn_digits, glyphs, handwritten_digits
 from bench.datasets._images import distinct
 from bench.errors import DataError, PluginError
+from tests.datasets.conftest import IMAGES
 
-IMAGES = ("glyphs", "handwritten_digits")
-MODULES = (glyphs, handwritten_digits)
+MODULES = (drawn_digits, glyphs, handwritten_digits)
 
 
 def nearest(images: Items, others: Items) -> tuple[np.ndarray, np.ndarray]:
@@ -44,7 +44,7 @@ def test_training_holds_no_near_duplicate_of_what_is_held_out(name: str, domains
     assert np.median(distance) > 20
 
 
-@pytest.mark.parametrize(("module", "accuracy"), [(glyphs, 0.6), (handwritten_digits, 0.95)])
+@pytest.mark.parametrize(("module", "accuracy"), [(drawn_digits, 0.95), (glyphs, 0.6), (handwritten_digits, 0.95)])
 def test_labels_belong_to_the_images(module: ModuleType, accuracy: float) -> None:
     splits = module.labelled()
     (train, known), (test, wanted) = splits["train"], splits["test"]
@@ -58,6 +58,36 @@ def test_labels_are_of_the_datasets_own_items(name: str, module: ModuleType, dom
         assert np.array_equal(images, getattr(domains[name], split))
         assert labels.shape == (len(images),)
         assert set(labels) <= set(string.digits + string.ascii_letters if module is glyphs else string.digits)
+
+
+@pytest.mark.parametrize(("name", "module"), list(zip(IMAGES, MODULES, strict=True)))
+def test_sub_domains_are_what_images_show(name: str, module: ModuleType, domains: dict[str, Dataset]) -> None:
+    labels, groups = module.labelled()["train"][1], domains[name].groups
+    assert groups is not None
+    pairs = set(zip(labels.tolist(), groups.tolist(), strict=True))
+    assert len(pairs) == len(set(labels)) == len(set(groups))
+
+
+def test_drawn_digits_lie_between_glyphs_and_handwritten_digits(domains: dict[str, Dataset]) -> None:
+    """Handwritten digits are more like them than like the digits of any font, and most like each other."""
+    wanted = domains["handwritten_digits"].test
+    images, shown = glyphs.labelled()["train"]
+    sources = {
+        "glyphs": images[np.isin(shown, list(string.digits))],
+        "drawn_digits": domains["drawn_digits"].train,
+        "handwritten_digits": domains["handwritten_digits"].train,
+    }
+    apart = [np.median(nearest(wanted, known)[1]) for known in sources.values()]
+    assert apart[0] > 1.1 * apart[1] > 1.5 * apart[2]
+
+
+def test_hands_differ_in_how_they_write(domains: dict[str, Dataset]) -> None:
+    images, labels = drawn_digits.labelled(size=48)["train"]
+    assert {label: (labels == label).sum() for label in labels}.keys() == set(string.digits)
+    ink = images.mean(axis=(1, 2, 3))
+    assert np.quantile(ink, 0.9) > 2 * np.quantile(ink, 0.1), "thick and thin pens"
+    _, apart = nearest(images[labels == "7"][:20], images[labels == "7"][20:])
+    assert apart.min() > 12
 
 
 def test_every_character_of_nearly_every_font_is_there() -> None:

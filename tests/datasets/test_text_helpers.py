@@ -6,7 +6,7 @@ import string
 import numpy as np
 
 from bench.dataset import SPLITS
-from bench.datasets._text import HELD_OUT, LONGEST, SIMILAR, assign, dataset, distinct, paragraphs, passages
+from bench.datasets._text import HELD_OUT, LONGEST, SIMILAR, SUB_DOMAIN, assign, dataset, distinct, paragraphs, passages
 
 
 def words(random: np.random.Generator, count: int) -> str:
@@ -95,3 +95,17 @@ def test_held_out_splits_are_capped() -> None:
     groups = {f"group {i}": [words(random, 8) for _ in range(50)] for i in range(100)}
     data = dataset("large", groups, assign(dict.fromkeys(groups, 1)))
     assert (len(data.train), len(data.validation), len(data.test)) == (4000, HELD_OUT, HELD_OUT)
+
+
+def test_what_lies_in_one_folder_makes_a_sub_domain_if_it_is_large_enough() -> None:
+    random = np.random.default_rng(5)
+    sizes = {"email/header.py": 20, "email/message.py": SUB_DOMAIN - 20, "abc.py": SUB_DOMAIN - 1, "os.py": SUB_DOMAIN}
+    groups = {name: [f"{name} {words(random, 10)}" for _ in range(size)] for name, size in sizes.items()}
+    held_out = {"test": ["one two three four"], "validation": ["five six seven"]}
+    splits = dict.fromkeys(groups, "train") | {name: name for name in held_out}
+    data = dataset("parts", groups | held_out, splits)
+    assert data.groups is not None
+    found = {(text.partition(" ")[0], int(group)) for text, group in zip(data.train, data.groups, strict=True)}
+    assert found == {("email/header.py", 0), ("email/message.py", 0), ("abc.py", -1), ("os.py", 1)}
+    few = {name: "train" if name == "abc.py" else name for name in ["abc.py", *held_out]}
+    assert dataset("small", groups | held_out, few).groups is None

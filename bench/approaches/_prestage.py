@@ -1,0 +1,52 @@
+"""What is learned before the target."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench import dataset, plugins
+from bench.dataset import Dataset
+from bench.model import Batch
+from bench.training import order, rows_of
+from bench.transfer import Transfer
+
+_SIDES = 8, 128  # of the pictures that can be drawn, in pixels
+
+
+def load(transfer: Transfer, name: str, options: dict[str, Any] | None = None) -> Dataset:
+    """The dataset of that name; pictures that can be drawn in any size are as large as the target's."""
+    fitting = {}
+    if "size" in plugins.find("datasets", name).annotations and transfer.data.modality == "image":
+        fitting["size"] = min(max(*np.shape(transfer.data.train[0])[:2], _SIDES[0]), _SIDES[1])
+    return dataset.load(name, fitting | (options or {}))
+
+
+def practise_on(transfer: Transfer, stage: str, steps: int, data: Dataset, **changes: Any) -> None:
+    """Take steps on another training split with the model's own loss alone, in chance order.
+
+    What other approaches add to the loss, change in batches or schedule is meant for the target; what they froze stays
+    frozen, and rates keep their course.
+
+    Args:
+        transfer: whose model learns.
+        stage: name of the pre-stage in the curve.
+        steps: to take.
+        data: its training split is learned from.
+        changes: of the transfer meanwhile, beside these.
+    """
+    plain: dict[str, Any] = {"terms": [], "transforms": [], "schedule": [], "sampler": in_chance_order}
+    with transfer.having(data=data, **plain | changes):
+        transfer.practise(stage, steps)
+
+
+def in_chance_order(rows: Batch, size: int, generator: torch.Generator) -> Iterator[Tensor]:
+    """A sampler: every row once before any row again."""
+    return order(rows_of(rows), size, generator)
+
+
+def steps_of(share: float, left: int) -> int:
+    """That share of the steps that are left, and at least one less than all: the target is learned too."""
+    return min(round(share * left), left - 1)

@@ -1,0 +1,28 @@
+"""What a model makes up, as data to learn from."""
+
+import torch
+
+from bench.errors import NotApplicable
+from bench.model import Batch, Model
+from bench.training import rows_of
+from bench.transfer import Transfer
+
+
+@torch.no_grad()
+def made_up(transfer: Transfer, count: int, seed: int, model: Model | None = None) -> Batch:
+    """Samples as encoded rows of the transfer's model, ``count`` items; some may take several rows.
+
+    Args:
+        transfer: for whose model they are.
+        count: how many items.
+        seed: added to the transfer's.
+        model: that makes them up: a copy of the pretrained one; by default the transfer's as it is, if that is whole.
+    """
+    if model is None and transfer.replaced():
+        raise NotApplicable("part of the model is new, so its samples would tell nothing of what it knew")
+    rows, model = transfer.encode(transfer.data.train), (model or transfer.model).eval()
+    generator = torch.Generator().manual_seed(transfer.seed + seed)
+    size = transfer.budget.micro_batch_size or transfer.budget.batch_size
+    batches = (model.collate(rows, part % rows_of(rows)) for part in torch.arange(count).split(size))
+    samples = [{name: value.cpu() for name, value in model.sample(batch, generator).items()} for batch in batches]
+    return transfer.model.encode(model.decode(model.join(samples)))

@@ -1,0 +1,139 @@
+"""A start from which a few steps are enough."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from bench.approaches._mixing import source_of
+from bench.approaches._prestage import practise_on, steps_of
+from bench.errors import NotApplicable
+from bench.model import Batch
+from bench.options import Count, Fraction, Positive
+from bench.training import order, parts
+from bench.transfer import Sampler, Transfer
+
+NEEDS = ("source",)
+
+_SEED = 90_000  # which sub-domains in which order, and which of their rows are kept apart
+
+
+def meta_learning(
+    transfer: Transfer,
+    *,
+    method: Literal["reptile", "fomaml"] = "reptile",
+    share: Fraction = 0.5,
+    inner_steps: Count = 5,
+    tasks: Count = 5,
+    outer_rate: Positive = 1.0,
+) -> None:
+    """The weights first move to where few steps lead to each sub-domain of the source, then they learn the target.
+
+    Each update starts several times at the same weights θ, and takes a few inner steps on one sub-domain after another,
+    at the constant peak learning rate and with a fresh optimizer. *Reptile* moves θ towards the mean of where these
+    ended, at first by ``outer_rate`` of the way and, falling linearly, by none of it in the end. *First-order MAML*
+    keeps rows of each sub-domain apart, takes the gradient of the loss on a batch of them at the adapted weights, and
+    gives the mean of these gradients to Adam as θ's own. Each inner step and each gradient counts; the last update is a
+    smaller one where the steps run out. Only what trains moves, and the pre-stage has none of the terms and transforms
+    of a composition.
+
+    Paper: Nichol et al. 2018, On First-Order Meta-Learning Algorithms (Reptile; the defaults are those for Omniglot);
+    Finn et al. 2017, Model-Agnostic Meta-Learning for Fast Adaptation of Deep Networks
+
+    Args:
+        method: ``reptile`` or ``fomaml``.
+        share: of the steps that go into meta-learning; at least one is left for the target.
+        inner_steps: on each sub-domain.
+        tasks: sub-domains for each update.
+        outer_rate: of Reptile's first update; with first-order MAML the factor between the learning rate and Adam's.
+    """
+    source = source_of(transfer)
+    groups = np.empty(0, np.int64) if source.groups is None else source.groups
+    if (np.unique(groups[groups >= 0], return_counts=True)[1] > 1).sum() < 2:
+        raise NotApplicable(f"the source domain {source.name} names no sub-domains, which would be learned to adapt to")
+
+    def learn(left: int) -> None:
+        weights, rows = transfer.trainable(), transfer.encode(source.train)
+        values, apart = [weight.detach() for weight in weights], method == "fomaml"
+        domains, generator = _domains(rows, groups), torch.Generator().manual_seed(transfer.seed * 1_000_003 + _SEED)
+        turns, adam = order(len(domains), tasks, generator), _adam(transfer, weights, outer_rate)
+        begin, end = transfer.taken, transfer.taken + steps_of(share, left)
+
+        def over() -> bool:  # the gradient of first-order MAML takes a step itself
+            return end - transfer.taken <= apart or time.perf_counter() > transfer.deadline
+
+        while not over():
+            rate = outer_rate * (end - transfer.taken) / (end - begin)
+            start, sums, done = [value.clone() for value in values], [torch.zeros_like(v) for v in values], 0
+            for index in next(turns).tolist():
+                mixed = domains[index][torch.randperm(len(domains[index]), generator=generator)]
+                query = mixed[: min(transfer.budget.batch_size, len(mixed) // 2) * apart]
+                practise_on(
+                    transfer,
+                    "meta",
+                    min(inner_steps, end - transfer.taken - apart),
+                    source,
+                    encode=lambda items: rows,
+                    sampler=_among(mixed[len(query) :]),
+                    shape=lambda progress: 1.0,
+                )
+                found = _gradients(transfer, rows, query, weights, generator) if apart else values
+                torch._foreach_add_(sums, found)
+                torch._foreach_copy_(values, start)
+                done += 1
+                if over():
+                    break
+            means = torch._foreach_div(sums, done)
+            if apart:
+                adam(means)
+            else:
+                torch._foreach_lerp_(values, means, rate)
+
+    transfer.stages.append(learn)
+
+
+def _domains(rows: Batch, groups: np.ndarray) -> list[Tensor]:
+    """Indices of the rows of each sub-domain that has more than one."""
+    of_row = torch.tensor(groups)[rows["item"]]
+    ranked, counts = of_row.argsort(stable=True), of_row.unique(return_counts=True)[1]
+    each = zip(of_row.unique().tolist(), ranked.split(counts.tolist()), strict=True)
+    return [indices for group, indices in each if group >= 0 and len(indices) > 1]
+
+
+def _among(chosen: Tensor) -> Sampler:
+    """A sampler of some rows only: each of them once before any again."""
+
+    def sampler(rows: Batch, size: int, generator: torch.Generator) -> Iterator[Tensor]:
+        return (chosen[indices] for indices in order(len(chosen), size, generator))
+
+    return sampler
+
+
+def _gradients(
+    transfer: Transfer, rows: Batch, query: Tensor, weights: list[nn.Parameter], generator: torch.Generator
+) -> list[Tensor]:
+    """Each weight's gradient of the model's own loss on some rows."""
+    model, micro = transfer.model, transfer.budget.micro_batch_size or len(query)
+    found = {weight: torch.zeros_like(weight) for weight in weights}
+    for part, share in parts(model, model.draw(model.collate(rows, query), generator), micro):
+        gradients = transfer.gradients("meta", part)
+        torch._foreach_add_([found[weight] for weight in gradients], list(gradients.values()), alpha=share)
+    return list(found.values())
+
+
+def _adam(transfer: Transfer, weights: list[nn.Parameter], factor: float) -> Callable[[Iterable[Tensor]], None]:
+    """MAML's outer optimizer, which is told gradients; other approaches' factors on the learning rate hold here too."""
+    rates = {weight: transfer.budget.learning_rate * factor * transfer.rates.get(weight, 1.0) for weight in weights}
+    groups = [{"params": [w for w in weights if rates[w] == rate], "lr": rate} for rate in sorted(set(rates.values()))]
+    adam = torch.optim.Adam(groups)
+
+    def step(gradients: Iterable[Tensor]) -> None:
+        for weight, gradient in zip(weights, gradients, strict=True):
+            weight.grad = gradient
+        adam.step()
+        adam.zero_grad()
+
+    return step

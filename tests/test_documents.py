@@ -1,0 +1,37 @@
+"""What the documents show is what is there."""
+
+import textwrap
+from pathlib import Path
+
+import pytest
+
+import bench
+from bench import plugins, suite
+
+ROOT = Path(bench.__file__).parent.parent
+
+pytestmark = pytest.mark.skipif(not (ROOT / "README.md").exists(), reason="only a checkout has its documents")
+
+
+def test_the_approach_that_contributing_shows_is_the_catalogues() -> None:
+    shown = (ROOT / "CONTRIBUTING.md").read_text().split("```python\n")[1].split("   ```")[0]
+    assert textwrap.dedent(shown) == plugins.find("approaches", "l2_sp").path.read_text()
+
+
+def test_contributing_points_at_approaches_that_are_there() -> None:
+    rows = [line for line in (ROOT / "CONTRIBUTING.md").read_text().splitlines() if line.startswith("   | ")][2:]
+    neighbours = [name.strip("` ") for row in rows for name in row.split("|")[3].split(",")]
+    assert set(neighbours) <= set(plugins.names("approaches"))
+    assert len(neighbours) > 8
+
+
+@pytest.mark.parametrize("name", plugins.names("approaches"))
+def test_the_readme_lists_every_approach(name: str) -> None:
+    plugin = plugins.find("approaches", name)
+    if plugin.module.startswith("bench."):
+        assert f"| `{name}` |" in (ROOT / "README.md").read_text()
+
+
+@pytest.mark.parametrize("path", suite.available(), ids=lambda path: path.stem)
+def test_the_changelog_names_every_suite(path: Path) -> None:
+    assert f"`{path.stem}`" in (ROOT / "CHANGELOG.md").read_text()
