@@ -104,9 +104,10 @@ class Budget(Strict):
 
     Attributes:
         steps: gradient steps of one trial, those of teachers, inner loops, rounds and pre-stages included.
-        examples: rows that one trial takes gradients of: approaches may then differ in their batch size.
-        seconds: wall time of one trial on the machine that runs it. How many steps fit is measured before each trial,
-            and none begins after that time.
+        examples: rows that one trial takes gradients of: approaches may then differ in their batch size, and those that
+            also learn from other rows take fewer steps.
+        seconds: wall time of one trial on the machine that runs it; no step begins after that time. How many steps fit
+            is found by a small trial before, as it is for examples.
         batch_size: rows per step; the effective batch, whatever fits into memory at once.
         micro_batch_size: rows at a time, where the batch does not fit; halved by itself when memory runs out.
         learning_rate: peak rate, where the tuning grid does not say.
@@ -139,7 +140,7 @@ class Budget(Strict):
 
     @property
     def planned_steps(self) -> int | None:
-        """Gradient steps of one trial; None where the clock decides."""
+        """Gradient steps of one trial, at most; None where the clock decides."""
         return self.steps if self.examples is None else -(-self.examples // self.batch_size)
 
 

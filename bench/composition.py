@@ -75,20 +75,20 @@ def contradiction(parts: list[Plugin], written: str) -> tuple[str, str] | None:
     return None
 
 
-def inapplicable(name: str, parts: list[Plugin], family: Plugin, also: tuple[str, ...] = ()) -> str:
+def inapplicable(parts: list[Plugin], family: Plugin, also: tuple[str, ...] = ()) -> str:
     """Why an approach has no meaning for a family; empty where it has one.
 
     Args:
-        name: of the approach, as written.
-        parts: what it is composed of.
+        parts: what the approach is composed of.
         family: of the model.
         also: what this model offers beside what its family does.
     """
     offered = {*family.stated("OFFERS"), *also}
-    missing = sorted({need for part in parts for need in _stated(part, "NEEDS")} - offered)
-    return f"{name} needs {' and '.join(OFFERS.get(need, need) for need in missing)}; {family.name} has none" * bool(
-        missing
-    )
+    for part in parts:
+        if missing := sorted(_stated(part, "NEEDS") - offered):
+            needed = " and ".join(OFFERS.get(need, need) for need in missing)
+            return f"{part.name} needs {needed}; {family.name} has none"
+    return ""
 
 
 def matrix() -> dict[str, dict[str, str]]:
@@ -97,7 +97,7 @@ def matrix() -> dict[str, dict[str, str]]:
     approaches = [plugins.find("approaches", name) for name in plugins.names("approaches")]
     return {
         approach.name: {
-            family.name: inapplicable(approach.name, [approach], family, also=("source",)) for family in families
+            family.name: inapplicable([approach], family, also=("source",)) for family in families
         }
         for approach in approaches
     }

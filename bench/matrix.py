@@ -134,7 +134,7 @@ def _pair(
             "evaluation": merged(suite, "evaluation", EvaluationSpec, layers),
             "code": {part.name: part.version() for part in parts if not part.module.startswith("bench.")},
             "control": approach.approach in CONTROLS,
-            "reason": composition.inapplicable(approach.approach, [part for part, _ in chain], family, known),
+            "reason": composition.inapplicable([part for part, _ in chain], family, known),
         }
         uses_data = all(part.constants.get("USES_DATA", True) for part, _ in chain)
         for size, seed in itertools.product(sizes if uses_data else [0], suite.file.seeds):

@@ -137,7 +137,8 @@ def _render(plan: Plan) -> "list[RenderableType]":
     spent = f"{_duration(seconds)} of training" if seconds else f"{steps:,} steps"
     shown.append(Text(f"{len(plan.cells)} cells ({applicable} applicable): {models} models, {seeds} seeds, {spent}"))
     shown += [
-        Text(f"not applicable: {approach} on {model}: {why}") for (approach, model), why in plan.not_applicable.items()
+        Text(f"not applicable to {model}: {approach if approach not in why else ''}{': ' * (approach not in why)}{why}")
+        for (approach, model), why in plan.not_applicable.items()
     ]
     if plan.run:
         shown.append(Text(f"finished already: {len(plan.finished)} cells in {plan.run}"))

@@ -92,22 +92,24 @@ def set_up(cell: Cell, values: dict[str, Any], data: Dataset, steps: int | None 
 
 
 def affordable(cell: Cell, values: dict[str, Any], data: Dataset) -> int | None:
-    """How many steps of a trial fit into the budget's seconds on this machine; None where it is not in seconds.
+    """How many steps of a trial fit into a budget of seconds (on this machine) or of examples; None for one of steps.
 
     The trial is run on a small scale first, with all that the approach does, and forgotten.
     """
-    if cell.budget.seconds is None:
+    within = cell.budget.seconds or cell.budget.examples
+    if within is None:
         return None
-    taken = []
+    spent: list[float] = []
     for steps in (_CALIBRATION[0], *_CALIBRATION):  # the first warms up
         transfer = set_up(cell, values, data, steps)
         if transfer.steps == 0:
             return None
-        taken.append(_fit(transfer, values).seconds)
+        trial = _fit(transfer, values)
+        spent.append(trial.seconds if cell.budget.seconds else transfer.examples)
         del transfer
         memory.release()
-    each = max((taken[2] - taken[1]) / (_CALIBRATION[1] - _CALIBRATION[0]), taken[2] / _CALIBRATION[1] / 100)
-    return max(1, int((cell.budget.seconds - (taken[2] - each * _CALIBRATION[1])) / each))
+    each = max((spent[2] - spent[1]) / (_CALIBRATION[1] - _CALIBRATION[0]), spent[2] / _CALIBRATION[1] / 100)
+    return max(1, int((within - (spent[2] - each * _CALIBRATION[1])) / each))
 
 
 def source(model: ModelSpec) -> Dataset | None:

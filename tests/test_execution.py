@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from bench import execution, results, tuning
+from bench import dataset, execution, results, tuning
 from bench.cell import Budget, Cell
 from bench.dataset import Dataset
 from tests import tiny
@@ -116,6 +116,19 @@ def test_steps_that_fit_into_the_seconds_are_found_by_a_small_trial(
     monkeypatch.setattr(tuning, "_fit", lambda transfer, values: tuning.Trial({}, seconds=0.5 + 0.1 * transfer.steps))
     assert tuning.affordable(cell, {}, texts()) == 25
     assert tuning.affordable(cell.model_copy(update={"budget": Budget(steps=7)}), {}, texts()) is None
+
+
+def test_steps_that_fit_into_the_examples_count_every_row(tmp_path: Path) -> None:
+    """Rows of the source are rows too: aligning it with the target takes half as many steps."""
+    content: dict[str, Any] = {"budget": {"examples": 40, "batch_size": 4, "validations": 1, "validation_rows": 4}}
+    content["approaches"] = ["full_finetuning", "domain_adaptation"]
+    data = dataset.load("python_reference")
+    steps = {
+        cell.approach: tuning.affordable(cell, {}, data)
+        for cell in cells(tmp_path, content)
+        if cell.approach in content["approaches"]
+    }
+    assert steps == {"full_finetuning": 10, "domain_adaptation": 5}
 
 
 def test_a_run_whose_budget_is_in_seconds(tmp_path: Path) -> None:

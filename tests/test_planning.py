@@ -68,7 +68,7 @@ def test_what_does_not_apply_is_there_with_the_reason(tmp_path: Path, monkeypatc
     found = planned(tmp_path)
     reason = "lora needs images; causal_lm has none"
     assert found.not_applicable["lora", "tiny"] == reason
-    assert f"not applicable: lora on tiny: {reason}" in shown(found)
+    assert f"not applicable to tiny: {reason}" in shown(found)
     assert "20 cells (12 applicable): 1 models, 2 seeds, 32 steps" in shown(found)
     assert "lora 2 — —" in shown(found)
 

@@ -32,6 +32,6 @@ def test_who_has_no_critic_says_so(model: type[Model]) -> None:
 @pytest.mark.parametrize("family", ["causal_lm", "diffusion"])
 def test_the_reason_is_said_before_anything_is_trained(approach: str, family: str) -> None:
     parts = [plugins.find("approaches", approach)]
-    reason = composition.inapplicable(approach, parts, plugins.find("families", family))
+    reason = composition.inapplicable(parts, plugins.find("families", family))
     assert reason.startswith(f"{approach} needs a critic that tells real from generated")
     assert reason.endswith(f"; {family} has none")

@@ -122,7 +122,7 @@ def _refusal(module: nn.Module, configure: Configure) -> str:
             with torch.enable_grad():
                 after: Tensor = alone["layer"](given)
         except Exception as error:  # whatever a method says of a layer it was not made for
-            return " ".join(f"{type(module).__name__}: {error}".split())
+            return " ".join(f"PEFT says: {error}".split())
     return "" if after.requires_grad else f"{type(module).__name__} is left as it is"
 
 
@@ -154,7 +154,7 @@ def inject(transfer: Transfer, names: list[str], configure: Configure) -> BaseTu
     return tuner
 
 
-class Turned(nn.Linear):
+class TransposedLinear(nn.Linear):
     """A layer that holds its weight the other way round, as the linear layer it is; the weight stays what it is."""
 
     def __init__(self, layer: Conv1D) -> None:
@@ -166,11 +166,6 @@ class Turned(nn.Linear):
     def weight(self) -> Tensor:  # type: ignore[override]
         weight: Tensor = self.turned
         return weight.t()
-
-
-def transposed(module: nn.Module) -> bool:
-    """Whether a layer holds its weight the other way round, which PEFT must be told."""
-    return isinstance(module, Conv1D)
 
 
 def put_beside(
@@ -186,7 +181,7 @@ def put_beside(
             configuration.
     """
     found = layers(transfer.model)
-    turned = any(transposed(module) for module in found.values())
+    turned = any(isinstance(module, Conv1D) for module in found.values())
     refused = refusals(found, lambda names: configure(names, turned))
     able = [name for name in found if not refused[name]]
     if wanted == "attention":
@@ -195,5 +190,5 @@ def put_beside(
         able = named(able, wanted, approach, "layers")
     if not able:
         raise NotApplicable(f"no linear or convolutional layer ({wanted}) to add a low-rank update to")
-    turned = any(transposed(found[name]) for name in able)
+    turned = any(isinstance(found[name], Conv1D) for name in able)
     inject(transfer, able, lambda names: configure(names, turned))

@@ -1,8 +1,9 @@
 """Keys, values and feed-forward activations are scaled; through PEFT."""
 
 from peft import IA3Config
+from transformers.pytorch_utils import Conv1D
 
-from bench.approaches._peft import activations, inject, refusals, transposed
+from bench.approaches._peft import activations, inject, refusals
 from bench.errors import NotApplicable
 from bench.transfer import Transfer
 
@@ -21,7 +22,7 @@ def ia3(transfer: Transfer) -> None:
     network = transfer.model.network
     outputs, inputs = activations(transfer.model)
     found = {name: network.get_submodule(name) for name in [*outputs, *inputs]}
-    turned = any(transposed(module) for module in found.values())
+    turned = any(isinstance(module, Conv1D) for module in found.values())
 
     def configure(names: list[str]) -> IA3Config:
         widened = [name for name in names if name.removeprefix("network.") in inputs]

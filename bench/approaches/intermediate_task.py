@@ -4,7 +4,6 @@ from typing import Any
 
 from bench import plugins
 from bench.approaches._prestage import load, practise_on, steps_of
-from bench.complaints import suggest
 from bench.dataset import items_hash
 from bench.errors import NotApplicable, PluginError
 from bench.options import Fraction
@@ -47,16 +46,12 @@ _WILL_NOT_DO = "approach intermediate_task: option 'domain': '{}' will not do; "
 
 def _check(modality: str, name: str) -> None:
     """Raise :class:`PluginError` unless there is a dataset of that name and modality."""
-    known = plugins.names("datasets")
-    if name in known and _modality(name) == modality:
-        return
-    alike = [other for other in known if _modality(other) == modality]
-    fault = f"the model's modality is {modality}; " if name in known else suggest(name, alike)
-    raise PluginError(f"{_WILL_NOT_DO.format(name)}{fault}known: {', '.join(alike)}")
-
-
-def _modality(name: str) -> Any:
-    return plugins.find("datasets", name).constants.get("MODALITY")
+    try:
+        other = plugins.find("datasets", name).constants.get("MODALITY")
+    except PluginError as error:
+        raise PluginError(f"{_WILL_NOT_DO.format(name)}{error}") from None
+    if other != modality:
+        raise PluginError(f"{_WILL_NOT_DO.format(name)}it is of modality {other}; name one of modality {modality}")
 
 
 def _related(transfer: Transfer) -> str:

@@ -53,7 +53,7 @@ def meta_learning(
     source = source_of(transfer)
     groups = np.empty(0, np.int64) if source.groups is None else source.groups
     if (np.unique(groups[groups >= 0], return_counts=True)[1] > 1).sum() < 2:
-        raise NotApplicable(f"the source domain {source.name} names no sub-domains, which would be learned to adapt to")
+        raise NotApplicable(f"the source domain {source.name} names no sub-domains, so there is nothing to adapt to")
 
     def learn(left: int) -> None:
         weights, rows = transfer.trainable(), transfer.encode(source.train)

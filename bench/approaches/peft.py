@@ -15,7 +15,7 @@ from torch import nn
 from transformers.pytorch_utils import Conv1D
 
 from bench.approaches._allocation import allocate_while_training
-from bench.approaches._peft import Configure, Turned, activations, inject, layers, refusals, remedy, transposed
+from bench.approaches._peft import Configure, TransposedLinear, activations, inject, layers, refusals, remedy
 from bench.approaches._prompts import put_before
 from bench.errors import NotApplicable, PluginError
 from bench.model import Model
@@ -84,7 +84,8 @@ def _chosen(
         if method == "adalora":
             fields["total_step"] = max(transfer.steps, 1)
         if "fan_in_fan_out" in _names(config):
-            fields["fan_in_fan_out"] = any(transposed(module) for module in network.modules())
+            turned = {f"network.{name}" for name, module in network.named_modules() if isinstance(module, Conv1D)}
+            fields["fan_in_fan_out"] = not turned.isdisjoint(names)
         if "feedforward_modules" in _names(config):
             fields["feedforward_modules"] = [name for name in names if name.removeprefix("network.") in inputs]
         return _made(config, fields | options | {"target_modules": names})
@@ -109,7 +110,7 @@ def _chosen(
             raise PluginError(f"{_WHERE}: {given} will not do; {reason}")
         raise NotApplicable(f"{method} can be put beside no layer of {type(network).__name__}: {reason}")
     for name in able:
-        if isinstance(chosen[name], Turned):
+        if isinstance(chosen[name], TransposedLinear):
             network.set_submodule(name, chosen[name])
     return able, lambda names: configure(names, plain)
 
@@ -117,10 +118,12 @@ def _chosen(
 def _refused(found: dict[str, nn.Module], configure: Configure) -> dict[str, str]:
     """Name to why a layer cannot have the method; one that can as soon as its weight is turned is replaced by that."""
     refused = refusals(found, configure)
-    around = {name: Turned(module) for name, module in found.items() if refused[name] and isinstance(module, Conv1D)}
+    around = {
+        name: TransposedLinear(module) for name, module in found.items() if refused[name] and isinstance(module, Conv1D)
+    }
     again = refusals(around, configure)
     found |= {name: around[name] for name, reason in again.items() if not reason}
-    return refused | {name: "" for name, reason in again.items() if not reason}
+    return refused | again
 
 
 def _candidates(model: Model, method: str, by_default: bool) -> dict[str, nn.Module]:

@@ -24,10 +24,10 @@ def test_it_starts_as_the_pretrained_model_and_changes_no_weight_of_it(kind: str
     own = {weight: weight.detach().clone() for weight in model.parameters() if weight not in before}
     assert set(transfer.trainable()) == own.keys()
     assert {name for name, weight in model.named_parameters() if weight in own} == set(transfer.stored())
-    same = {"rtol": 0, "atol": 1e-6}  # a sum with zero lies otherwise in memory, and is multiplied in another order
-    assert torch.allclose(outputs(model, data), said, **same)
+    close = 1e-6  # a sum with zero lies otherwise in memory, and is multiplied in another order
+    assert torch.allclose(outputs(model, data), said, rtol=0, atol=close)
     fitted(transfer)
-    assert not torch.allclose(outputs(model, data), said, **same)
+    assert not torch.allclose(outputs(model, data), said, rtol=0, atol=close)
     assert all(torch.equal(weight, value) for weight, value in before.items())
     assert not any(torch.equal(weight, value) for weight, value in own.items())
 
@@ -37,14 +37,13 @@ def test_one_behind_each_block_of_its_kind(family: str) -> None:
     """Linear layers behind a transformer's, pointwise convolutions behind a U-Net's; of the declared width."""
     model: Any = model_of(family)
     network = model.network
-    if family == "causal_lm":
-        blocks, kind = list(network.transformer.h), nn.Linear
-    else:
-        blocks, kind = [*network.down_blocks, network.mid_block, *network.up_blocks], nn.Conv2d
+    text = family == "causal_lm"
+    blocks = network.transformer.h if text else [*network.down_blocks, network.mid_block, *network.up_blocks]
+    kind = nn.Linear if text else nn.Conv2d
     prepare(transfer_of(model, data_of(family)), "adapter", adapter={"bottleneck": 3})
     added = [block.get_submodule("adapter") for block in blocks]
     assert {type(part) for adapter in added for part in adapter.children()} == {kind}
-    assert {adapter.down.weight.shape[0] for adapter in added} == {3}  # type: ignore[union-attr]
+    assert {adapter.down.weight.shape[0] for adapter in added} == {3}
     assert sum(name.endswith(".adapter") for name, _ in model.named_modules()) == len(blocks)
 
 

@@ -89,7 +89,7 @@ def test_more_weight_keeps_images_as_alike_as_they_were() -> None:
 
 def test_it_takes_images_and_three_of_them() -> None:
     parts = [plugins.find("approaches", "cross_domain_correspondence")]
-    assert "needs images" in composition.inapplicable(parts[0].name, parts, plugins.find("families", "causal_lm"))
+    assert "needs images" in composition.inapplicable(parts, plugins.find("families", "causal_lm"))
     with pytest.raises(NotApplicable, match="it takes 3"):
         prepared(batch_size=2)
     assert apart(torch.randn(1, 4), torch.randn(1, 4)).item() == 0, "where memory holds but one at a time"

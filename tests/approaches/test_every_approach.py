@@ -32,6 +32,10 @@ COMPOSITIONS = [
     "full_finetuning + augmentation",
     "distillation + lora",
     "distillation + gradual_unfreezing",
+    "lora + augmentation + l2_sp",
+    "lora + meta_learning",
+    "synthetic_pretraining + intermediate_task + bitfit",
+    "multitask + active_learning + learning_rate_schedule",
 ]
 FAMILIES = plugins.names("families")
 STEPS = 8
@@ -50,7 +54,7 @@ def test_contract(approach: str, family: str, checkpoints: dict[str, ModelSpec],
     spec = checkpoints[family]
     on_disk = contents(spec)
     parts = [plugins.find("approaches", part) for part in approach.split(" + ")]
-    reason = composition.inapplicable(approach, parts, plugins.find("families", family), also=("source",))
+    reason = composition.inapplicable(parts, plugins.find("families", family), also=("source",))
     try:
         transfer = None if reason else set_up(spec, approach)
     except NotApplicable as end:

@@ -46,7 +46,7 @@ def test_it_starts_as_the_pretrained_model_and_changes_no_weight_of_it(kind: str
     [
         ("gpt2", {"h.attn.c_attn"}, {"h.mlp.c_proj"}),
         ("llama", {"layers.self_attn.k_proj", "layers.self_attn.v_proj"}, {"layers.mlp.down_proj"}),
-        ("bert", {"encoder.layer.attention.self.key", "encoder.layer.attention.self.value"}, {"encoder.layer.output.dense"}),
+        ("bert", {f"encoder.layer.attention.self.{part}" for part in ("key", "value")}, {"encoder.layer.output.dense"}),
         ("opt", {"decoder.layers.self_attn.k_proj", "decoder.layers.self_attn.v_proj"}, {"decoder.layers.fc2"}),
         ("gpt_neox", {"layers.attention.query_key_value"}, {"layers.mlp.dense_4h_to_h"}),
         ("mpt", {"blocks.attn.Wqkv"}, {"blocks.ffn.down_proj"}),

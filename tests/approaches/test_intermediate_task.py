@@ -97,8 +97,8 @@ def test_a_named_domain_has_its_options() -> None:
 @pytest.mark.parametrize(
     ("domain", "remedy"),
     [
-        ("python_refrence", "did you mean 'python_reference'.*known: .*python_code"),
-        ("glyphs", "the model's modality is text; known: .*python_code"),
+        ("python_refrence", "unknown dataset 'python_refrence'; did you mean 'python_reference'"),
+        ("glyphs", "it is of modality image; name one of modality text"),
         ("python_reference", "it is the target itself; name another domain, or none"),
         ("nested_brackets", "it is the source itself; name another domain, or none"),
     ],

@@ -98,7 +98,7 @@ def test_a_folder_of_any_architecture_runs_every_applicable_approach(kind: str, 
     turn = list(ARCHITECTURES).index(kind) % _TURNS  # each kind has its turn with some of them, each of them with some
     for approach in {"full_finetuning", "lora", *known[turn::_TURNS]}:
         parts = [plugins.find("approaches", approach)]
-        if composition.inapplicable(approach, parts, family, also=("source",)):
+        if composition.inapplicable(parts, family, also=("source",)):
             continue
         transfer = transfer_of(
             load(), texts(), steps=8, learning_rate=1e-2, source=source_texts(), pool=pool_of("causal_lm")
