@@ -15,6 +15,7 @@ DECISIONS = {
     "order": "the order of the examples",
     "examples": "which examples are learned from",
     "rate": "the course of the learning rate",
+    "thaw": "when weights thaw",
 }
 """What approaches state in ``DECIDES``: there can be one opinion on each."""
 
@@ -96,9 +97,7 @@ def matrix() -> dict[str, dict[str, str]]:
     families = [plugins.find("families", name) for name in plugins.names("families")]
     approaches = [plugins.find("approaches", name) for name in plugins.names("approaches")]
     return {
-        approach.name: {
-            family.name: inapplicable([approach], family, also=("source",)) for family in families
-        }
+        approach.name: {family.name: inapplicable([approach], family, also=("source",)) for family in families}
         for approach in approaches
     }
 

@@ -55,7 +55,7 @@ class Training:
         trials: number of points of the tuning grid that were trained.
         peak_memory: name of a measure (``"training_peak_rss"``, ``"training_peak_allocated"`` …) to bytes.
         trainable, stored, total: number of parameters that train, that the result adds to the pretrained model, and
-            of the whole network.
+            of all that runs in inference.
         checkpoint_bytes: size of the stored file.
         step_seconds: median wall time of a gradient step.
         step_flops: floating-point operations of a gradient step, forward and backward, a teacher's included.

@@ -16,7 +16,7 @@ import torch
 from bench import dataset, environment, memory, plugins, pretrained, results, tuning, worker
 from bench.cell import Cell, ModelSpec, Named
 from bench.device import out_of_memory, precision
-from bench.errors import CellEnd, NotApplicable, PluginError, ResultsError
+from bench.errors import BenchError, CellEnd, NotApplicable, PluginError, ResultsError
 from bench.evaluation import Evaluation, Score, Training
 from bench.pool import said
 from bench.transfer import Transfer, load
@@ -52,7 +52,7 @@ def check_options(cell: Cell) -> str:
     for index, values in enumerate(options):
         if values not in options[:index]:
             try:
-                tuning.set_up(cell, values, dataset.load(cell.target.name, cell.target.options))
+                tuning.set_up(cell, values, dataset.load(cell.target.name, cell.target.options), trained=False)
             except PluginError as error:
                 return str(error)
     return ""
@@ -148,6 +148,8 @@ def _end(error: Exception, path: Path) -> tuple[str, str]:
             raise error
     if isinstance(error, CellEnd):
         return error.status, str(error)
+    if isinstance(error, BenchError):
+        return "failed", str(error)
     if out_of_memory(error):
         return "out_of_memory", said(error)
     lines = "".join(traceback.format_exception(error))

@@ -69,6 +69,9 @@ def _concerns(suite: Suite, key: str, axis: str, values: list[Any], chain: Chain
         if axis not in _AXES:
             hint = suggest(axis, _AXES) or f"use {', '.join(_AXES)} or approach.option"
             raise suite.error(key, "unknown axis", hint.strip())
+        deciding = [plugin.name for plugin, _ in chain if "rate" in plugin.constants.get("DECIDES", ())]
+        if axis == "warmup" and deciding:
+            raise suite.error(key, f"{deciding[0]} decides the course of the learning rate", "take it out")
         for value in values:
             try:
                 Budget.model_validate({"steps": 1, axis: value})

@@ -8,8 +8,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from bench import cache, dataset, plugins
-from bench.cell import Budget, ModelSpec
-from bench.dataset import Items
+from bench.cell import Budget, ModelSpec, Recipe
+from bench.dataset import Dataset, Items
 from bench.model import Batch, Model
 from bench.transfer import Transfer
 
@@ -20,12 +20,16 @@ _RECIPE_GENERATION = 1
 """Raised when pretraining changes: models of an older generation are trained anew."""
 
 
-def load(spec: ModelSpec, progress: Callable[[int], None] = lambda taken: None) -> Model:
+def load(spec: ModelSpec, progress: Callable[[int], None] = lambda taken: None, *, trained: bool = True) -> Model:
     """The pretrained model on the CPU, a fresh copy at every call; a recipe is pretrained on first use.
 
-    Raises :class:`bench.errors.CheckpointError` where it cannot be loaded.
+    Unless it must be ``trained``: then the architecture alone will do where that was not yet done. Raises
+    :class:`bench.errors.CheckpointError` where it cannot be loaded.
     """
     family = plugins.find("families", spec.family).load()
+    if spec.recipe and not trained and recipe_steps(spec):
+        untrained: Model = family.from_architecture(spec.recipe.architecture, _source(spec.recipe), **spec.options)
+        return untrained
     checkpoint = str(_recipe_folder(spec, family, progress)) if spec.recipe else spec.checkpoint
     revision, trusted = (None, False) if spec.recipe else (spec.revision, spec.trust_remote_code)
     model: Model = family.from_checkpoint(checkpoint, revision=revision, trust_remote_code=trusted, **spec.options)
@@ -44,9 +48,13 @@ def recipe_steps(spec: ModelSpec) -> int:
     return spec.recipe.steps if spec.recipe and not cache.lookup("models", _recipe_key(spec)) else 0
 
 
+def _source(recipe: Recipe) -> Dataset:
+    return dataset.load(recipe.source.name, recipe.source.options)
+
+
 def _recipe_key(spec: ModelSpec) -> dict[str, object]:
     assert spec.recipe is not None
-    source = dataset.load(spec.recipe.source.name, spec.recipe.source.options)
+    source = _source(spec.recipe)
     family = plugins.find("families", spec.family)
     return {
         "family": spec.family,
@@ -65,7 +73,7 @@ def _recipe_folder(spec: ModelSpec, family: type[Model], progress: Callable[[int
 def _pretrain(spec: ModelSpec, family: type[Model], into: Path, progress: Callable[[int], None]) -> None:
     recipe = spec.recipe
     assert recipe is not None
-    source = dataset.load(recipe.source.name, recipe.source.options)
+    source = _source(recipe)
     budget = Budget(steps=recipe.steps, batch_size=recipe.batch_size, learning_rate=recipe.learning_rate)
     with torch.random.fork_rng(), _threads(recipe.threads):
         torch.manual_seed(recipe.seed)

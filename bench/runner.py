@@ -192,10 +192,10 @@ class _Run:
             if cell.data_size > size:
                 problem = f"{cell.data_size} examples asked, {cell.target.name} has {size} to train on"
                 raise self.suite.error("data_sizes", problem, f"ask for {size} or fewer")
+        self._check(cells, cores)
         second = [task(f"feature space {n}", "prepare_features", n, options, threads) for n, options in spaces.values()]
         second += [task(f"model {name}", "prepare_model", spec, threads) for name, spec in models.values()]
         self._stage("base models", second, workers=cores)
-        self._check(cells, cores)
 
     def _check(self, cells: list[Cell], workers: int) -> None:
         """Options that somebody chose are tried on their models; one that does not fit ends the run."""

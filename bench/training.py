@@ -169,16 +169,17 @@ class _Loop:
         if not self.stage:
             self._validate()
         for step in range(self.steps):
+            if time.perf_counter() > self.transfer.deadline:
+                break
             self._step(step / self.steps)
-            late = time.perf_counter() > self.transfer.deadline
-            validate = step + 1 in self.validate_at or (late and not self.stage)
-            if validate or late or step + 1 == self.steps or self.context.device.type == "cpu":
+            if step + 1 in self.validate_at or self.context.device.type == "cpu":
                 self._check()
-            if validate:
+            if step + 1 in self.validate_at:
                 self._validate()
             self.transfer.progress(self.transfer.taken)
-            if late:
-                break
+        self._check()
+        if not self.stage and "validation_loss" not in self.transfer.curve[-1]:  # time was up
+            self._validate()
         for parameter in self.trainable:  # as a schedule found them
             parameter.requires_grad_(True)
         if not self.stage:
@@ -216,11 +217,13 @@ class _Loop:
         self._note(learning_rate=peak)
 
     def _batch(self) -> Batch:
-        """The next training batch, transformed, with all its noise drawn."""
+        """The next training batch, transformed, with all its noise drawn, and its rows numbered: ``row``."""
         batch = self.model.collate(self.rows, next(self.indices))
         for transform in self.transfer.transforms:
             batch = transform(batch, self.generator)
-        return self.model.draw(batch, self.generator)
+        batch = self.model.draw(batch, self.generator)
+        rows = torch.arange(rows_of(batch), device=self.context.device)
+        return batch | {"row": rows}  # so that of a part it can be told which part it is
 
     def _backward(self, batch: Batch, player: nn.Module, optimizer: "AcceleratedOptimizer") -> Tensor:
         """Gradients of the whole batch, taken in parts that fit into memory; its loss."""

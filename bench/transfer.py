@@ -17,7 +17,9 @@ other in that order. What has no meaning for a model raises :class:`bench.errors
 understands; an option's value that does not fit the model raises :class:`bench.errors.PluginError`.
 """
 
+import copy
 import math
+import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -35,7 +37,7 @@ from bench.dataset import Dataset, Items
 from bench.model import Batch, Model
 
 Term = Callable[[Batch, Tensor], Tensor]
-"""(batch, outputs) to a scalar that is added to the loss."""
+"""(batch, outputs) to a scalar that is added to the loss; of a batch in parts, ``batch["row"]`` says which they are."""
 
 Transform = Callable[[Batch, torch.Generator], Batch]
 """A training batch, changed: augmentation. Never sees validation or test data."""
@@ -67,6 +69,7 @@ class Transfer:
         stages: what comes before the target is learned, in order. Each is told the steps that are left, and takes
             some of them with :meth:`practise` or :meth:`gradients`.
         fit: takes that many gradient steps on the target. Wrap it for an outer loop; set-up is not repeated.
+        beside: networks that are no part of the model and run whenever it does, in inference too.
         began: of :func:`time.perf_counter`, when the first step was about to be taken; 0 before.
         deadline: of :func:`time.perf_counter`; steps not taken by then are not taken.
         taken: gradient steps taken so far, wherever.
@@ -93,6 +96,7 @@ class Transfer:
     pool: Items = field(default_factory=list)
     stages: list[Callable[[int], None]] = field(default_factory=list)
     fit: Callable[[int], None] = field(init=False)
+    beside: list[nn.Module] = field(default_factory=list)
     began: float = 0.0
     deadline: float = math.inf
     taken: int = 0
@@ -114,11 +118,17 @@ class Transfer:
         # by weak reference: a network that an approach replaced should not take memory until the end
         self._pretrained = {id(parameter): weakref.ref(parameter) for parameter in self.model.parameters()}
         self._places = [name for name, _ in self.model.named_parameters(remove_duplicate=False)]
+        # what approaches put into the network is not in this one; its weights are the network's own, and take no memory
+        shared = {id(weight): nn.Parameter(weight.detach(), False) for weight in self.model.parameters()}
+        self._untouched: Model | None = copy.deepcopy(self.model, shared)
+        self._original: Callable[[], Model | None] = lambda: None
 
     def run(self) -> None:
         """Spend the budget: each stage in order, then the target with all steps that are left."""
+        self._untouched = None
         for stage in self.stages:
-            stage(self.steps - self.taken)
+            if time.perf_counter() < self.deadline:
+                stage(self.steps - self.taken)
         if self.taken < self.steps:
             self.fit(self.steps - self.taken)
         self.model.eval()
@@ -182,6 +192,17 @@ class Transfer:
                 return None
 
         return [name for name in self._places if not self.is_pretrained(found(name))]
+
+    def original(self) -> Model:
+        """The pretrained model as it was before any approach: a frozen copy in evaluation mode. Ask for it in set-up.
+
+        All that hold it hold the same one. It is no part of the model, so it is neither trained nor stored.
+        """
+        if (found := self._original()) is None:
+            assert self._untouched is not None, "when training begins the pretrained weights move on"
+            found = copy.deepcopy(self._untouched).eval()
+            self._original = weakref.ref(found)
+        return found
 
     def trainable(self) -> list[nn.Parameter]:
         """The model's parameters that gradients reach now."""

@@ -36,7 +36,7 @@ class Trial:
 TICKS = 100
 """What progress is told in where the clock says how many steps a trial takes."""
 
-_CALIBRATION = (3, 9)  # steps of the two runs that tell how long one takes
+_CALIBRATION = 8  # steps, at least, of the first of two runs that tell how long one takes
 
 
 @dataclass
@@ -58,7 +58,9 @@ class Search:
     curve: list[dict[str, Any]] = field(default_factory=list)
 
 
-def set_up(cell: Cell, values: dict[str, Any], data: Dataset, steps: int | None = None) -> Transfer:
+def set_up(
+    cell: Cell, values: dict[str, Any], data: Dataset, steps: int | None = None, *, trained: bool = True
+) -> Transfer:
     """A transfer that is ready to fit: the pretrained model, changed by each approach of the chain in turn.
 
     Args:
@@ -66,10 +68,11 @@ def set_up(cell: Cell, values: dict[str, Any], data: Dataset, steps: int | None 
         values: the trial's, of budget fields and of ``approach.option``.
         data: the target; what this cell may learn from is taken of it here.
         steps: where the budget does not say.
+        trained: whether the model must have been pretrained; what does not depend on its weights can do without.
     """
     torch.manual_seed(cell.seed)
     device = accelerator(cell.budget).device
-    model = pretrained.load(cell.model).to(device)
+    model = pretrained.load(cell.model, trained=trained).to(device)
     budget = cell.budget.model_copy(update={name: value for name, value in values.items() if "." not in name})
     transfer = Transfer(
         model=model,
@@ -94,13 +97,15 @@ def set_up(cell: Cell, values: dict[str, Any], data: Dataset, steps: int | None 
 def affordable(cell: Cell, values: dict[str, Any], data: Dataset) -> int | None:
     """How many steps of a trial fit into a budget of seconds (on this machine) or of examples; None for one of steps.
 
-    The trial is run on a small scale first, with all that the approach does, and forgotten.
+    The trial is run on a small scale first, with all that the approach does, and forgotten: after a warm-up with so
+    many steps that all validations are taken, and with twice as many, which tells what a step takes and what the rest.
     """
     within = cell.budget.seconds or cell.budget.examples
     if within is None:
         return None
+    few = max(_CALIBRATION, cell.budget.validations)
     spent: list[float] = []
-    for steps in (_CALIBRATION[0], *_CALIBRATION):  # the first warms up
+    for steps in (few, few, 2 * few):
         transfer = set_up(cell, values, data, steps)
         if transfer.steps == 0:
             return None
@@ -108,8 +113,8 @@ def affordable(cell: Cell, values: dict[str, Any], data: Dataset) -> int | None:
         spent.append(trial.seconds if cell.budget.seconds else transfer.examples)
         del transfer
         memory.release()
-    each = max((spent[2] - spent[1]) / (_CALIBRATION[1] - _CALIBRATION[0]), spent[2] / _CALIBRATION[1] / 100)
-    return max(1, int((within - (spent[2] - each * _CALIBRATION[1])) / each))
+    each = max((spent[2] - spent[1]) / few, spent[2] / (200 * few))  # should the clock say that more steps take less
+    return max(1, int((within - (spent[2] - each * 2 * few)) / each))
 
 
 def source(model: ModelSpec) -> Dataset | None:
@@ -145,7 +150,7 @@ def search(cell: Cell, data: Dataset, checkpoint: Path, report: Callable[[int], 
     transfer: Transfer | None = set_up(cell, cell.tuning[0], data, affordable(cell, cell.tuning[0], data))
     assert transfer is not None
     if transfer.steps == 0:
-        return Search(transfer, Training(total=_size(transfer.model.parameters())))
+        return Search(transfer, Training(total=_total(transfer)))
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
     training, trials, curve = Training(trials=len(cell.tuning)), list[Trial](), list[dict[str, Any]]()
     best: Trial | None = None
@@ -200,7 +205,7 @@ def _complete(training: Training, transfer: Transfer, cell: Cell, checkpoint: Pa
     """Fill in what can be said of the chosen trial once the search is over."""
     parameters = {name for name, _ in transfer.model.named_parameters()}
     training.stored = _size(tensor for name, tensor in transfer.stored().items() if name in parameters)
-    training.total = _size(transfer.model.parameters())
+    training.total = _total(transfer)
     training.checkpoint_bytes = checkpoint.stat().st_size
     training.tuning_seconds = seconds
     training.step_flops = step_flops(transfer)
@@ -211,6 +216,10 @@ def _complete(training: Training, transfer: Transfer, cell: Cell, checkpoint: Pa
 
 def _report(report: Callable[[int], None], trial: int, scale: int, steps: int, taken: int) -> None:
     report(round((trial + taken / steps) * scale))
+
+
+def _total(transfer: Transfer) -> int:
+    return sum(_size(network.parameters()) for network in (transfer.model, *transfer.beside))
 
 
 def _size(tensors: Any) -> int:

@@ -29,7 +29,8 @@ def test_contributing_points_at_approaches_that_are_there() -> None:
 def test_the_readme_lists_every_approach(name: str) -> None:
     plugin = plugins.find("approaches", name)
     if plugin.module.startswith("bench."):
-        assert f"| `{name}` |" in (ROOT / "README.md").read_text()
+        summary = plugin.summary.rstrip(".").replace("``", "`")
+        assert f"| `{name}` | {summary} |" in (ROOT / "README.md").read_text()
 
 
 @pytest.mark.parametrize("path", suite.available(), ids=lambda path: path.stem)

@@ -15,6 +15,7 @@ from bench.errors import CheckpointError
 from bench.families.causal_lm import CausalLM
 from bench.model import Batch, Model
 from tests.models import data_of, language_model, model_of, same, saved, texts, weights
+from tests.plans import cells
 
 STEPS = 3
 SMALL: dict[str, dict[str, Any]] = {
@@ -230,3 +231,13 @@ def test_data_are_encoded_once_for_each_encoding_and_content(monkeypatch: pytest
     pretrained.encode(model, items[:-1])
     assert done == [len(items), len(items), len(items) - 1]
     assert same(first, encode(model, items))
+
+
+def test_what_needs_no_weights_waits_for_no_pretraining(tmp_path: Path) -> None:
+    """Options are tried on the architecture alone, where pretraining it would take years."""
+    spec = cells(tmp_path, approach="lora")[0].model
+    assert spec.recipe is not None
+    endless = spec.model_copy(update={"recipe": spec.recipe.model_copy(update={"steps": 10**12})})
+    model = pretrained.load(endless, trained=False)
+    assert [block for block in model.blocks() if list(block.parameters())] == model.blocks()
+    assert pretrained.recipe_steps(endless) == 10**12

@@ -303,8 +303,23 @@ def test_no_step_begins_after_the_deadline() -> None:
     transfer = line(steps=10)
     transfer.deadline = time.perf_counter()
     transfer.run()
-    assert transfer.taken == 1
-    assert [row["step"] for row in transfer.curve if "validation_loss" in row] == [0, 1]
+    assert transfer.taken == 0
+    transfer.stages.append(lambda left: transfer.practise("before", left))
+    transfer.run()
+    assert transfer.taken == 0
+
+
+def test_what_was_learned_when_time_was_up_is_validated() -> None:
+    transfer = line(steps=10, validations=1)
+
+    def look_at_the_clock(progress: float) -> None:
+        if progress == 0.3:
+            transfer.deadline = time.perf_counter()
+
+    transfer.schedule.append(look_at_the_clock)
+    transfer.run()
+    assert transfer.taken == 4, "a step that began is finished"
+    assert [row["step"] for row in transfer.curve if "validation_loss" in row] == [0, 4]
 
 
 def test_a_stage_is_counted_and_not_validated() -> None:

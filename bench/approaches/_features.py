@@ -1,9 +1,11 @@
 """The hidden features of chosen blocks: kept from a pass through the network, and brought into one form."""
 
-from typing import Literal
+from collections.abc import MutableMapping
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.utils.weak import WeakTensorKeyDictionary
 
 from bench.approaches._blocks import called, on_leaving
 from bench.errors import NotApplicable, PluginError
@@ -39,9 +41,10 @@ def chosen(transfer: Transfer, approach: str, blocks: list[int] | Literal["all",
 
 
 class Tap:
-    """Keeps what chosen blocks hand on in a pass, until it is taken or the next pass comes.
+    """Keeps what chosen blocks hand on in a pass through the model: as long as the outputs of that pass are there.
 
-    Copies that are made of the model later are not listened to.
+    So a term finds the features that belong to the outputs it is given, whatever else went through the model since; and
+    what no term asks for goes with its outputs. Copies that are made of the model later are not listened to.
 
     Args:
         model: whose blocks are listened to.
@@ -52,20 +55,29 @@ class Tap:
 
     def __init__(self, model: Model, numbers: list[int], *, learning: bool = True) -> None:
         every = model.blocks()
-        self._blocks, self._learning = [every[number] for number in numbers], learning
-        self._places = {id(block): place for place, block in enumerate(self._blocks)}
-        self._kept: dict[int, Tensor] = {}
-        for block in self._blocks:
-            on_leaving(block, self._keep)
+        blocks = [every[number] for number in numbers]
+        under_way: dict[nn.Module, Tensor] = {}
+        self._kept: MutableMapping[Tensor, list[Tensor]] = WeakTensorKeyDictionary()
 
-    def take(self) -> list[Tensor]:
-        """Of each block, in order, what it handed on in the last pass; nothing of it is kept any longer."""
-        return [self._kept.pop(place) for place in range(len(self._blocks))]
+        # plain functions: with a method for a hook, a copy of the model would come with a copy of the tap
+        def keep(block: nn.Module, features: Tensor) -> Tensor:
+            if block in blocks and torch.is_grad_enabled() is learning:
+                under_way[block] = features
+            return features
 
-    def _keep(self, block: nn.Module, features: Tensor) -> Tensor:
-        if torch.is_grad_enabled() is self._learning and id(block) in self._places:
-            self._kept[self._places[id(block)]] = features
-        return features
+        def end(module: nn.Module, given: Any, outputs: Tensor) -> None:
+            if module is model and under_way:
+                self._kept[outputs] = [under_way[block] for block in blocks]
+            under_way.clear()
+
+        model.register_forward_pre_hook(lambda module, given: under_way.clear())  # a pass before may have failed
+        model.register_forward_hook(end)
+        for block in blocks:
+            on_leaving(block, keep)
+
+    def take(self, outputs: Tensor) -> list[Tensor]:
+        """Of each block, in order, what it handed on in the pass with these outputs; it is not kept any longer."""
+        return self._kept.pop(outputs)
 
 
 def vectors(batch: Batch, features: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
 from bench.approaches._blocks import called, own
+from bench.device import out_of_memory
 from bench.errors import NotApplicable, PluginError
 from bench.model import Model
 from bench.transfer import Transfer
@@ -122,6 +123,8 @@ def _refusal(module: nn.Module, configure: Configure) -> str:
             with torch.enable_grad():
                 after: Tensor = alone["layer"](given)
         except Exception as error:  # whatever a method says of a layer it was not made for
+            if out_of_memory(error):
+                raise
             return " ".join(f"PEFT says: {error}".split())
     return "" if after.requires_grad else f"{type(module).__name__} is left as it is"
 

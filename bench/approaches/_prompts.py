@@ -24,8 +24,8 @@ def put_before(transfer: Transfer, name: str, config: PromptLearningConfig, *, o
         option: of the approach, that says how many positions the vectors take.
     """
     model, tokens = transfer.model, config.num_virtual_tokens
-    if tokens > model.limit - _PROBE:
-        remedy = f"the model has {model.limit} positions, so ask for {max(model.limit - _PROBE, 1)} or fewer"
+    if not 0 < tokens <= model.limit - _PROBE:
+        remedy = f"the model has {model.limit} positions, so ask for 1 to {max(model.limit - _PROBE, 1)}"
         raise PluginError(f"approach {name}: option {option!r}: {tokens} will not do; {remedy}")
     network, added = model.network, set(transfer.trainable()) - own(transfer)
     # at each step of a generation PEFT says that it drops position ids; the network counts by itself

@@ -1,6 +1,8 @@
 """The model chooses what it learns from."""
 
 import time
+from collections.abc import Callable
+from functools import partial
 from itertools import accumulate, pairwise
 from typing import Literal
 
@@ -30,8 +32,8 @@ def active_learning(
     In the end it has learned from as many examples as other approaches are given at random, but chosen from the whole
     training split. *Uncertainty* takes those with the highest loss per token or image, *coverage* those whose hidden
     features are farthest from all that is learned from already (greedy k-centre). The steps are shared out as the
-    examples are, and so are the validations: each round goes on from the weights that were best in the one before,
-    with a course of the learning rate of its own.
+    examples are. Each round is a training of its own: it goes on from the weights of the one before, while the course
+    of the learning rate and all other schedules start again. Only the last, which has all examples, is validated.
 
     Paper: Settles 2009, Active Learning Literature Survey (uncertainty); Sener & Savarese 2018, Active Learning for
     Convolutional Neural Networks: A Core-Set Approach (coverage)
@@ -56,30 +58,25 @@ def active_learning(
         nonlocal chosen
         rows = transfer.encode(pool)
         todo = [size for size in sizes if size > len(chosen)] or [wanted]
-        ends = [round(steps * done / sum(todo)) for done in accumulate(todo, initial=0)]
+        ends = [min(round(steps * done / sum(todo)), steps - 1) for done in accumulate(todo[:-1], initial=0)] + [steps]
         for size, (begin, end) in zip(todo, pairwise(ends), strict=True):
             if not len(chosen):
                 chosen = torch.from_numpy(subset_indices(len(pool), size, transfer.seed, transfer.data.name))
-            elif time.perf_counter() > transfer.deadline:
-                return
-            elif size > len(chosen):
+            elif size > len(chosen) and time.perf_counter() < transfer.deadline:
                 count = size - len(chosen)
                 offered = _drawn(len(pool), chosen, max(candidates, count), transfer.seed)
                 new = set(offered.tolist()) - seen
                 seen.update(new)
                 transfer.look(min(len(new), len(pool) - wanted - transfer.looked))
                 chosen = torch.cat([chosen, _most_telling(transfer, rows, chosen, offered, count, strategy)])
-            learn(of_items(rows, chosen), end - begin, (end - begin) / max(1, steps))
+            last = size == todo[-1]
+            learn(of_items(rows, chosen), inner if last else partial(transfer.practise, "rounds"), end - begin)
 
-    def learn(rows: Batch, steps: int, share: float) -> None:
-        encode, validations = transfer.encode, max(1, round(transfer.budget.validations * share))
-        train = take(pool, chosen.numpy())
-        transfer.data = transfer.data.learning_from(train)
-        with transfer.having(
-            encode=lambda items: rows if items is train else encode(items),
-            budget=transfer.budget.model_copy(update={"validations": validations}),
-        ):
-            inner(steps)
+    def learn(rows: Batch, train: Callable[[int], None], steps: int) -> None:
+        encode, items = transfer.encode, take(pool, chosen.numpy())
+        transfer.data = transfer.data.learning_from(items)
+        with transfer.having(encode=lambda given: rows if given is items else encode(given)):
+            train(steps)
 
     transfer.fit = fit
 

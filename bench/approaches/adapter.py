@@ -18,7 +18,11 @@ def adapter(transfer: Transfer, *, bottleneck: Count = 64) -> None:
     at zero, so that the model starts unchanged. The layers are linear for sequences, 1×1 convolutions for feature maps.
     They are our own: PEFT has no bottleneck adapters, and libraries that have them know transformers alone.
 
-    Paper: Houlsby et al. 2019, Parameter-Efficient Transfer Learning for NLP
+    One adapter per block as in Bapna & Firat, for networks whose blocks are not all transformer layers; Houlsby et al.
+    put two into each layer, and train its norms too.
+
+    Paper: Houlsby et al. 2019, Parameter-Efficient Transfer Learning for NLP; Bapna & Firat 2019, Simple, Scalable
+    Adaptation for Neural Machine Translation
 
     Args:
         bottleneck: width between the two layers.

@@ -44,8 +44,8 @@ def cross_domain_correspondence(
 
     def correspond(batch: Batch, outputs: Tensor) -> Tensor:
         with torch.no_grad():
-            old(batch)
-        pairs = zip(ours.take(), theirs.take(), strict=True)
+            features = theirs.take(old(batch))
+        pairs = zip(ours.take(outputs), features, strict=True)
         return weight * torch.stack([apart(mine, other) for mine, other in pairs]).mean()
 
     transfer.terms.append(correspond)

@@ -22,7 +22,8 @@ def delta(
 
     The loss gains ``weight`` times the mean squared difference of the features, summed over the blocks; of texts only
     real positions count. All channels weigh the same: it is the paper's DELTA without attention. Its attention ranks
-    channels by the loss of a classifier fitted to the target's labels, and there are no labels here.
+    channels by the loss of a classifier fitted to the target's labels, and there are no labels here. Its decay of new
+    weights is ``l2_sp``'s beta.
 
     Paper: Li et al. 2019, DELTA: Deep Learning Transfer using Feature Map with Attention for Convolutional Networks
 
@@ -36,8 +37,8 @@ def delta(
 
     def hold(batch: Batch, outputs: Tensor) -> Tensor:
         with torch.no_grad():
-            old(batch)
-        pairs = zip(ours.take(), theirs.take(), strict=True)
+            features = theirs.take(old(batch))
+        pairs = zip(ours.take(outputs), features, strict=True)
         apart = [F.mse_loss(vectors(batch, mine), vectors(batch, other)) for mine, other in pairs]
         return weight * torch.stack(apart).sum()
 

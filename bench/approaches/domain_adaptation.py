@@ -49,18 +49,30 @@ def domain_adaptation(
     tap = Tap(transfer.model, chosen(transfer, "domain_adaptation", blocks))
     distance = {"mmd": mmd, "coral": coral}[method]
     generator, rows = torch.Generator().manual_seed(transfer.seed + _SEED), Batch()
+    drawn: list[Batch] = []  # from the source for this step, however often and in what parts it is computed
+    size = 0
 
-    def align(batch: Batch, outputs: Tensor) -> Tensor:
+    def begin(batch: Batch, _: torch.Generator) -> Batch:
+        nonlocal size
+        size = rows_of(batch)
+        drawn.clear()
+        return batch
+
+    def draw() -> Batch:
         if not rows:  # when all approaches are set up: some of them leave less room in a row
             rows.update(transfer.encode(source.train))
-        here = tap.take()
-        indices = torch.randint(rows_of(rows), (rows_of(batch),), generator=generator)
-        other = transfer.model.draw(transfer.model.collate(rows, indices), generator)
-        transfer.model(other)
-        transfer.count("", rows_of(other), steps=0)
-        pairs = zip(here, tap.take(), strict=True)
+        indices = torch.randint(rows_of(rows), (size,), generator=generator)
+        transfer.count("", size, steps=0)
+        return transfer.model.draw(transfer.model.collate(rows, indices), generator)
+
+    def align(batch: Batch, outputs: Tensor) -> Tensor:
+        if not drawn:
+            drawn.append(draw())
+        other = {name: value[batch["row"]] for name, value in drawn[0].items()}
+        pairs = zip(tap.take(outputs), tap.take(transfer.model(other)), strict=True)
         return weight * torch.stack([distance(pooled(batch, a), pooled(other, b)) for a, b in pairs]).sum()
 
+    transfer.transforms.append(begin)
     transfer.terms.append(align)
 
 

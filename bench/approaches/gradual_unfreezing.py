@@ -5,6 +5,8 @@ from torch import nn
 from bench.options import Fraction
 from bench.transfer import Transfer
 
+DECIDES = ("thaw",)
+
 
 def gradual_unfreezing(transfer: Transfer, *, until: Fraction = 0.5) -> None:
     """Training starts with the last block alone; one block after another thaws, from the output towards the input.

@@ -14,8 +14,9 @@ KEEPS_PRETRAINED = True
 def l2_sp(transfer: Transfer, *, alpha: NonNegative = 0.1, beta: NonNegative = 0.01) -> None:
     """The loss gains α/2 ‖w - w⁰‖² over the pretrained weights that train, and β/2 ‖w‖² over new ones.
 
-    The starting point w⁰ of a weight is what it is at the first step it trains in. Where all that trains is new, such
-    as with lora, that is a pull towards zero. It comes beside the budget's weight decay, which it is meant to replace.
+    The starting point w⁰ is what a weight is before anything is learned, in a pre-stage too. Where all that trains is
+    new, such as with lora, that is a pull towards zero. It comes beside the budget's weight decay, which it is meant to
+    replace.
 
     Paper: Li et al. 2018, Explicit Inductive Bias for Transfer Learning with Convolutional Networks
 
@@ -25,15 +26,23 @@ def l2_sp(transfer: Transfer, *, alpha: NonNegative = 0.1, beta: NonNegative = 0
     """
     start: dict[nn.Parameter, Tensor] = {}
 
+    def note(weight: nn.Parameter) -> Tensor:
+        if weight not in start:
+            start[weight] = weight.detach().clone()
+        return start[weight]
+
+    def begin(left: int) -> None:
+        for weight in filter(transfer.is_pretrained, transfer.trainable()):
+            note(weight)
+
     def pull(batch: Batch, outputs: Tensor) -> Tensor:
         old = new = outputs.new_zeros((), dtype=torch.float32)
         for weight in transfer.trainable():
-            if not transfer.is_pretrained(weight):
+            if transfer.is_pretrained(weight):  # one that slept until now has not moved
+                old = old + F.mse_loss(weight, note(weight), reduction="sum")
+            else:
                 new = new + weight.square().sum()
-                continue
-            if weight not in start:  # whatever slept until now has not moved
-                start[weight] = weight.detach().clone()
-            old = old + F.mse_loss(weight, start[weight], reduction="sum")
         return alpha / 2 * old + beta / 2 * new
 
+    transfer.stages.insert(0, begin)
     transfer.terms.append(pull)

@@ -8,7 +8,7 @@ from bench.options import Count, Fraction
 from bench.transfer import Transfer
 
 NEEDS = ("latent", "critic")
-DECIDES = ("weights",)
+DECIDES = ("weights", "thaw")
 
 
 def minegan(transfer: Transfer, *, layers: Count = 2, alone: Fraction = 0.5) -> None:

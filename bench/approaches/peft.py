@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+import re
 import typing
 from collections import Counter
 from typing import Any, Literal
@@ -25,11 +26,12 @@ DECIDES = ("weights",)
 
 _WHERE = "approach peft: option 'options'"
 _SELECT = ("target_modules", "exclude_modules", "layers_to_transform", "layers_pattern")
+_STARTS = (True, False, "gaussian", "orthogonal")  # of LoRA; others look at data, or change pretrained weights
 _OURS = {  # known from the network and the budget
     *("fan_in_fan_out", "feedforward_modules", "total_step"),
     *("token_dim", "num_layers", "num_attention_heads", "num_transformer_submodules"),
     # other approaches' to decide, or of use to PEFT's own wrapper alone
-    *("modules_to_save", "layer_replication", "alora_invocation_tokens"),
+    *("bias", "modules_to_save", "layer_replication", "alora_invocation_tokens"),
 }
 
 
@@ -106,7 +108,8 @@ def _chosen(
     able = [name for name in chosen if not refused[name]]
     if not able:
         reason = Counter(refused.values()).most_common(1)[0][0] if refused else "none is of the kind it is for"
-        if given and found and not all(_refused(found, lambda names: configure(names, {})).values()):
+        needed = method == "trainable_tokens"  # it has no defaults to fall back on
+        if given and found and (needed or not all(_refused(found, lambda names: configure(names, {})).values())):
             raise PluginError(f"{_WHERE}: {given} will not do; {reason}")
         raise NotApplicable(f"{method} can be put beside no layer of {type(network).__name__}: {reason}")
     for name in able:
@@ -147,7 +150,7 @@ def _candidates(model: Model, method: str, by_default: bool) -> dict[str, nn.Mod
 def _check(method: str, config: type[PeftConfig], given: dict[str, Any]) -> None:
     """:class:`PluginError` for an option that the method does not have, or not with that type of value."""
     known = sorted(_names(config) - _names(PeftConfig) - _OURS)
-    types = typing.get_type_hints(config)
+    types, patterns = typing.get_type_hints(config), ("target_modules", "exclude_modules", "layers_pattern")
     for name, value in given.items():
         if name not in known:
             raise PluginError(f"{_WHERE}: no {name!r}; {remedy(str(name), known)}{method} has: {', '.join(known)}")
@@ -156,6 +159,14 @@ def _check(method: str, config: type[PeftConfig], given: dict[str, Any]) -> None
         except pydantic.ValidationError:
             wanted = inspect.formatannotation(types[name])
             raise PluginError(f"{_WHERE}: {name}: {value!r} will not do; {method} wants {wanted}") from None
+        if name == "init_lora_weights" and value not in _STARTS:
+            use = f"pretrained weights stay as they are, so use one of: {', '.join(map(str, _STARTS))}"
+            raise PluginError(f"{_WHERE}: {name}: {value!r} will not do; {use}")
+        for pattern in [value] if name in patterns and isinstance(value, str) else []:
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise PluginError(f"{_WHERE}: {name}: {value!r} will not do; {error}") from None
     if method == "trainable_tokens" and not given.get("token_indices"):
         raise PluginError(f"{_WHERE}: trainable_tokens trains no tokens; give it token_indices")
 

@@ -29,6 +29,7 @@ def progressive_networks(transfer: Transfer) -> None:
     """
     frozen = transfer.model.eval()
     model = transfer.model = frozen.fresh().train()
+    transfer.beside.append(frozen.network)
     column, beside = called(model), called(frozen)
     if not column:
         raise NotApplicable(f"{type(model.network).__name__} has no blocks that features pass through")

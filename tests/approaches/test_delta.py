@@ -10,7 +10,7 @@ from bench import plugins
 from bench.approaches._features import Tap, vectors
 from bench.model import Batch, Model
 from bench.transfer import Transfer
-from tests.models import batch_of, data_of, language_model, prepare, transfer_of, unet
+from tests.models import batch_of, data_of, language_model, prepare, source_of, transfer_of, unet
 
 FAMILIES = plugins.names("families")
 NO_DROPOUT = {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}
@@ -34,8 +34,7 @@ def held(transfer: Transfer, batch: Batch) -> Tensor:
 def hidden(model: Model, family: str) -> list[Tensor]:
     """All that the blocks between the first and the last hand on."""
     batch, tap = batch_of(model, data_of(family)), Tap(model, [*range(1, len(model.blocks()) - 1)], learning=False)
-    model.eval()(batch)
-    return [vectors(batch, features) for features in tap.take()]
+    return [vectors(batch, features) for features in tap.take(model.eval()(batch))]
 
 
 @torch.no_grad()
@@ -89,6 +88,21 @@ def test_parts_of_a_batch_add_up_to_the_whole(family: str) -> None:
         transfer.fit(1)
         ends.append(next(row["train_loss"] for row in transfer.curve if "train_loss" in row))
     assert ends[0] == pytest.approx(ends[1], rel=1e-4)
+
+
+@pytest.mark.parametrize("approach", ["domain_adaptation + delta", "delta + domain_adaptation"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_no_other_terms_pass_is_taken_for_the_losss(family: str, approach: str) -> None:
+    """The features of the source rows, which the other term sends through the model, are nobody else's."""
+    model = no_dropout(family)
+    transfer = prepare(transfer_of(model, data_of(family), source=source_of(family)), approach)
+    batch = batch_of(model, transfer.data) | {"row": torch.arange(4)}
+    for transform in transfer.transforms:
+        transform(batch, torch.Generator())
+    outputs = model(batch)
+    losses = {term.__qualname__.partition(".")[0]: term(batch, outputs).item() for term in transfer.terms}
+    assert losses["delta"] == 0
+    assert losses["domain_adaptation"] > 0
 
 
 @pytest.mark.parametrize("approach", ["delta", "lora + delta", "delta + lora"])

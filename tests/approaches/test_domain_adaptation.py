@@ -12,7 +12,7 @@ from bench.approaches._features import Tap, chosen, pooled
 from bench.approaches.domain_adaptation import coral, mmd
 from bench.errors import NotApplicable
 from bench.model import Batch, Model
-from bench.transfer import Transfer
+from bench.transfer import Term, Transfer
 from tests.models import data_of, fitted, language_model, model_of, prepare, source_of, transfer_of, unet
 
 FAMILIES = plugins.names("families")
@@ -100,8 +100,9 @@ def test_the_loss_is_the_own_and_the_distance_between_the_features_of_both(famil
     assert len(target["item"]) == len(source["item"]) == 12
     fresh = prepared(family, "coral", 300.0, steps=1).model
     tap = Tap(fresh, chosen(transfer, "domain_adaptation", "features"))
-    outputs = [fresh(target), tap.take(), fresh(source), tap.take()]
-    own, apart = fresh.loss(target, outputs[0]), coral(pooled(target, *outputs[1]), pooled(source, *outputs[3]))
+    outputs = fresh(target)
+    features = pooled(target, *tap.take(outputs)), pooled(source, *tap.take(fresh(source)))
+    own, apart = fresh.loss(target, outputs), coral(*features)
     assert apart > 0
     (loss,) = [row["train_loss"] for row in transfer.curve if "train_loss" in row]
     assert loss == pytest.approx((own + 300.0 * apart).item(), rel=1e-5)
@@ -119,6 +120,41 @@ def test_the_sources_rows_are_counted_and_come_from_the_source(family: str) -> N
     assert not any(items is transfer.data.test for items in asked)
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_step_has_its_source_rows_once_however_memory_divides_it(family: str) -> None:
+    """Whole, in parts, and again in parts after memory ran out: the same rows in their places, counted once."""
+    seen: list[list[int]] = []
+    for micro, fails in ((None, ()), (4, ()), (8, (2,))):
+        transfer = prepared(family, "mmd", 1.0, steps=2, batch_size=8, micro_batch_size=micro)
+        term, forward, asked, rows = transfer.terms.pop(), transfer.model.forward, list[int](), list[Tensor]()
+
+        def align(
+            batch: Batch, outputs: Tensor, term: Term = term, asked: list[int] = asked, fails: tuple[int, ...] = fails
+        ) -> Tensor:
+            asked.append(len(batch["item"]))
+            loss = term(batch, outputs)
+            if len(asked) in fails:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            return loss
+
+        def note(batch: Batch, forward: Any = forward, rows: list[Tensor] = rows) -> Tensor:
+            if "row" not in batch:  # as in those from the target
+                rows.append(batch["item"])
+            outputs: Tensor = forward(batch)
+            return outputs
+
+        transfer.terms.append(align)
+        transfer.model.forward = note  # type: ignore[method-assign]
+        transfer.practise("without validation", 2)
+        assert transfer.examples == 2 * 2 * 8
+        assert asked == {None: [8, 8], 4: [4, 4, 4, 4], 8: [8, 8, 4, 4]}[micro]
+        if fails:
+            assert rows.pop(1).tolist() == torch.cat(rows[1:]).tolist()
+        seen.append(torch.cat(rows).tolist())
+    assert seen[0] == seen[1] == seen[2]
+    assert len(seen[0]) == 16
+
+
 @torch.no_grad()
 def between(model: Model, family: str, method: str) -> float:
     """The distance of all target rows from all source rows, in hidden features."""
@@ -128,8 +164,7 @@ def between(model: Model, family: str, method: str) -> float:
         rows = model.encode(data.train)
         indices = torch.arange(len(rows["item"])).repeat(16)  # the same images with other noise
         batch = model.draw(model.collate(rows, indices), torch.Generator().manual_seed(0))
-        model(batch)
-        features.append(pooled(batch, tap.take()[0]))
+        features.append(pooled(batch, *tap.take(model(batch))))
     return {"mmd": mmd, "coral": coral}[method](*features).item()
 
 

@@ -79,6 +79,17 @@ def test_what_thaws_late_is_pulled_to_the_pretrained_weights_too(family: str) ->
     assert moved(transfer, start) > 0
 
 
+@pytest.mark.parametrize("approach", ["self_supervised + l2_sp", "gradual_unfreezing + self_supervised + l2_sp"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_start_is_before_a_pre_stage(family: str, approach: str) -> None:
+    transfer = prepared(family, approach)
+    start = values(transfer)
+    for stage in transfer.stages:
+        stage(transfer.steps)
+    assert moved(transfer, start) > 0
+    assert pull(transfer).item() == pytest.approx(0.3 / 2 * moved(transfer, start), rel=1e-3)
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_strong_pull_keeps_the_weights_near(family: str) -> None:
     apart = []

@@ -1,5 +1,8 @@
 """The old answers are kept while the new ones are learned."""
 
+import gc
+import weakref
+
 import pytest
 import torch
 from torch import Tensor
@@ -74,6 +77,36 @@ def test_the_copy_is_no_part_of_the_model(family: str, approach: str) -> None:
     transfer = prepare(transfer_of(model_of(family), data_of(family)), approach)
     assert [*transfer.model.state_dict()] == [*alone.state_dict()]
     assert sum(1 for _ in transfer.model.parameters()) == sum(1 for _ in alone.parameters())
+
+
+@pytest.mark.parametrize("part", ["prompt_tuning", "prefix_tuning", "adapter", "lora", "bitfit", "dora", "peft"])
+def test_what_was_said_before_is_what_the_pretrained_model_said(part: str) -> None:
+    """Also where what was added changes it from the start, such as a random prompt."""
+    options = {"method": "lora", "options": {"init_lora_weights": False}} if part == "peft" else {}
+    for approach in (f"{part} + lwf + delta", f"lwf + delta + {part}"):
+        model, before = no_dropout("causal_lm"), no_dropout("causal_lm")
+        transfer = prepare(transfer_of(model, texts()), approach, **{part: options})
+        batch = batch_of(model, texts())
+        with torch.no_grad():
+            said = before(batch)
+            assert torch.equal(transfer.original()(batch), said)
+            changed = float(model.divergence(batch, model(batch), said, 2.0))
+        assert (changed > 1e-6) == (part in ("prompt_tuning", "prefix_tuning", "peft"))
+        lwf, delta = transfer.terms
+        assert lwf(batch, model(batch)).item() == pytest.approx(changed, abs=1e-6)
+        assert (delta(batch, model(batch)).item() > 1e-6) == (changed > 1e-6)
+        fitted(transfer)
+
+
+def test_all_that_hold_to_it_hold_one_copy() -> None:
+    transfer = prepare(transfer_of(unet(), data_of("diffusion")), "lwf + delta + cross_domain_correspondence")
+    models = [m for term in transfer.terms for c in term.__closure__ or () if isinstance(m := c.cell_contents, Model)]
+    assert len(models) == 3
+    assert len({id(model) for model in models}) == 1
+    assert not any(weight.requires_grad for weight in models[0].parameters())
+    gone = weakref.ref(prepare(transfer_of(unet(), data_of("diffusion")), "lwf").original())
+    gc.collect()
+    assert gone() is None, "and it goes with them"
 
 
 @pytest.mark.parametrize("approach", ["lwf", "delta"])

@@ -271,3 +271,26 @@ def test_a_new_end_trains_on_beside_it(family: str) -> None:
     prepare(transfer, "feature_extraction + peft", peft={"method": "loha"})
     fresh = {weight for part in transfer.model.generating_end() for weight in part.parameters()}
     assert fresh <= set(transfer.trainable())
+
+
+@pytest.mark.parametrize(
+    ("method", "options", "said"),
+    [
+        ("lora", {"target_modules": "("}, "target_modules: '(' will not do; missing )"),
+        ("lora", {"bias": "all"}, "no 'bias'"),
+        (
+            "lora",
+            {"init_lora_weights": "eva"},
+            "init_lora_weights: 'eva' will not do; pretrained weights stay as they are",
+        ),
+        ("prompt_tuning", {"num_virtual_tokens": 0}, "0 will not do; the model has 32 positions"),
+        ("trainable_tokens", {"token_indices": [999_999]}, "[999999]} will not do"),
+    ],
+)
+def test_what_would_change_pretrained_weights_or_nothing_is_refused(
+    method: str, options: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(PluginError) as refused:
+        with_peft("gpt2", method, **options)
+    assert said in str(refused.value)
+    assert "\n" not in str(refused.value)
