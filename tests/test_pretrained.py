@@ -239,5 +239,5 @@ def test_what_needs_no_weights_waits_for_no_pretraining(tmp_path: Path) -> None:
     assert spec.recipe is not None
     endless = spec.model_copy(update={"recipe": spec.recipe.model_copy(update={"steps": 10**12})})
     model = pretrained.load(endless, trained=False)
-    assert [block for block in model.blocks() if list(block.parameters())] == model.blocks()
+    assert len(model.blocks()) == 4, "the embeddings, two layers, the head"
     assert pretrained.recipe_steps(endless) == 10**12
