@@ -12,13 +12,13 @@ from tests.plans import DROP, Changes
 
 UNKNOWN = """
 approaches/0: full_finetunning
-    approaches.full_finetunning: unknown approach 'full_finetunning'; did you mean 'full_finetuning'? known: augment
+    approaches.full_finetunning: unknown approach 'full_finetunning'; did you mean 'full_finetuning'? known: active
 approaches/0: lora + augmentaton
     approaches.lora + augmentaton: unknown approach 'augmentaton'; did you mean 'augmentation'?
 approaches/0: zzz
-    approaches.zzz: unknown approach 'zzz'; known: augmentation, distillation,
+    approaches.zzz: unknown approach 'zzz'; known: active_learning, adapter,
 approaches/0: lora +
-    approaches.lora +: unknown approach ''; known: augmentation,
+    approaches.lora +: unknown approach ''; known: active_learning,
 models/tiny/family: casual_lm
     models.tiny.family: unknown family 'casual_lm'; did you mean 'causal_lm'?
 datasets/0: python_referense
