@@ -69,7 +69,7 @@ class _Fitted:
 
     def _part(self, texts: list[list[str]], columns: slice) -> RichTable:
         shown = RichTable(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
-        shown.add_column("approach", no_wrap=True)
+        shown.add_column("approach", overflow="fold")  # a long composition takes two lines, and loses no letter
         for size in self.table.sizes[columns]:
             shown.add_column(wording.examples(size), justify="right", no_wrap=True)
         for index, (row, line) in enumerate(zip(self.table.rows, texts, strict=True)):
