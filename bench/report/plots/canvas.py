@@ -66,10 +66,17 @@ class Style:
 
 
 def styles(sections: list[Section]) -> dict[str, Style]:
-    """One style per approach of a run, in the suite's order; controls are grey."""
+    """One style per approach of a run, in the suite's order, in a crowd the best ones first; controls are grey."""
     controls = {name: control for section in sections for name, control in section.approaches.items()}
+    ranks: dict[str, int] = {}
+    for section in sections if any(section.is_crowded for section in sections) else []:
+        for size in section.sizes:
+            column = section.column(section.primary, size)
+            column.sort(key=lambda point: -point.mean if point.better == "higher" else point.mean)
+            for rank, point in enumerate(column):
+                ranks[point.approach] = min(rank, ranks.get(point.approach, rank))
     found, index = {}, 0
-    for name, control in controls.items():
+    for name, control in sorted(controls.items(), key=lambda item: ranks.get(item[0], len(controls))):
         if control:
             colour, line = _CONTROLS[control]
             found[name] = Style(colour, "x", line)
