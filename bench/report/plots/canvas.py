@@ -53,6 +53,7 @@ RC: dict[Any, Any] = {
 }
 _WIDTH = 9.6
 _MOST_PANELS = 4
+_LONG_NAME = 32  # characters
 LOG_FROM = 10  # highest over lowest mean from which a logarithmic axis shows more
 
 
@@ -144,7 +145,8 @@ def add_legend(figure: "Figure", section: Section, look: dict[str, Style], shown
         style, spans = look[name], section.approaches[name] in ("zero_shot", "real_data")
         marker, line = ("", style.line) if spans else (style.marker, style.line)
         handles.append(Line2D([], [], color=style.colour, marker=marker, linestyle=line, markersize=5, label=name))
-    figure.legend(handles=handles, loc="outside lower center", ncols=5, columnspacing=1.6, handlelength=2.0)
+    columns = 3 if any(len(name) > _LONG_NAME for name in shown) else 5
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns, columnspacing=1.6, handlelength=2.0)
 
 
 def log_ticks(low: float, high: float) -> list[tuple[float, str]]:

@@ -68,11 +68,12 @@ def _cost_panel(axis: "Axes", priced: list[tuple[Point, float]], look: dict[str,
     front = statistics.pareto_front([cost for _, cost in priced], [sign * point.mean for point, _ in priced])
     for (point, cost), optimal in zip(priced, front, strict=True):
         style = look[point.approach]
+        if crowded and not optimal and not point.control:
+            if cost > 0:
+                axis.plot(cost, point.mean, "o", color="#c4c4c4", markersize=4, zorder=2)
+            continue
         if cost <= 0:
             axis.axhline(point.mean, color=style.colour, linestyle=style.line, linewidth=1.2)
-            continue
-        if crowded and not optimal and not point.control:
-            axis.plot(cost, point.mean, "o", color="#c4c4c4", markersize=4, zorder=2)
             continue
         axis.errorbar(cost, point.mean, canvas.interval(point), color=style.colour, linewidth=0.8)
         face = style.colour if optimal else "white"
