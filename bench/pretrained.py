@@ -48,6 +48,13 @@ def recipe_steps(spec: ModelSpec) -> int:
     return spec.recipe.steps if spec.recipe and not cache.lookup("models", _recipe_key(spec)) else 0
 
 
+def source(spec: ModelSpec) -> Dataset | None:
+    """The domain a model was pretrained on, where it is one of those that are known here."""
+    if spec.recipe:
+        return _source(spec.recipe)
+    return dataset.load(spec.source) if spec.source in plugins.names("datasets") else None
+
+
 def _source(recipe: Recipe) -> Dataset:
     return dataset.load(recipe.source.name, recipe.source.options)
 

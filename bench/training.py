@@ -39,6 +39,11 @@ def order(rows: int, size: int, generator: torch.Generator) -> Iterator[Tensor]:
         pending = pending[size:]
 
 
+def in_chance_order(rows: Batch, size: int, generator: torch.Generator) -> Iterator[Tensor]:
+    """The sampler that is used where no approach has another: :func:`order` of all encoded rows."""
+    return order(rows_of(rows), size, generator)
+
+
 def rate(progress: float, budget: "Budget") -> float:
     """Share of the peak learning rate: linear warm-up from above zero, then the budget's decay towards zero."""
     if progress < budget.warmup:

@@ -111,7 +111,7 @@ class Transfer:
 
         self.fit = lambda steps: training.fit(self, steps)
         self.shape = lambda progress: training.rate(progress, self.budget)
-        self.sampler = lambda rows, size, generator: training.order(training.rows_of(rows), size, generator)
+        self.sampler = training.in_chance_order
         if not len(self.pool):
             self.pool = self.data.train
         self._open = dict[str, int]()  # rows of each stage's gradients so far

@@ -10,8 +10,8 @@ from typing import Any
 
 import torch
 
-from bench import dataset, memory, plugins, pretrained, results, throughput
-from bench.cell import Cell, ModelSpec
+from bench import memory, plugins, pretrained, results, throughput
+from bench.cell import Cell
 from bench.dataset import Dataset, Items
 from bench.device import accelerator, precision
 from bench.errors import Diverged
@@ -77,7 +77,7 @@ def set_up(
     transfer = Transfer(
         model=model,
         data=data.subset(cell.data_size, cell.seed) if cell.data_size else data,
-        source=source(cell.model),
+        source=pretrained.source(cell.model),
         pool=data.train,
         budget=budget,
         steps=steps or budget.planned_steps or 0,
@@ -115,13 +115,6 @@ def affordable(cell: Cell, values: dict[str, Any], data: Dataset) -> int | None:
         memory.release()
     each = max((spent[2] - spent[1]) / few, spent[2] / (200 * few))  # should the clock say that more steps take less
     return max(1, int((within - (spent[2] - each * 2 * few)) / each))
-
-
-def source(model: ModelSpec) -> Dataset | None:
-    """The domain a model was pretrained on, where it is one of those that are known here."""
-    if model.recipe:
-        return dataset.load(model.recipe.source.name, model.recipe.source.options)
-    return dataset.load(model.source) if model.source in plugins.names("datasets") else None
 
 
 def _encoder(transfer: Transfer) -> Callable[[Items], Batch]:

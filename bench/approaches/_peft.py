@@ -5,9 +5,10 @@ import difflib
 import re
 import warnings
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import torch
-from peft import PeftConfig
+from peft import LoraConfig, PeftConfig
 from peft.mapping import PEFT_TYPE_TO_TUNER_MAPPING
 from peft.tuners.tuners_utils import BaseTuner
 from torch import Tensor, nn
@@ -171,18 +172,19 @@ class TransposedLinear(nn.Linear):
         return weight.t()
 
 
-def put_beside(
-    transfer: Transfer, approach: str, wanted: str | list[str], configure: Callable[[list[str], bool], PeftConfig]
-) -> None:
-    """Put a method beside all layers that can have it, those inside of attention, or those named.
+def low_rank(transfer: Transfer, approach: str, wanted: str | list[str], **options: Any) -> None:
+    """Put low-rank updates beside all layers that can have them, those inside of attention, or those named.
 
     Args:
         transfer: whose model.
         approach: whose option ``layers`` is ``wanted``.
         wanted: ``all``, ``attention`` or names.
-        configure: names of layers, and whether some hold their weight the other way round, to the method's
-            configuration.
+        options: of PEFT's ``LoraConfig``.
     """
+
+    def configure(names: list[str], transposed: bool) -> LoraConfig:
+        return LoraConfig(target_modules=names, fan_in_fan_out=transposed, **options)
+
     found = layers(transfer.model)
     turned = any(isinstance(module, Conv1D) for module in found.values())
     refused = refusals(found, lambda names: configure(names, turned))

@@ -1,16 +1,12 @@
 """What is learned before the target."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from bench import dataset, plugins
 from bench.dataset import Dataset
-from bench.model import Batch
-from bench.training import order, rows_of
+from bench.training import in_chance_order
 from bench.transfer import Transfer
 
 _SIDES = 8, 128  # of the pictures that can be drawn, in pixels
@@ -40,11 +36,6 @@ def practise_on(transfer: Transfer, stage: str, steps: int, data: Dataset, **cha
     plain: dict[str, Any] = {"terms": [], "transforms": [], "schedule": [], "sampler": in_chance_order}
     with transfer.having(data=data, **plain | changes):
         transfer.practise(stage, steps)
-
-
-def in_chance_order(rows: Batch, size: int, generator: torch.Generator) -> Iterator[Tensor]:
-    """A sampler: every row once before any row again."""
-    return order(rows_of(rows), size, generator)
 
 
 def steps_of(share: float, left: int) -> int:

@@ -5,6 +5,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from bench.approaches._prestage import steps_of
 from bench.model import Batch
 from bench.options import Fraction, Positive
 from bench.transfer import Transfer, freeze
@@ -39,7 +40,7 @@ def distillation(
 
     def instruct(left: int) -> None:
         with transfer.having(model=large, terms=[], schedule=[]):  # the student's are about the student's weights
-            transfer.practise("teacher", min(round(teacher_share * left), left - 1))
+            transfer.practise("teacher", steps_of(teacher_share, left))
         freeze([large])
 
     def listen(batch: Batch, outputs: Tensor) -> Tensor:

@@ -2,9 +2,7 @@
 
 from typing import Literal
 
-from peft import LoraConfig
-
-from bench.approaches._peft import put_beside
+from bench.approaches._peft import low_rank
 from bench.options import Count, Fraction, Positive
 from bench.transfer import Transfer
 
@@ -32,9 +30,4 @@ def dora(
         layers: ``all``, or those inside a module whose name says ``attention``, or a list of names or parts of names
             between dots, such as ``mlp`` or ``attn.c_proj``.
     """
-
-    def configure(names: list[str], transposed: bool) -> LoraConfig:
-        fields = {"r": rank, "lora_alpha": alpha, "lora_dropout": dropout, "fan_in_fan_out": transposed}
-        return LoraConfig(target_modules=names, use_dora=True, **fields)
-
-    put_beside(transfer, "dora", layers, configure)
+    low_rank(transfer, "dora", layers, r=rank, lora_alpha=alpha, lora_dropout=dropout, use_dora=True)

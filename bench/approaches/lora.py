@@ -2,9 +2,7 @@
 
 from typing import Literal
 
-from peft import LoraConfig
-
-from bench.approaches._peft import put_beside
+from bench.approaches._peft import low_rank
 from bench.options import Count, Fraction, Positive
 from bench.transfer import Transfer
 
@@ -30,9 +28,4 @@ def lora(
         layers: ``all``, or those inside a module whose name says ``attention``, or a list of names or parts of names
             between dots, such as ``mlp`` or ``attn.c_proj``.
     """
-
-    def configure(names: list[str], transposed: bool) -> LoraConfig:
-        fields = {"r": rank, "lora_alpha": alpha, "lora_dropout": dropout, "fan_in_fan_out": transposed}
-        return LoraConfig(target_modules=names, **fields)
-
-    put_beside(transfer, "lora", layers, configure)
+    low_rank(transfer, "lora", layers, r=rank, lora_alpha=alpha, lora_dropout=dropout)

@@ -7,9 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.approaches._prestage import in_chance_order, practise_on, steps_of
+from bench.approaches._prestage import practise_on, steps_of
 from bench.model import Batch
 from bench.options import Fraction
+from bench.training import in_chance_order
 from bench.transfer import Transfer
 
 

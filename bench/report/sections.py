@@ -86,6 +86,12 @@ class Section:
         """How the cells behind one entry of a table ended."""
         return self.ends.get((approach, size)) or self.ends.get((approach, 0), [])
 
+    def ranked(self, size: int) -> list[Point]:
+        """The points of the primary metric at one data size, controls among them, best first."""
+        return sorted(
+            self.column(self.primary, size), key=lambda point: -point.mean if point.better == "higher" else point.mean
+        )
+
     def one_of(self, metric: str) -> Point:
         """Any point of a metric: they share unit and direction."""
         return next(point for key, point in self.points.items() if key[0] == metric)

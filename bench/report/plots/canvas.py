@@ -72,9 +72,7 @@ def styles(sections: list[Section]) -> dict[str, Style]:
     ranks: dict[str, int] = {}
     for section in sections if any(section.is_crowded for section in sections) else []:
         for size in section.sizes:
-            column = section.column(section.primary, size)
-            column.sort(key=lambda point: -point.mean if point.better == "higher" else point.mean)
-            for rank, point in enumerate(column):
+            for rank, point in enumerate(section.ranked(size)):
                 ranks[point.approach] = min(rank, ranks.get(point.approach, rank))
     found, index = {}, 0
     for name, control in sorted(controls.items(), key=lambda item: ranks.get(item[0], len(controls))):

@@ -57,7 +57,6 @@ def _leading(section: Section) -> set[str]:
         return set(section.approaches)
     found = {name for name, control in section.approaches.items() if control}
     for size in section.sizes:
-        column = [point for point in section.column(section.primary, size) if not point.control]
-        column.sort(key=lambda point: -point.mean if point.better == "higher" else point.mean)
-        found |= {point.approach for point in column[:_LEADING]}
+        approaches = [point.approach for point in section.ranked(size) if not point.control]
+        found |= set(approaches[:_LEADING])
     return found
