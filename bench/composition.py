@@ -20,12 +20,20 @@ DECISIONS = {
 """What approaches state in ``DECIDES``: there can be one opinion on each."""
 
 OFFERS = {
+    "audio": "sound",
+    "caption": "captions that say what to show",
+    "condition": "a condition that what it generates has to meet",
     "context": "a context that examples can stand in",
     "critic": "a critic that tells real from generated",
     "image": "images",
     "latent": "a latent that one pass of the network turns into data",
     "likelihood": "a likelihood",
-    "network": "a network",
+    "likelihood_bound": "a bound on the likelihood",
+    "molecule": "molecules",
+    "network": "a network that can be trained here",
+    "objective": "a loss of each example",
+    "pseudo_likelihood": "a pseudo-likelihood",
+    "reconstruction": "a way from data to code and back",
     "samples": "samples",
     "soft_prompts": "an input that learned vectors can be put before",
     "source": "a known source domain (models.….source)",
@@ -86,7 +94,8 @@ def inapplicable(parts: list[Plugin], family: Plugin, also: tuple[str, ...] = ()
     """
     offered = {*family.stated("OFFERS"), *also}
     for part in parts:
-        if missing := sorted(_stated(part, "NEEDS") - offered):
+        needed_first = {"network"} if part.constants.get("TRAINS", True) else set()
+        if missing := sorted(needed_first - offered) or sorted(_stated(part, "NEEDS") - offered):
             needed = " and ".join(OFFERS.get(need, need) for need in missing)
             return f"{part.name} needs {needed}; {family.name} has none"
     return ""

@@ -5,10 +5,9 @@ A dataset plugin is a function of keyword-only options that returns a :class:`Da
 them. It is called once per machine; what it returns is kept in the cache (see :func:`load`).
 """
 
-import hashlib
+import importlib
 import json
 import platform
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -16,15 +15,17 @@ from typing import Any
 
 import numpy as np
 
-from bench import cache, plugins
+from bench import cache, items, plugins
 from bench.errors import DataError
+from bench.items import Columns as Columns
+from bench.items import Items as Items
+from bench.items import items_hash as items_hash
+from bench.items import join_items as join_items
+from bench.items import take as take
 
 SPLITS = ("train", "validation", "test")
 
 _GROUPS = "groups.npy"  # in the cache, beside the splits
-
-Items = Sequence[Any] | np.ndarray
-"""Texts as ``str``, or images as one ``uint8`` array of shape (items, height, width, channels)."""
 
 
 @dataclass(frozen=True)
@@ -33,11 +34,13 @@ class Dataset:
 
     Attributes:
         name: the plugin's name.
-        modality: ``"text"`` or ``"image"``.
+        modality: what its items are: ``"text"``, ``"image"``, ``"audio"``, ``"captioned_image"`` …
         train, validation, test: disjoint splits; no item of one is a near-duplicate of an item of another.
         fingerprint: hash of every item of every split, in order.
         groups: where the domain has sub-domains, which of them each training item belongs to: int64, shape
             (training items,), negative for those that belong to none.
+        sample_rate: of sounds, in Hz; 0 for what makes no sound.
+        skipped: damaged items that were left out.
     """
 
     name: str
@@ -47,6 +50,8 @@ class Dataset:
     test: Items
     fingerprint: str = ""
     groups: np.ndarray | None = None
+    sample_rate: int = 0
+    skipped: int = 0
 
     def __post_init__(self) -> None:
         for split in SPLITS:
@@ -81,24 +86,6 @@ def subset_indices(available: int, size: int, seed: int, name: str) -> np.ndarra
     return np.random.default_rng(seed).permutation(available)[:size]
 
 
-def take(items: Items, indices: np.ndarray) -> Items:
-    """The items at ``indices``, in their own container."""
-    return items[indices] if isinstance(items, np.ndarray) else [items[i] for i in indices]
-
-
-def items_hash(items: Items) -> str:
-    """SHA-256 over items in order, first 16 hex digits."""
-    if isinstance(items, np.ndarray):
-        digest = hashlib.sha256(f"{items.shape}{items.dtype}".encode())
-        digest.update(np.ascontiguousarray(items).tobytes())
-    else:
-        digest = hashlib.sha256(str(len(items)).encode())
-        for item in items:
-            encoded = item.encode("utf-8", "surrogatepass")
-            digest.update(len(encoded).to_bytes(8, "little") + encoded)
-    return digest.hexdigest()[:16]
-
-
 def fingerprint(data: Dataset) -> str:
     """One hash of all items of all splits, 16 hex digits."""
     return cache.content_hash([data.modality, *(items_hash(getattr(data, split)) for split in SPLITS)])
@@ -121,24 +108,33 @@ def sizes(name: str, options: dict[str, Any] | None = None) -> dict[str, int] | 
 def _key(plugin: plugins.Plugin, options: dict[str, Any]) -> dict[str, Any]:
     """What a dataset's content depends on; those made of the standard library or of drawn fonts, on versions too."""
     made_from = {name: version(name) for name in ("matplotlib", "pillow", "scikit-learn")}
-    return {
+    key = {
         "dataset": plugin.name,
         "options": options,
         "code": plugin.version(),
         "python": platform.python_version(),
         "made_from": made_from,
     }
+    return key | ({"content": found} if (found := content(plugin, options)) else {})
+
+
+def content(plugin: plugins.Plugin, options: dict[str, Any]) -> str:
+    """Hash of the files that a dataset of the user's own reads; empty for one that reads none.
+
+    The module of such a dataset has a function ``content(**options) -> str`` beside the plugin's own.
+    """
+    if "content" not in plugin.functions:
+        return ""
+    found: str = importlib.import_module(plugin.module).content(**options)
+    return found
 
 
 def _write(data: Dataset, into: Path) -> None:
     about: dict[str, Any] = {"name": data.name, "modality": data.modality, "fingerprint": data.fingerprint}
+    about |= {"sample_rate": data.sample_rate, "skipped": data.skipped}
     about |= {"sizes": {split: len(getattr(data, split)) for split in SPLITS}}
     for split in SPLITS:
-        items = getattr(data, split)
-        if isinstance(items, np.ndarray):
-            np.save(into / f"{split}.npy", items, allow_pickle=False)
-        else:
-            (into / f"{split}.json").write_text(json.dumps(items))
+        items.write(getattr(data, split), into, split)
     if data.groups is not None:
         np.save(into / _GROUPS, data.groups, allow_pickle=False)
     (into / "dataset.json").write_text(json.dumps(about))
@@ -147,11 +143,6 @@ def _write(data: Dataset, into: Path) -> None:
 def _read(folder: Path) -> Dataset:
     about = json.loads((folder / "dataset.json").read_text())
     about.pop("sizes")
-    splits = {
-        split: np.load(path, mmap_mode="r", allow_pickle=False)
-        if (path := folder / f"{split}.npy").exists()
-        else json.loads((folder / f"{split}.json").read_text())
-        for split in SPLITS
-    }
+    splits: dict[str, Any] = {split: items.read(folder, split) for split in SPLITS}
     groups = np.load(folder / _GROUPS, allow_pickle=False) if (folder / _GROUPS).exists() else None
     return Dataset(**about, **splits, groups=groups)

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
+import numpy as np
 import torch
 
-from bench.dataset import Dataset
+from bench.dataset import Columns, Dataset, Items, take
 from bench.model import Batch, Model
 
 Better = Literal["lower", "higher", "none"]
@@ -121,11 +122,31 @@ class Evaluation:
         return self.model.join(drawn)
 
     @cached_property
-    def samples(self) -> Any:
-        """The samples as plain items, in the form a dataset has them (texts, or a uint8 array N × H × W × C)."""
+    def _sampled_items(self) -> Items:
         return self.model.decode(self.sampled)
+
+    @cached_property
+    def samples(self) -> Any:
+        """What was generated, in the form a dataset has it (texts, or a uint8 array N × H × W × C …)."""
+        return self._generated(self._sampled_items)
+
+    @cached_property
+    def conditions(self) -> Columns | None:
+        """Where the family is conditional: what each of the ``samples`` was asked for."""
+        if not isinstance(self._sampled_items, Columns):
+            return None
+        names = [name for name in self._sampled_items.names if name != self.model.generated]
+        return Columns({name: self._sampled_items[name] for name in names})
 
     @cached_property
     def references(self) -> Any:
         """The test split in the form and at the resolution of ``samples``."""
-        return self.model.decode(self.encode("test"))
+        return self._generated(self.model.decode(self.encode("test")))
+
+    @cached_property
+    def wanted(self) -> Any:
+        """Where the family is conditional: what the test split has for the condition of each of the ``samples``."""
+        return take(self.references, np.arange(len(self.samples)) % len(self.references))
+
+    def _generated(self, items: Items) -> Any:
+        return items[self.model.generated] if isinstance(items, Columns) else items

@@ -27,6 +27,8 @@ class Model(nn.Module, ABC):
     modality: ClassVar[str]
     offers: ClassVar[frozenset[str]]
     network: nn.Module
+    generated: ClassVar[str] = ""  # where items have columns, the one that is made; the others are the condition
+    averaging: float = 0.0  # decay per step of the moving average of weights that validation and results are taken of
     limit: int = 2**31  # positions the network has for a row, where it reads one position after another
 
     # Where it comes from ------------------------------------------------------------------------------------------
@@ -85,11 +87,14 @@ class Model(nn.Module, ABC):
 
     @abstractmethod
     def encode(self, items: Items) -> Batch:
-        """All items as rows on the CPU; ``item`` (int64, shape (rows,)) says which item a row belongs to."""
+        """All items as rows on the CPU; ``item`` (int64, shape (rows,)) says which item a row belongs to.
+
+        An item with an array becomes one row, and looks the same whatever other items are there.
+        """
 
     @abstractmethod
     def decode(self, batch: Batch) -> Items:
-        """Rows as plain items: the inverse of :meth:`encode` as far as there is one."""
+        """Rows as plain items, conditions among them: the inverse of :meth:`encode` as far as there is one."""
 
     def collate(self, rows: Batch, indices: Tensor) -> Batch:
         """The encoded rows at ``indices`` as a batch on the model's device; padding nobody needs is dropped here."""
@@ -148,7 +153,11 @@ class Model(nn.Module, ABC):
 
     @abstractmethod
     def loss(self, batch: Batch, outputs: Tensor, player: nn.Module | None = None) -> Tensor:
-        """Mean loss over the batch's :meth:`units`, a scalar; ``player`` says whose, where there are several."""
+        """Mean loss over the batch's :meth:`units`, a scalar; ``player`` says whose, where there are several.
+
+        Without a player it is what validation goes by: where two play against each other, how far what is generated is
+        from the data, whatever the critic says.
+        """
 
     @abstractmethod
     def units(self, batch: Batch) -> int:
@@ -157,12 +166,17 @@ class Model(nn.Module, ABC):
     def nll(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Where the family offers ``likelihood``: per row, the summed negative log-likelihood in nats (float64) and
         the number of predictions (int64), both of shape (rows,). Over all rows of an item everything in it is
-        predicted exactly once."""
+        predicted exactly once.
+
+        Where it offers ``likelihood_bound``, the negative of the bound and the number of dimensions; where it offers
+        ``pseudo_likelihood``, the sum of each token's, given all others.
+        """
         raise NotApplicable(f"{type(self).__name__} has no likelihood")
 
     def realness(self, batch: Batch, outputs: Tensor | None = None) -> Tensor:
         """Where the family offers ``critic``: what it says of the batch's own rows or, where they are given, of the
-        ``outputs`` generated for it: logits of shape (rows,), above zero where it takes them for real.
+        ``outputs`` generated for it: logits of shape (rows,) or (rows, places), above zero where it takes them for
+        real.
 
         The family's loss hears the critic through this method alone, so an approach can stand between them.
         """
@@ -175,7 +189,8 @@ class Model(nn.Module, ABC):
 
     @abstractmethod
     def sample(self, batch: Batch, generator: torch.Generator) -> Batch:
-        """New data in the batch's own form, as many rows; the batch supplies conditions where there are any."""
+        """New data in the batch's own form, as many rows; the batch supplies conditions where there are any, and they
+        are in the new rows again."""
 
     def sample_in_full(self, batch: Batch, generator: torch.Generator) -> Batch:
         """As :meth:`sample`, at full length: what is timed, so that a model is not fast because it says little."""

@@ -50,6 +50,7 @@ class Plugin:
         annotations: option to the annotation's source text.
         defaults: option to default value; an option that must be given is missing here.
         constants: public upper-case literals of the module, such as ``MODALITY``.
+        functions: names of the module's public functions.
     """
 
     kind: str
@@ -62,10 +63,17 @@ class Plugin:
     annotations: dict[str, str] = field(default_factory=dict)
     defaults: dict[str, Any] = field(default_factory=dict)
     constants: dict[str, Any] = field(default_factory=dict)
+    functions: frozenset[str] = frozenset()
 
     def load(self) -> Any:
-        """Import the module and return the object."""
-        return getattr(importlib.import_module(self.module), self.attribute)
+        """Import the module and return the object; :class:`PluginError` where a package of an extra is missing."""
+        try:
+            return getattr(importlib.import_module(self.module), self.attribute)
+        except ModuleNotFoundError as error:
+            if "EXTRA" not in self.constants:
+                raise
+            extra = f"pip install 'transferbench[{self.constants['EXTRA']}]'"
+            raise PluginError(f"{singular(self.kind)} {self.name}: {error.name} is not installed; {extra}") from None
 
     def stated(self, constant: str) -> Any:
         """A constant that plugins of this kind must state; :class:`PluginError` where the module does not."""
@@ -148,6 +156,7 @@ def _read(kind: str, name: str, module: str, attribute: str) -> Plugin:
         annotations=annotations,
         defaults=defaults,
         constants=_constants(tree),
+        functions=frozenset(part.name for part in tree.body if isinstance(part, ast.FunctionDef)),
     )
 
 

@@ -4,17 +4,21 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from numpy.lib.format import open_memmap
 
 from bench import cache, dataset, plugins
 from bench.cell import Budget, ModelSpec, Recipe
-from bench.dataset import Dataset, Items
+from bench.dataset import Columns, Dataset, Items
 from bench.model import Batch, Model
 from bench.transfer import Transfer
 
-_ENCODING_GENERATION = 1
-"""Raised when a family of ours encodes in another way."""
+_ENCODING_GENERATION = 2
+"""Raised when a family of ours encodes in another way, or encoded data are kept in another form."""
+
+_AT_ONCE = 1024
+"""Items with arrays that are encoded at a time, so that a large folder of pictures need not fit into memory."""
 
 _RECIPE_GENERATION = 1
 """Raised when pretraining changes: models of an older generation are trained anew."""
@@ -37,10 +41,24 @@ def load(spec: ModelSpec, progress: Callable[[int], None] = lambda taken: None, 
 
 
 def encode(model: Model, items: Items) -> Batch:
-    """``model.encode(items)``, computed once per machine for each encoding and content."""
+    """``model.encode(items)``, computed once per machine for each encoding and content; it stays on disk until used."""
     key = {"items": dataset.items_hash(items), "encoding": model.encoding(), "generation": _ENCODING_GENERATION}
-    found = cache.folder("encoded", key, lambda into: save_file(model.encode(items), into / "rows.safetensors"))
-    return load_file(found / "rows.safetensors")
+    found = cache.folder("encoded", key, lambda into: _write(model, items, into))
+    return {path.stem: torch.from_numpy(np.load(path, mmap_mode="c")) for path in sorted(found.glob("*.npy"))}
+
+
+def _write(model: Model, items: Items, into: Path) -> None:
+    """Encode arrays part by part, each item a row; texts, whose rows are as wide as the longest, all at once."""
+    columns = [items[name] for name in items.names] if isinstance(items, Columns) else [items]
+    whole, size = len(items), _AT_ONCE if any(isinstance(column, np.ndarray) for column in columns) else len(items)
+    kept: dict[str, np.ndarray] = {}
+    for start in range(0, whole, size):
+        part = model.encode(items[start : start + size])
+        for name, rows in part.items():
+            if start == 0:
+                shape = (whole if size < whole else len(rows), *rows.shape[1:])
+                kept[name] = open_memmap(into / f"{name}.npy", "w+", rows.numpy().dtype, shape)
+            kept[name][start : start + len(rows)] = rows.numpy() + (start if name == "item" else 0)
 
 
 def recipe_steps(spec: ModelSpec) -> int:

@@ -268,10 +268,11 @@ class _Run:
 def _spaces(cell: Cell) -> list[tuple[str, dict[str, Any]]]:
     """The feature spaces a cell is scored in, with their options."""
     found = [options for _, options in cell.metrics if "space" in options]
+    makes = plugins.find("families", cell.model.family).stated("OFFERS")
     return [
         (options["space"], {"weights": options["weights"]} if options.get("weights") else {})
         for options in found
-        if plugins.find("features", options["space"]).constants["MODALITY"] == cell.modality
+        if plugins.find("features", options["space"]).constants["MODALITY"] in makes
     ]
 
 

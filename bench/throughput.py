@@ -5,6 +5,11 @@ from itertools import pairwise
 from statistics import median
 from typing import Any
 
+from torch.utils.flop_counter import FlopCounterMode
+
+from bench.training import Loop
+from bench.transfer import Transfer, restore
+
 _DENSE_HALF_PRECISION = {  # TFLOP/s without sparsity, from the vendors' data sheets; longer names first
     "H200": 989.0,
     "H100 PCIe": 756.0,
@@ -34,6 +39,24 @@ def step_seconds(curve: list[dict[str, Any]]) -> float:
         if "learning_rate" in after and not after.get("stage")
     ]
     return median(steps) if steps else 0.0
+
+
+def step_flops(transfer: Transfer) -> int:
+    """Floating-point operations of one gradient step with all that trains awake: forward, terms, and backward.
+
+    Takes no step: weights and gradients are left as they were found.
+    """
+    loop = Loop(transfer, 1, "")
+    before = {name: tensor.clone() for name, tensor in loop.stored.items()}  # running statistics move in a forward
+    batch = loop.batch()
+    transfer.model.train()
+    with FlopCounterMode(display=False) as counter:
+        for player, optimizer in loop.optimizers:
+            loop.backward(batch, player, optimizer)
+            optimizer.zero_grad()
+    restore(loop.stored, before)
+    transfer.model.eval()
+    return int(counter.get_total_flops())
 
 
 def mfu(step_flops: int, seconds: float, peak: float) -> float:

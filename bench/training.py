@@ -7,15 +7,16 @@ weights that were best on validation in it.
 import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
-from torch.utils.flop_counter import FlopCounterMode
 
+from bench.averaging import Average
 from bench.device import accelerator, out_of_memory
-from bench.errors import Diverged, OutOfMemory
+from bench.errors import Diverged, NotApplicable, OutOfMemory
 from bench.model import Batch, Model
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def fit(transfer: "Transfer", steps: int, stage: str = "") -> None:
     Raises :class:`Diverged` as soon as a loss is NaN or infinite, and :class:`OutOfMemory` where not even one row fits.
     """
     if steps > 0:
-        _Loop(transfer, steps, stage).run()
+        Loop(transfer, steps, stage).run()
 
 
 def gradients(transfer: "Transfer", batch: Batch) -> dict[nn.Parameter, Tensor]:
@@ -117,27 +118,7 @@ def gradients(transfer: "Transfer", batch: Batch) -> dict[nn.Parameter, Tensor]:
     return {weight: value for weight, value in zip(weights, found, strict=True) if value is not None}
 
 
-def step_flops(transfer: "Transfer") -> int:
-    """Floating-point operations of one gradient step with all that trains awake: forward, terms, and backward.
-
-    Takes no step: weights and gradients are left as they were found.
-    """
-    from bench.transfer import restore
-
-    loop = _Loop(transfer, 1, "")
-    before = {name: tensor.clone() for name, tensor in loop.stored.items()}  # running statistics move in a forward
-    batch = loop._batch()
-    transfer.model.train()
-    with FlopCounterMode(display=False) as counter:
-        for player, optimizer in loop.optimizers:
-            loop._backward(batch, player, optimizer)
-            optimizer.zero_grad()
-    restore(loop.stored, before)
-    transfer.model.eval()
-    return int(counter.get_total_flops())
-
-
-class _Loop:
+class Loop:
     """The state of one call of :func:`fit`."""
 
     def __init__(self, transfer: "Transfer", steps: int, stage: str) -> None:
@@ -161,7 +142,14 @@ class _Loop:
         self.trainable = transfer.trainable()
         self.stored = {} if stage else transfer.stored()
         self.best, self.best_loss = dict[str, Tensor](), math.inf
-        self.optimizers = [(player, self._optimizer(player)) for player in self.model.players()]
+        learning = [player for player in self.model.players() if any(p.requires_grad for p in player.parameters())]
+        if not learning:
+            raise NotApplicable(f"nothing of {type(self.model).__name__} is left to train")
+        self.optimizers = [(player, self._optimizer(player)) for player in learning]
+        self.average = None
+        if self.model.averaging and not stage:  # of what generates: a critic is left where it is
+            generating = [p for p in self.model.players()[0].parameters() if p.requires_grad]
+            self.average = Average(generating, self.model.averaging)
         times = 0 if stage else self.budget.validations
         self.validate_at = {round(steps * (k + 1) / times) for k in range(times)}
         self.unchecked: Tensor | None = None
@@ -208,20 +196,22 @@ class _Loop:
             norm.train(any(weight.requires_grad for weight in weights))
         # the rate in the middle of the step, so that neither the first nor the last step is wasted on a rate of zero
         peak = self.budget.learning_rate * self.transfer.shape(progress + 0.5 / self.steps)
-        batch = self._batch()
+        batch = self.batch()
         for player, optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = peak * group["factor"]
-            loss = self._backward(batch, player, optimizer)
+            loss = self.backward(batch, player, optimizer)
             self._check()  # the step before: on a GPU this one is still under way, and waiting for it would cost
             if self.budget.clip:
                 self.context.clip_grad_norm_(_trained(optimizer), self.budget.clip)
             optimizer.step()
         self.unchecked = loss
+        if self.average:
+            self.average.follow()
         self.transfer.count(self.stage, rows_of(batch))
         self._note(learning_rate=peak)
 
-    def _batch(self) -> Batch:
+    def batch(self) -> Batch:
         """The next training batch, transformed, with all its noise drawn, and its rows numbered: ``row``."""
         batch = self.model.collate(self.rows, next(self.indices))
         for transform in self.transfer.transforms:
@@ -230,7 +220,7 @@ class _Loop:
         rows = torch.arange(rows_of(batch), device=self.context.device)
         return batch | {"row": rows}  # so that of a part it can be told which part it is
 
-    def _backward(self, batch: Batch, player: nn.Module, optimizer: "AcceleratedOptimizer") -> Tensor:
+    def backward(self, batch: Batch, player: nn.Module, optimizer: "AcceleratedOptimizer") -> Tensor:
         """Gradients of the whole batch, taken in parts that fit into memory; its loss."""
 
         def gradients() -> Tensor:
@@ -275,6 +265,10 @@ class _Loop:
 
     def _validate(self) -> None:
         """Take the validation loss; keep a copy of the weights where it is the lowest so far."""
+        with self.average.in_place() if self.average else nullcontext():
+            self._compare()
+
+    def _compare(self) -> None:
         loss = self._within_memory(
             lambda: mean_loss(self.model, self.held_out, self.budget.batch_size, self.micro, self.context)
         )

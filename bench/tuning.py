@@ -17,7 +17,6 @@ from bench.device import accelerator, precision
 from bench.errors import Diverged
 from bench.evaluation import Training
 from bench.model import Batch
-from bench.training import step_flops
 from bench.transfer import Transfer, load, save
 
 
@@ -201,7 +200,7 @@ def _complete(training: Training, transfer: Transfer, cell: Cell, checkpoint: Pa
     training.total = _total(transfer)
     training.checkpoint_bytes = checkpoint.stat().st_size
     training.tuning_seconds = seconds
-    training.step_flops = step_flops(transfer)
+    training.step_flops = throughput.step_flops(transfer)
     if torch.cuda.is_available() and precision(cell.budget) != "fp32" and training.step_seconds:
         peak = throughput.peak_flops(torch.cuda.get_device_name())
         training.mfu = throughput.mfu(training.step_flops, training.step_seconds, peak) if peak else None

@@ -1,5 +1,6 @@
 """Models small enough to train in a blink, the domains they learn, and the way of a model through an approach."""
 
+import importlib
 from pathlib import Path
 from typing import Any
 
@@ -127,24 +128,31 @@ def unet(shape: tuple[int, int, int] = (8, 8, 1), scheduler: dict[str, Any] | No
     return Diffusion(disturbed(UNet2DModel(**known)), DDPMScheduler(**scheduler or {}), inference_steps=3).eval()
 
 
+def small(family: str) -> Any:
+    """The module in ``tests/small`` that has a family's small model and what it learns: one family, one file."""
+    return importlib.import_module(f"tests.small.{family}")
+
+
 def model_of(family: str) -> Model:
-    return language_model() if family == "causal_lm" else unet()
+    model: Model = small(family).model()
+    return model.eval()
 
 
 def data_of(family: str) -> Dataset:
-    return texts() if family == "causal_lm" else pictures()
+    data: Dataset = small(family).data()
+    return data
 
 
 def source_of(family: str) -> Dataset:
     """What the model of a family knows; another domain than :func:`data_of` its target."""
-    return source_texts() if family == "causal_lm" else source_pictures()
+    source: Dataset = small(family).source()
+    return source
 
 
 def pool_of(family: str) -> Items:
     """All there is of the target to train on: the training split of :func:`data_of` and as much again."""
-    if family == "causal_lm":
-        return [*texts(12).train, *texts(36).train[24:]]
-    return np.concatenate([pictures(12).train, pictures(36).train[24:]])
+    pool: Items = small(family).pool()
+    return pool
 
 
 @torch.no_grad()

@@ -26,7 +26,7 @@ from bench.model import Batch, Model
 from bench.options import Count, Fraction, Positive
 
 MODALITY = "text"
-OFFERS = ("text", "network", "samples", "likelihood", "context", "soft_prompts")
+OFFERS = ("text", "network", "samples", "objective", "likelihood", "context", "soft_prompts")
 
 _IGNORED = -100  # the label that torch's cross-entropy leaves out
 _CORRUPTED = 0.15  # of the tokens, as in BERT and T5 (Raffel et al. 2020)

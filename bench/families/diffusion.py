@@ -18,7 +18,7 @@ from bench.model import Batch, Model
 from bench.options import Count, NonNegative
 
 MODALITY = "image"
-OFFERS = ("image", "network", "samples")
+OFFERS = ("image", "network", "samples", "objective")
 
 _PATCHES = 8  # in a row and in a column of an image, each of which is hidden or not
 _CORRUPTED = 0.75  # of the patches (Wei et al. 2023)

@@ -27,11 +27,11 @@ def diversity(evaluation: Evaluation, *, space: str = "digit_classifier", weight
         space: feature space for images, by name.
         weights: file with the space's weights, where it takes one.
     """
-    if evaluation.data.modality == "image":
+    if "image" in evaluation.model.offers:
         return _of_images(evaluation.samples, space, weights)
-    if evaluation.data.modality == "text":
+    if "text" in evaluation.model.offers:
         return _of_texts(evaluation.samples)
-    raise NotApplicable(f"diversity knows texts and images, not {evaluation.data.modality}")
+    raise NotApplicable(f"diversity knows texts and images; {type(evaluation.model).__name__} makes neither")
 
 
 def vendi(kernel: np.ndarray) -> float:

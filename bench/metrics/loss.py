@@ -6,7 +6,7 @@ import torch
 from bench.evaluation import Evaluation, Score
 from bench.metrics._items import batches, per_item, ratio
 
-NEEDS = ("network",)
+NEEDS = ("network", "objective")
 
 
 @torch.inference_mode()

@@ -8,7 +8,7 @@ import torch
 from bench.evaluation import Evaluation, Score
 from bench.metrics._items import batches, per_item, ratio
 
-NEEDS = ("likelihood",)
+NEEDS = ("text", "likelihood")
 PRIMARY = "bits_per_byte"
 
 

@@ -1,18 +1,36 @@
 """A checkpoint of every family, made once."""
 
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
 import pytest
 
+from bench import plugins
 from bench.cell import ModelSpec
-from tests.models import CONTEXT, model_of, saved
+from tests.models import model_of, saved, small
 
-OPTIONS = {"causal_lm": {"context": CONTEXT, "max_new_tokens": 8}, "diffusion": {"inference_steps": 3}}
+
+class Checkpoints(Mapping[str, ModelSpec]):
+    """Family to a small pretrained model on disk, made when it is first asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.made: dict[str, ModelSpec] = {}
+
+    def __getitem__(self, family: str) -> ModelSpec:
+        if family not in self.made:
+            folder = saved(model_of(family), self.folder / family)
+            known = {"family": family, "checkpoint": str(folder), "options": small(family).OPTIONS}
+            self.made[family] = ModelSpec(**known)
+        return self.made[family]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(plugins.names("families"))
+
+    def __len__(self) -> int:
+        return len(plugins.names("families"))
 
 
 @pytest.fixture(scope="session")
-def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, ModelSpec]:
-    """Family to a tiny pretrained model on disk."""
-    folder = tmp_path_factory.mktemp("checkpoints")
-    return {
-        family: ModelSpec(family=family, checkpoint=str(saved(model_of(family), folder / family)), options=options)
-        for family, options in OPTIONS.items()
-    }
+def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Checkpoints:
+    return Checkpoints(tmp_path_factory.mktemp("checkpoints"))

@@ -12,7 +12,7 @@ import time
 import torch
 
 from bench.memory import Peak, resident
-from bench.training import step_flops
+from bench.throughput import step_flops
 from bench.transfer import Transfer
 from tests.benchmarks.by_hand import transfer
 from tests.models import prepare
