@@ -13,15 +13,13 @@ from typing import Any
 
 import torch
 
-from bench import dataset, environment, memory, plugins, pretrained, results, tuning, worker
+from bench import dataset, environment, exhibit, memory, plugins, pretrained, results, tuning, worker
 from bench.cell import Cell, ModelSpec, Named
 from bench.device import out_of_memory, precision
 from bench.errors import BenchError, CellEnd, NotApplicable, PluginError, ResultsError
 from bench.evaluation import Evaluation, Score, Training
 from bench.pool import said
 from bench.transfer import Transfer, load
-
-_KEPT_SAMPLES = 64
 
 
 def describe_device() -> dict[str, Any]:
@@ -77,7 +75,7 @@ def train(cell: Cell, run: Path) -> None:
         happened |= {"trials": [vars(trial) for trial in found.trials], "chosen": found.chosen}
         happened |= {"scores": scores, "skipped": skipped, "training": vars(found.training)}
         happened["measured"] = not _metrics(cell, evaluation, exclusive=True)
-        _write_samples(evaluation, results.record_path(run, cell.id).with_suffix(""))
+        exhibit.write(evaluation, results.record_path(run, cell.id).with_suffix(""))
 
 
 def measure(cell: Cell, run: Path) -> None:
@@ -198,21 +196,6 @@ def _write_curve(rows: list[dict[str, Any]], folder: Path) -> None:
     columns = ("trial", "step", "stage", "train_loss", "validation_loss", "learning_rate", "seconds")
     lines = [",".join(columns)] + [",".join(str(row.get(name, "")) for name in columns) for row in rows]
     results.write_atomically(folder / "curve.csv", lambda partial: partial.write_text("\n".join(lines) + "\n"))
-
-
-def _write_samples(evaluation: Evaluation, folder: Path) -> None:
-    """The first samples beside the record: texts as JSON, images as one lossless grid, eight to a row."""
-    samples = evaluation.samples[:_KEPT_SAMPLES]
-    if isinstance(samples, list):
-        results.write_json(folder / "samples.json", samples)
-        return
-    from PIL import Image
-
-    count, height, width, channels = samples.shape
-    rows = samples[: count - count % 8 or count].reshape(-1, min(8, count), height, width, channels)
-    grid = rows.transpose(0, 2, 1, 3, 4).reshape(len(rows) * height, -1, channels)
-    image = Image.fromarray(grid[..., 0] if channels == 1 else grid)
-    results.write_atomically(folder / "samples.png", lambda partial: image.save(partial, optimize=True))
 
 
 def _be_quiet(threads: int) -> None:

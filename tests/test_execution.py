@@ -5,16 +5,13 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
 
-from bench import dataset, execution, results, tuning
+from bench import dataset, results, tuning
 from bench.cell import Budget, Cell
 from bench.dataset import Dataset
 from tests import tiny
-from tests.metrics.doubles import NoisyPictures, evaluation, pictures
 from tests.models import texts
 from tests.plans import cells
 
@@ -82,16 +79,6 @@ def test_costs_are_those_of_the_chosen_trial_and_of_all(tuned: Path) -> None:
     assert full["checkpoint_bytes"] >= 4 * full["stored_parameters"]
     for name in ("trials", "training_steps", "training_seconds", "stored_parameters", "checkpoint_bytes"):
         assert control[name] == 0
-
-
-def test_samples_of_images_are_one_lossless_grid_of_eight_in_a_row(tmp_path: Path) -> None:
-    made = evaluation(NoisyPictures(), pictures(20), samples=20)
-    drawn = made.samples
-    execution._write_samples(made, tmp_path)
-    grid = np.asarray(Image.open(tmp_path / "samples.png"))
-    height, width = drawn.shape[1:3]
-    assert grid.shape[:2] == (2 * height, 8 * width)
-    assert (grid[height:, width : 2 * width] == drawn[9].squeeze(-1)).all()
 
 
 def test_samples_of_texts_are_kept_as_they_are(finished: Path) -> None:

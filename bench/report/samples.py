@@ -1,4 +1,4 @@
-"""The samples of all approaches side by side, from one seed: texts, or image grids cut to what a page can hold."""
+"""The samples of all approaches side by side, from one seed: texts, sounds, or grids cut to what a page can hold."""
 
 import base64
 import io
@@ -13,6 +13,7 @@ from bench.report.sections import Section
 _COLUMNS = 8  # of the grid that the runner writes
 _TEXTS, _CHARACTERS = 3, 220
 _ROWS, _PIXELS = 4, 256
+_SOUND = 1 << 20  # bytes of a sound that a page holds, at most
 
 
 @dataclass(frozen=True)
@@ -26,22 +27,27 @@ class Grid:
 
 @dataclass(frozen=True)
 class Specimen:
-    """What one approach made: some texts, or a grid of images, or why there is nothing."""
+    """What one approach made: texts, a grid of pictures, or sounds as data addresses; or why there is nothing."""
 
     approach: str
     control: str
     texts: list[str]
     grid: Grid | None
+    sounds: list[str]
     note: str
 
 
 @dataclass(frozen=True)
 class Gallery:
-    """One data size and one seed, all approaches. What uses no target data stands in every gallery."""
+    """One data size and one seed, all approaches. What uses no target data stands in every gallery.
+
+    ``given`` is what a conditional model was asked for, the same for all that learned; None where there is nothing.
+    """
 
     size: int
     seed: int
     specimens: list[Specimen]
+    given: Specimen | None
 
 
 def galleries(run: Path, section: Section, records: list[dict[str, Any]]) -> list[Gallery]:
@@ -56,9 +62,10 @@ def galleries(run: Path, section: Section, records: list[dict[str, Any]]) -> lis
     for size in dict.fromkeys((section.sizes[0], section.sizes[-1])):
         here = [record for record in records if record["asked"]["data_size"] in (0, size)]
         seed = min(record["asked"]["seed"] for record in here)
-        specimens = _specimens(run, section, [record for record in here if record["asked"]["seed"] == seed])
-        if any(specimen.texts or specimen.grid for specimen in specimens):
-            found.append(Gallery(size, seed, specimens))
+        shown = [record for record in here if record["asked"]["seed"] == seed]
+        specimens = _specimens(run, section, shown)
+        if any(specimen.texts or specimen.grid or specimen.sounds for specimen in specimens):
+            found.append(Gallery(size, seed, specimens, _given(run, section, shown)))
     return found
 
 
@@ -71,18 +78,38 @@ def _specimens(run: Path, section: Section, records: list[dict[str, Any]]) -> li
     ]
 
 
+def _given(run: Path, section: Section, records: list[dict[str, Any]]) -> Specimen | None:
+    """The conditions of the first that did not bring its own, as real examples do."""
+    for record in records:
+        folder = results.record_path(run, record["cell"]).with_suffix("")
+        known = section.approaches.get(record["asked"]["approach"]) != "real_data"
+        if known and any((folder / f"conditions.{kind}").exists() for kind in ("json", "png")):
+            return _shown(folder, "conditions", record, "given", "")
+    return None
+
+
 def _specimen(run: Path, record: dict[str, Any], control: str) -> Specimen:
     folder = results.record_path(run, record["cell"]).with_suffix("")
     approach, status = record["asked"]["approach"], record["happened"]["status"]
-    texts: list[str] = []
-    grid = None
-    if status == "ok" and (folder / "samples.json").exists():
-        texts = [shortened(text) for text in results.read_json(folder / "samples.json")[:_TEXTS]]
-    elif status == "ok" and (folder / "samples.png").exists():
+    if status != "ok":
+        return Specimen(approach, control, [], None, [], tables.STATUS_WORDS.get(status, status))
+    return _shown(folder, "samples", record, approach, control)
+
+
+def _shown(folder: Path, name: str, record: dict[str, Any], title: str, control: str) -> Specimen:
+    """What lies in the folder under a name; molecules are there as texts too, and the page shows their picture."""
+    texts, grid = list[str](), None
+    if (folder / f"{name}.png").exists():
         wanted = record["asked"]["definition"]["evaluation"]["samples"]
-        grid = _cut(folder / "samples.png", columns=min(_COLUMNS, wanted))
-    note = tables.STATUS_WORDS.get(status, status) if status != "ok" else "" if texts or grid else "no samples"
-    return Specimen(approach, control, texts, grid, note)
+        grid = _cut(folder / f"{name}.png", columns=min(_COLUMNS, wanted))
+    elif (folder / f"{name}.json").exists():
+        texts = [shortened(text) for text in results.read_json(folder / f"{name}.json")[:_TEXTS]]
+    sounds = [
+        data_address(path.read_bytes(), "audio/wav")
+        for path in sorted(folder.glob(f"{name}-*.wav"))[:_TEXTS]
+        if path.stat().st_size <= _SOUND
+    ]
+    return Specimen(title, control, texts, grid, sounds, "" if texts or grid or sounds else "no samples")
 
 
 def shortened(text: str) -> str:
