@@ -35,6 +35,47 @@ class Named(Strict):
     options: dict[str, Any] = {}
 
 
+class DatasetChoice(Named):
+    """A dataset, as a suite says it.
+
+    Attributes:
+        dataset: name of the plugin, where ``name`` is one that the suite gave it.
+    """
+
+    dataset: str = ""
+
+    @property
+    def plugin(self) -> str:
+        """Name of the plugin."""
+        return self.dataset or self.name
+
+
+class DatasetSpec(DatasetChoice):
+    """A dataset with all its options, and where it is made of a user's files, what they hold.
+
+    Attributes:
+        content: hash of these files.
+    """
+
+    content: str = ""
+
+
+class Quality(Strict):
+    """What the training examples are like: as they are, or in part worse; see :mod:`bench.quality`.
+
+    Attributes:
+        kind: what a ``share`` of them is.
+    """
+
+    kind: Literal["clean", "corrupted", "duplicated"] = "clean"
+    share: float = Field(default=0.0, ge=0, le=1)
+
+    @property
+    def label(self) -> str:
+        """``clean``, or ``corrupted 0.2``: as tables show it."""
+        return self.kind if self.kind == "clean" else f"{self.kind} {self.share:g}"
+
+
 class Recipe(Strict):
     """How a base model is pretrained on first use.
 
@@ -47,7 +88,7 @@ class Recipe(Strict):
     """
 
     architecture: dict[str, Any]
-    source: Named
+    source: DatasetSpec
     steps: int = Field(ge=1)
     batch_size: int = Field(default=16, ge=1)
     learning_rate: float = Field(default=1e-3, gt=0)
@@ -167,6 +208,7 @@ class Cell(Strict):
     Attributes:
         chain: the approach's parts in order, each a (name, options) pair with every option spelled out.
         data_size: target examples; 0 for an approach that uses none.
+        data_quality: what these are like.
         tuning: the grid's points, each a mapping of budget fields or ``approach.option`` to values.
         code: plugins that are not ours to hash of their source; :data:`GENERATION` speaks for ours.
         control: whether it is one of the controls.
@@ -177,10 +219,11 @@ class Cell(Strict):
     model_name: str
     model: ModelSpec
     modality: str
-    target: Named
+    target: DatasetSpec
     approach: str
     chain: list[tuple[str, dict[str, Any]]]
     data_size: int
+    data_quality: Quality = Quality()
     seed: int
     budget: Budget
     tuning: list[dict[str, Any]]
@@ -202,15 +245,23 @@ class Cell(Strict):
         content["metrics"].sort()
         if not content["code"]:
             content.pop("code")
+        if self.data_quality.kind == "clean":
+            content.pop("data_quality")
         content["model"].pop("source")
         if content["model"]["fingerprint"]:  # a folder is what it holds, wherever it lies
             content["model"].pop("checkpoint")
+        for spec in (content["target"], (content["model"]["recipe"] or {}).get("source", {})):
+            if name := spec.pop("dataset", ""):
+                spec["name"] = name
+            if not spec.get("content"):
+                spec.pop("content", None)
         return content_hash([GENERATION, content])
 
     @cached_property
     def id(self) -> str:
         """File name of the cell's results: readable, safe on every file system, and unique by its key."""
-        slug = f"{self.target.name}-{'+'.join(name for name, _ in self.chain)}-n{self.data_size}-s{self.seed}"
+        quality = "" if self.data_quality.kind == "clean" else f"-{self.data_quality.label}"
+        slug = f"{self.target.name}-{'+'.join(name for name, _ in self.chain)}-n{self.data_size}{quality}-s{self.seed}"
         return f"{re.sub(r'[^A-Za-z0-9_+-]', '_', slug)[:100]}-{self.key}"
 
     def asked(self, run: str) -> dict[str, Any]:
@@ -226,6 +277,7 @@ class Cell(Strict):
             "approach": self.approach,
             "options": dict(self.chain),
             "data_size": self.data_size,
+            "data_quality": self.data_quality.label,
             "seed": self.seed,
             "control": self.control,
             "key": self.key,

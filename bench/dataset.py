@@ -125,6 +125,7 @@ def content(plugin: plugins.Plugin, options: dict[str, Any]) -> str:
     """
     if "content" not in plugin.functions:
         return ""
+    plugin.load()  # says so where a package of an extra is missing
     found: str = importlib.import_module(plugin.module).content(**options)
     return found
 

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from bench import dataset, environment, exhibit, memory, plugins, pretrained, results, tuning, worker
-from bench.cell import Cell, ModelSpec, Named
+from bench.cell import Cell, DatasetSpec, ModelSpec
 from bench.device import out_of_memory, precision
 from bench.errors import BenchError, CellEnd, NotApplicable, PluginError, ResultsError
 from bench.evaluation import Evaluation, Score, Training
@@ -30,9 +30,9 @@ def describe_device() -> dict[str, Any]:
     return {"device": "cuda", "accelerator": f"{properties.name} ({properties.total_memory / 2**30:.0f} GiB)"}
 
 
-def prepare_dataset(spec: Named) -> tuple[int, str]:
+def prepare_dataset(spec: DatasetSpec) -> tuple[int, str]:
     """Make a dataset if it is not in the cache; its number of training items and its fingerprint."""
-    data = dataset.load(spec.name, spec.options)
+    data = dataset.load(spec.plugin, spec.options)
     return len(data.train), data.fingerprint
 
 
@@ -50,7 +50,7 @@ def check_options(cell: Cell) -> str:
     for index, values in enumerate(options):
         if values not in options[:index]:
             try:
-                tuning.set_up(cell, values, dataset.load(cell.target.name, cell.target.options), trained=False)
+                tuning.set_up(cell, values, dataset.load(cell.target.plugin, cell.target.options), trained=False)
             except PluginError as error:
                 return str(error)
     return ""
@@ -66,7 +66,7 @@ def train(cell: Cell, run: Path) -> None:
     """Train and score a cell and write its record; whatever goes wrong is in the record too."""
     with _recorded(cell, run) as happened:
         baseline = _begin(cell)
-        data = dataset.load(cell.target.name, cell.target.options)
+        data = dataset.load(cell.target.plugin, cell.target.options)
         report = worker.reporter((cell.budget.planned_steps or tuning.TICKS) * len(cell.tuning))
         found = tuning.search(cell, data, results.checkpoint_path(run, cell.id), report, baseline)
         _write_curve(found.curve, results.record_path(run, cell.id).with_suffix(""))
@@ -85,7 +85,7 @@ def measure(cell: Cell, run: Path) -> None:
     happened, started = record["happened"], time.perf_counter()
     try:
         baseline = _begin(cell)
-        transfer = tuning.set_up(cell, happened["chosen"], dataset.load(cell.target.name, cell.target.options))
+        transfer = tuning.set_up(cell, happened["chosen"], dataset.load(cell.target.plugin, cell.target.options))
         if checkpoint.exists():
             load(transfer.stored(), checkpoint)
         evaluation = _evaluation(cell, transfer, Training(**happened["training"]), baseline)
@@ -133,7 +133,7 @@ def _recorded(cell: Cell, run: Path) -> Iterator[dict[str, Any]]:
 def _fingerprints(cell: Cell) -> dict[str, str]:
     """What the cell's domains held: the target, and the source where it is known."""
     specs = [cell.target, *([cell.model.recipe.source] if cell.model.recipe else [])]
-    return {spec.name: dataset.load(spec.name, spec.options).fingerprint for spec in specs}
+    return {spec.name: dataset.load(spec.plugin, spec.options).fingerprint for spec in specs}
 
 
 def _end(error: Exception, path: Path) -> tuple[str, str]:

@@ -4,7 +4,18 @@ import itertools
 from typing import Any
 
 from bench import checkpoint, composition, dataset, plugins
-from bench.cell import Budget, Cell, EvaluationSpec, ModelChoice, ModelSpec, Named, Recipe
+from bench.cell import (
+    Budget,
+    Cell,
+    DatasetChoice,
+    DatasetSpec,
+    EvaluationSpec,
+    ModelChoice,
+    ModelSpec,
+    Named,
+    Quality,
+    Recipe,
+)
 from bench.overrides import SAME, Chain, Layers, grid, merged
 from bench.plugins import Plugin
 from bench.suite import ApproachEntry, DatasetEntry, ModelEntry, Suite
@@ -13,18 +24,22 @@ CONTROLS = ("zero_shot", "from_scratch", "real_data")
 """Always in a run: what the pretrained model does untouched, what no transfer does, and the floor of each metric."""
 
 Metrics = list[tuple[Plugin, dict[str, Any]]]
+Target = tuple[DatasetEntry, Plugin, DatasetSpec]
 
 
 def expand(suite: Suite) -> list[Cell]:
     """All cells of a suite, in its order, controls first."""
     approaches = [(entry, composition.chain(suite, entry)) for entry in _with_controls(suite)]
     metrics = _metrics(suite, "metrics", suite.file.metrics)
+    targets: list[Target] = []
+    for dataset_entry in suite.file.datasets:
+        targets.append((dataset_entry, *_dataset(suite, "datasets", f"datasets.{dataset_entry.name}", dataset_entry)))
     cells: list[Cell] = []
     for name, entry in suite.file.models.items():
         family = suite.find(f"models.{name}.family", "families", entry.family)
         scored_by = _metrics_of(suite, name, entry, family, metrics)
         model = _model_spec(suite, name, entry, family)
-        for target in _targets(suite, name, entry, family):
+        for target in _targets(suite, name, entry, family, targets):
             cells += _pair(suite, name, model, target, approaches, scored_by)
     for plugin, _ in metrics:
         if not any(plugin.name == name for cell in cells for name, _ in cell.metrics):
@@ -74,13 +89,24 @@ def _with_controls(suite: Suite) -> list[ApproachEntry]:
     return controls + [entry for entry in suite.file.approaches if entry not in controls]
 
 
-def _targets(suite: Suite, name: str, entry: ModelEntry, family: Plugin) -> list[DatasetEntry]:
+def _dataset(suite: Suite, key: str, at: str, entry: DatasetChoice) -> tuple[Plugin, DatasetSpec]:
+    """A dataset with all its options, and what a user's own files hold; it stands at ``key``, its options ``at``."""
+    plugin = suite.find(key, "datasets", entry.plugin)
+    if entry.plugin != entry.name and entry.name in plugins.names("datasets"):
+        problem = f"{entry.name!r} is the name of a dataset, and this is {entry.plugin!r}"
+        raise suite.error(at, problem, "give it another name")
+    options = suite.options(at, plugin, entry.options)
+    content = dataset.content(plugin, options)
+    return plugin, DatasetSpec(name=entry.name, dataset=entry.dataset, options=options, content=content)
+
+
+def _targets(suite: Suite, name: str, entry: ModelEntry, family: Plugin, targets: list[Target]) -> list[Target]:
     """The datasets a model meets: those it names, or all of its modality."""
     key, modality, found = f"models.{name}", family.stated("MODALITY"), []
-    for target in suite.file.datasets:
-        kind = suite.find("datasets", "datasets", target.name).stated("MODALITY")
+    for target, plugin, spec in targets:
+        kind = plugin.modality(spec.options)
         if kind == modality and (entry.datasets is None or target.name in entry.datasets):
-            found.append(target)
+            found.append((target, plugin, spec))
         elif target.name in (entry.datasets or []):
             problem = f"{target.name} is {kind}, {entry.family} makes {modality}"
             raise suite.error(f"{key}.datasets", problem, "take it out")
@@ -94,17 +120,16 @@ def _pair(
     suite: Suite,
     model_name: str,
     model: ModelSpec,
-    target: DatasetEntry,
+    chosen: Target,
     approaches: list[tuple[ApproachEntry, Chain]],
     metrics: Metrics,
 ) -> list[Cell]:
     """The cells of one model on one dataset."""
+    target, plugin, spec = chosen
     entry = suite.file.models[model_name]
     family = plugins.find("families", entry.family)
-    plugin = plugins.find("datasets", target.name)
-    spec = Named(name=target.name, options=suite.options(f"datasets.{target.name}", plugin, target.options))
     sizes = _sizes(suite, model_name, target, spec)
-    known = ("source",) if model.source_name in plugins.names("datasets") else ()
+    known = ("source",) if model.recipe or model.source in plugins.names("datasets") else ()
     cells, trials, budgets = [], {}, {}
     for approach, chain in approaches:
         layers: Layers = [
@@ -137,8 +162,9 @@ def _pair(
             "reason": composition.inapplicable([part for part, _ in chain], family, known),
         }
         uses_data = all(part.constants.get("USES_DATA", True) for part, _ in chain)
-        for size, seed in itertools.product(sizes if uses_data else [0], suite.file.seeds):
-            cells.append(Cell(**common, data_size=size, seed=seed))
+        qualities = suite.file.data_quality if uses_data else [Quality()]
+        for quality, size, seed in itertools.product(qualities, sizes if uses_data else [0], suite.file.seeds):
+            cells.append(Cell(**common, data_size=size, data_quality=quality, seed=seed))
     if len(set(trials.values())) > 1:
         listed = ", ".join(f"{name}: {count}" for name, count in trials.items())
         problem = f"approaches get different numbers of trials ({listed})"
@@ -153,12 +179,12 @@ def _pair(
     return cells
 
 
-def _sizes(suite: Suite, model_name: str, target: DatasetEntry, spec: Named) -> list[int]:
+def _sizes(suite: Suite, model_name: str, target: DatasetEntry, spec: DatasetSpec) -> list[int]:
     """The data sizes of a pair, no larger than the training split where that is known already."""
     mine = suite.file.models[model_name].data_sizes
     key = f"datasets.{target.name}." if target.data_sizes else f"models.{model_name}." if mine else ""
     sizes = target.data_sizes or mine or suite.file.data_sizes
-    known = dataset.sizes(spec.name, spec.options)
+    known = dataset.sizes(spec.plugin, spec.options)
     if known and max(sizes) > known["train"]:
         problem = f"{max(sizes)} examples asked, {spec.name} has {known['train']} to train on"
         raise suite.error(f"{key}data_sizes", problem, f"ask for {known['train']} or fewer")
@@ -171,10 +197,15 @@ def _model_spec(suite: Suite, name: str, entry: ModelEntry, family: Plugin) -> M
         raise suite.error(key, "needs either a checkpoint or a recipe", "write one of the two")
     options = suite.options(f"{key}.options", family, entry.options)
     spec = ModelSpec(**{field: getattr(entry, field) for field in ModelChoice.model_fields} | {"options": options})
+    hosted = "network" not in family.stated("OFFERS")  # a checkpoint is then a model's name at its server
+    if entry.recipe and hosted:
+        raise suite.error(f"{key}.recipe", f"{family.name} has no network to pretrain", "name a checkpoint")
     if entry.recipe:
         for field in {"revision", "trust_remote_code", "source"} & entry.model_fields_set:
             raise suite.error(f"{key}.{field}", "goes with a checkpoint, and this is a recipe", "take it out")
         return spec.model_copy(update={"recipe": _recipe(suite, f"{key}.recipe.source", entry.recipe, family)})
+    if hosted:
+        return spec
     try:
         path, fingerprint = checkpoint.resolve(entry.checkpoint or "", suite.path.parent)
     except checkpoint.Unusable as reason:
@@ -184,13 +215,12 @@ def _model_spec(suite: Suite, name: str, entry: ModelEntry, family: Plugin) -> M
 
 def _recipe(suite: Suite, key: str, recipe: Recipe, family: Plugin) -> Recipe:
     """The recipe with all options of its source."""
-    source = suite.find(key, "datasets", recipe.source.name)
-    if (modality := source.stated("MODALITY")) != family.stated("MODALITY"):
+    source, spec = _dataset(suite, key, key, recipe.source)
+    if (modality := source.modality(spec.options)) != family.stated("MODALITY"):
         raise suite.error(
             key, f"{source.name} is {modality}, {family.name} learns {family.stated('MODALITY')}", "name another"
         )
-    options = suite.options(key, source, recipe.source.options)
-    return recipe.model_copy(update={"source": Named(name=source.name, options=options)})
+    return recipe.model_copy(update={"source": spec})
 
 
 def _check_distinct(suite: Suite, cells: list[Cell]) -> None:

@@ -29,6 +29,7 @@ class Model(nn.Module, ABC):
     network: nn.Module
     generated: ClassVar[str] = ""  # where items have columns, the one that is made; the others are the condition
     averaging: float = 0.0  # decay per step of the moving average of weights that validation and results are taken of
+    betas: tuple[float, float] = (0.9, 0.999)  # decay of AdamW's means of gradients and of their squares
     limit: int = 2**31  # positions the network has for a row, where it reads one position after another
 
     # Where it comes from ------------------------------------------------------------------------------------------
@@ -92,6 +93,10 @@ class Model(nn.Module, ABC):
         An item with an array becomes one row, and looks the same whatever other items are there.
         """
 
+    def misfit(self, data: Dataset) -> str:
+        """Why the model cannot read a domain, with the remedy, for the message that refuses it; empty where it can."""
+        return ""
+
     @abstractmethod
     def decode(self, batch: Batch) -> Items:
         """Rows as plain items, conditions among them: the inverse of :meth:`encode` as far as there is one."""
@@ -125,6 +130,16 @@ class Model(nn.Module, ABC):
         Where positions are limited, rows are shorter from now on, and there are more of them.
         """
         raise NotApplicable(f"{type(self).__name__} has no positions to put anything in")
+
+    def tokens(self, text: str) -> list[int]:
+        """Where the family offers ``caption``: a piece of a caption in the tokens its network reads."""
+        raise NotApplicable(f"{type(self).__name__} reads no captions")
+
+    def begin_captions(self, tokens: list[int]) -> None:
+        """Where the family offers ``caption``: put these tokens before every caption from now on, in learning, scoring
+        and sampling; :meth:`decode` leaves them out again. The network has ``get_input_embeddings`` and
+        ``set_input_embeddings`` there: the module that turns tokens into vectors."""
+        raise NotApplicable(f"{type(self).__name__} reads no captions")
 
     def coarser(self, batch: Batch, share: float) -> Batch:
         """A training batch with less in it, of the kind :meth:`forward` takes: texts cut to about that share of their
@@ -172,6 +187,10 @@ class Model(nn.Module, ABC):
         ``pseudo_likelihood``, the sum of each token's, given all others.
         """
         raise NotApplicable(f"{type(self).__name__} has no likelihood")
+
+    def reconstruct(self, batch: Batch) -> Batch:
+        """Where the family offers ``reconstruction``: the batch's rows, encoded and decoded again by the network."""
+        raise NotApplicable(f"{type(self).__name__} does not reconstruct what it is given")
 
     def realness(self, batch: Batch, outputs: Tensor | None = None) -> Tensor:
         """Where the family offers ``critic``: what it says of the batch's own rows or, where they are given, of the

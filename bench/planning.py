@@ -51,6 +51,7 @@ class Plan:
                     "target": cell.target.name,
                     "approach": cell.approach,
                     "data_size": cell.data_size,
+                    "data_quality": cell.data_quality.label,
                     "seed": cell.seed,
                     "trials": len(cell.tuning),
                     "finished": cell.id in self.finished,
@@ -73,7 +74,7 @@ def plan(suite: Suite, results_folder: Path, workers: int | None = None) -> Plan
     run = results.latest(results_folder / suite.name)
     finished = {cell.id for cell in cells if run and results.record_path(run, cell.id).exists()}
     targets = {cell.target.name: cell.target for cell in cells}
-    unchecked = [name for name, spec in targets.items() if dataset.sizes(name, spec.options) is None]
+    unchecked = [name for name, spec in targets.items() if dataset.sizes(spec.plugin, spec.options) is None]
     missing = [cell for cell in cells if cell.id not in finished and not cell.reason]
     return Plan(suite, cells, finished, run, unchecked, _estimate(missing, run, workers))
 
@@ -129,6 +130,8 @@ def _render(plan: Plan) -> "list[RenderableType]":
             entries = [_entry(counts.get((name, size))) for size in (0, *sizes)]
             grid.add_row(Text(name), trials, *entries)
         shown += [grid, Text()]
+    if len(qualities := list(dict.fromkeys(cell.data_quality.label for cell in plan.cells))) > 1:
+        shown.append(Text(f"each size in {len(qualities)} qualities: {', '.join(qualities)}"))
     applicable = sum(not cell.reason for cell in plan.cells)
     models, seeds = len({cell.model_name for cell in plan.cells}), len({cell.seed for cell in plan.cells})
     trained = [cell for cell in plan.cells if not cell.reason and cell.data_size]

@@ -81,6 +81,10 @@ class Plugin:
             raise PluginError(f"{singular(self.kind)} {self.name}: {self.path} states no {constant}; add it")
         return self.constants[constant]
 
+    def modality(self, options: dict[str, Any]) -> str:
+        """What it holds or makes; an option may decide, as in ``MODALITY = "{modality}"``."""
+        return str(self.stated("MODALITY")).format(**self.defaults | options)
+
     def version(self) -> str:
         """Hash of the module's source and its folder's helpers: what it makes is kept as long as they stay the same."""
         sources = [self.path, *sorted(self.path.parent.glob("_*.py"))]

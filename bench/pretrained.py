@@ -8,9 +8,10 @@ import numpy as np
 import torch
 from numpy.lib.format import open_memmap
 
-from bench import cache, dataset, plugins
+from bench import cache, dataset, fetching, plugins
 from bench.cell import Budget, ModelSpec, Recipe
 from bench.dataset import Columns, Dataset, Items
+from bench.errors import CheckpointError
 from bench.model import Batch, Model
 from bench.transfer import Transfer
 
@@ -34,10 +35,23 @@ def load(spec: ModelSpec, progress: Callable[[int], None] = lambda taken: None, 
     if spec.recipe and not trained and recipe_steps(spec):
         untrained: Model = family.from_architecture(spec.recipe.architecture, _source(spec.recipe), **spec.options)
         return untrained
+    if fetching.is_hub(spec):
+        return _from_hub(spec, family)
     checkpoint = str(_recipe_folder(spec, family, progress)) if spec.recipe else spec.checkpoint
     revision, trusted = (None, False) if spec.recipe else (spec.revision, spec.trust_remote_code)
     model: Model = family.from_checkpoint(checkpoint, revision=revision, trust_remote_code=trusted, **spec.options)
     return model
+
+
+def _from_hub(spec: ModelSpec, family: type[Model]) -> Model:
+    """From its snapshot in the hub's cache, so that every family needs the network for nothing."""
+    assert spec.checkpoint is not None
+    folder = str(fetching.folder(spec.checkpoint, spec.revision, code=spec.trust_remote_code))
+    try:
+        return family.from_checkpoint(folder, revision=None, trust_remote_code=spec.trust_remote_code, **spec.options)
+    except CheckpointError as error:
+        also = f"; if something of it is missing here, {fetching.REMEDY}" if fetching.offline() else ""
+        raise CheckpointError(str(error).replace(folder, spec.checkpoint) + also) from error
 
 
 def encode(model: Model, items: Items) -> Batch:
@@ -74,7 +88,7 @@ def source(spec: ModelSpec) -> Dataset | None:
 
 
 def _source(recipe: Recipe) -> Dataset:
-    return dataset.load(recipe.source.name, recipe.source.options)
+    return dataset.load(recipe.source.plugin, recipe.source.options)
 
 
 def _recipe_key(spec: ModelSpec) -> dict[str, object]:
@@ -83,7 +97,7 @@ def _recipe_key(spec: ModelSpec) -> dict[str, object]:
     family = plugins.find("families", spec.family)
     return {
         "family": spec.family,
-        "recipe": spec.recipe.model_dump(),
+        "recipe": spec.recipe.model_dump(exclude={"source": {"dataset", "content"}}),  # its fingerprint stands below
         "options": spec.options,
         "source": source.fingerprint,
         "code": None if family.module.startswith("bench.") else family.version(),

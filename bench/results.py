@@ -4,7 +4,7 @@
 
     results/<suite>/<run>/run.json              the resolved suite, its cells in order, the machine
     results/<suite>/<run>/cells/<cell>.json     what was asked, what happened, in which environment
-    results/<suite>/<run>/cells/<cell>/         curve.csv, samples.json (texts) or samples.png (images, eight to a row)
+    results/<suite>/<run>/cells/<cell>/         curve.csv; samples.json, .png, -1.wav …
     results/<suite>/<run>/results.csv|.parquet  one row per (cell, metric)
 
 Everything is written atomically. Imports no torch.
@@ -40,6 +40,7 @@ COLUMNS = {
     "approach": "str",
     "options": "str",
     "data_size": "int64",
+    "data_quality": "str",
     "seed": "int64",
     "status": "str",
     "metric": "str",
@@ -169,6 +170,7 @@ def table(found: list[dict[str, Any]]) -> "pd.DataFrame":
     for record in found:
         asked, happened = record["asked"], record["happened"]
         cell = {key: asked[key] for key in _ASKED} | {"cell": record["cell"], "status": happened["status"]}
+        cell["data_quality"] = asked.get("data_quality", "clean")  # which runs of earlier versions do not say
         cell |= {"options": json.dumps(asked["options"], sort_keys=True), "reason": happened["reason"]}
         for score in happened["scores"] or [
             {"metric": "", "value": None, "unit": "", "better": "", "n": 0, "error": None}

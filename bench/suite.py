@@ -13,7 +13,7 @@ import yaml
 from pydantic import Field, ValidationError, field_validator
 
 from bench import plugins, yaml_file
-from bench.cell import Cell, ModelChoice, Named, Strict, named
+from bench.cell import Cell, DatasetChoice, ModelChoice, Named, Quality, Strict, named
 from bench.complaints import explain, shown, suggest
 from bench.errors import PluginError, SuiteError
 from bench.plugins import Plugin
@@ -42,8 +42,8 @@ class ModelEntry(Overrides, ModelChoice):
         return [named(entry) for entry in entries] if isinstance(entries, list) else entries
 
 
-class DatasetEntry(Overrides, Named):
-    """A target dataset."""
+class DatasetEntry(Overrides, DatasetChoice):
+    """A target dataset; under another name than its plugin's where there are several of one."""
 
     data_sizes: list[int] | None = Field(default=None, min_length=1)
 
@@ -72,6 +72,7 @@ class SuiteFile(Overrides):
     datasets: list[DatasetEntry] = Field(min_length=1)
     approaches: list[ApproachEntry] = Field(min_length=1)
     data_sizes: list[int] = Field(min_length=1)
+    data_quality: list[Quality] = Field(default=[Quality()], min_length=1)
     seeds: list[int] = Field(min_length=1)
     metrics: list[Named] = Field(min_length=1)
 
@@ -79,6 +80,11 @@ class SuiteFile(Overrides):
     @classmethod
     def _named(cls, entries: Any) -> Any:
         return [named(entry) for entry in entries] if isinstance(entries, list) else entries
+
+    @field_validator("data_quality", mode="before")
+    @classmethod
+    def _qualities(cls, entries: Any) -> Any:
+        return [_quality(entry) for entry in entries] if isinstance(entries, list) else entries
 
     @field_validator("approaches", mode="before")
     @classmethod
@@ -108,12 +114,12 @@ class Suite:
         return expand(self)
 
     def primary(self) -> dict[str, str]:
-        """Modality to the name of the score that ranks approaches: the first listed metric that states one."""
+        """Family to the name of the score that ranks approaches: the first listed metric that states one."""
         found: dict[str, str] = {}
         for cell in self.cells:
             for name, options in cell.metrics:
                 if template := plugins.find("metrics", name).constants.get("PRIMARY"):
-                    found.setdefault(cell.modality, template.format(**options))
+                    found.setdefault(cell.model.family, template.format(**options))
         return found
 
     def error(self, key: str, problem: str, remedy: str) -> SuiteError:
@@ -189,6 +195,16 @@ def definition(suite: Suite) -> dict[str, Any]:
     return plain
 
 
+def _quality(entry: Any) -> Any:
+    """``clean`` or ``{corrupted: 0.2}`` to ``{kind: …, share: …}``."""
+    if entry == "clean":
+        return {"kind": "clean"}
+    if isinstance(entry, dict) and len(entry) == 1 and "kind" not in entry:
+        kind, share = next(iter(entry.items()))
+        return {"kind": kind, "share": float(share) if type(share) is int else share}
+    return {"kind": entry}
+
+
 def _approach_entry(entry: Any) -> Any:
     """``lora + x``, ``{lora: options}`` or ``{name: …, approach: …}`` to the last form."""
     entry = named(entry)
@@ -206,6 +222,7 @@ def _check_names(suite: Suite) -> None:
         "approaches": [entry.name for entry in file.approaches],
         "metrics": [entry.name for entry in file.metrics],
         "data_sizes": file.data_sizes,
+        "data_quality": [quality.label for quality in file.data_quality],
         "seeds": file.seeds,
     }
     for name, model in file.models.items():

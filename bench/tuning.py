@@ -10,11 +10,11 @@ from typing import Any
 
 import torch
 
-from bench import memory, plugins, pretrained, results, throughput
+from bench import memory, plugins, pretrained, quality, results, throughput
 from bench.cell import Cell
 from bench.dataset import Dataset, Items
 from bench.device import accelerator, precision
-from bench.errors import Diverged
+from bench.errors import DataError, Diverged
 from bench.evaluation import Training
 from bench.model import Batch
 from bench.transfer import Transfer, load, save
@@ -72,6 +72,9 @@ def set_up(
     torch.manual_seed(cell.seed)
     device = accelerator(cell.budget).device
     model = pretrained.load(cell.model, trained=trained).to(device)
+    if fault := model.misfit(data):
+        raise DataError(f"dataset {data.name}: {fault}")
+    data = quality.degraded(data, cell.data_quality, cell.seed)
     budget = cell.budget.model_copy(update={name: value for name, value in values.items() if "." not in name})
     transfer = Transfer(
         model=model,

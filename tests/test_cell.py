@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bench.cell import GENERATION, Budget, Cell, EvaluationSpec, ModelSpec, Named, Recipe
+from bench.cell import GENERATION, Budget, Cell, DatasetSpec, EvaluationSpec, ModelSpec, Recipe
 from tests.plans import SUITE, Changes, cells, write
 from tests.tiny import environment
 
@@ -17,11 +17,13 @@ CELL = Cell(
     model_name="m",
     model=ModelSpec(
         family="causal_lm",
-        recipe=Recipe(architecture={"model_type": "gpt2", "n_layer": 1}, source=Named(name="python_code"), steps=3),
+        recipe=Recipe(
+            architecture={"model_type": "gpt2", "n_layer": 1}, source=DatasetSpec(name="python_code"), steps=3
+        ),
         options={"context": 8},
     ),
     modality="text",
-    target=Named(name="python_reference", options={"a": 1}),
+    target=DatasetSpec(name="python_reference", options={"a": 1}),
     approach="mine",
     chain=[("lora", {"rank": 4}), ("augmentation", {})],
     data_size=16,

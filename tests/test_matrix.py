@@ -195,7 +195,7 @@ def test_metrics_that_score_nothing(
 
 def test_the_first_metric_that_states_a_score_ranks_the_approaches(tmp_path: Path) -> None:
     changes = {**TWO_MODALITIES, "metrics": ["cost", "fidelity", "perplexity"]}
-    assert load(tmp_path, changes).primary() == {"text": "bits_per_byte", "image": "kid[digit_classifier]"}
+    assert load(tmp_path, changes).primary() == {"causal_lm": "bits_per_byte", "diffusion": "kid[digit_classifier]"}
 
 
 # Datasets -----------------------------------------------------------------------------------------------------------

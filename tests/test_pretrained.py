@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from bench import cache, dataset, pretrained
-from bench.cell import ModelSpec, Named, Recipe
+from bench import cache, dataset, fetching, pretrained
+from bench.cell import DatasetSpec, ModelSpec, Recipe
 from bench.dataset import Items
 from bench.errors import CheckpointError
 from bench.families.causal_lm import CausalLM
@@ -41,7 +41,7 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def recipe(family: str = "causal_lm", options: dict[str, Any] | None = None, **changes: Any) -> ModelSpec:
     known: dict[str, Any] = {
         "architecture": SMALL[family],
-        "source": Named(name=SOURCES[family]),
+        "source": DatasetSpec(name=SOURCES[family]),
         "steps": STEPS,
         "batch_size": 4,
     }
@@ -86,7 +86,7 @@ def test_every_call_gives_a_copy_of_its_own() -> None:
         {"batch_size": 3},
         {"seed": 1},
         {"architecture": SMALL["causal_lm"] | {"n_embd": 16}},
-        {"source": Named(name="python_reference", options={"size": 9})},
+        {"source": DatasetSpec(name="python_reference", options={"size": 9})},
         {"options": {"context": 7}},
     ],
     ids=lambda change: next(iter(change)),
@@ -183,10 +183,15 @@ def test_code_of_a_checkpoint_runs_only_where_it_is_asked_for(
 ) -> None:
     seen: list[tuple[str | None, bool]] = []
 
+    def fetched(repository: str, revision: str | None, *, code: bool) -> Path:
+        seen.append((revision, code))
+        return Path("snapshot")
+
     def note(checkpoint: str, *, revision: str | None, trust_remote_code: bool, **options: Any) -> CausalLM:
-        seen.append((revision, trust_remote_code))
+        assert (checkpoint, revision, trust_remote_code) == ("snapshot", None, seen[0][1])
         return language_model()
 
+    monkeypatch.setattr(fetching, "folder", fetched)
     monkeypatch.setattr(CausalLM, "from_checkpoint", note)
     pretrained.load(ModelSpec(family="causal_lm", checkpoint="someone/model", **asked))
     assert seen == [given]

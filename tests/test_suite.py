@@ -150,7 +150,7 @@ def test_every_shipped_suite_loads_and_says_what_it_is_for(path: Path) -> None:
     loaded = suite.load(path)
     assert loaded.cells
     assert loaded.file.description
-    assert set(loaded.primary()) == {cell.modality for cell in loaded.cells}
+    assert set(loaded.primary()) == {cell.model.family for cell in loaded.cells}
     assert suite.SuiteFile.model_validate(suite.definition(loaded)) == loaded.file
 
 

@@ -16,7 +16,7 @@ CONTROLS = ("zero_shot", "from_scratch", "real_data")
 BEST, TIED, AHEAD = "best", "tied", "ahead"
 """Marks. The best mean among the approaches; what cannot be told apart from it; a control that is better than it."""
 
-PAIR = ["model", "target"]
+PAIR = ["model", "target", "data_quality"]
 COLUMN = [*PAIR, "metric", "data_size"]
 POINT = [*PAIR, "metric", "approach", "data_size"]
 
@@ -25,6 +25,21 @@ def control_of(options: str) -> str:
     """Which control a row's ``options`` (JSON, by approach) make it; empty for an approach."""
     parts = list(json.loads(options))
     return parts[0] if len(parts) == 1 and parts[0] in CONTROLS else ""
+
+
+def in_every_quality(frame: "pd.DataFrame") -> "pd.DataFrame":
+    """The tidy table with the rows that use no target data (``data_size`` 0) repeated for each quality of their pair.
+
+    They stand beside all that learned from worse data, too.
+    """
+    if frame["data_quality"].nunique() < 2:
+        return frame
+    known = frame.loc[frame["data_size"] > 0, PAIR].drop_duplicates()
+    fixed = frame[frame["data_size"] == 0]
+    alone = fixed.merge(known[PAIR[:2]].drop_duplicates(), on=PAIR[:2], how="left", indicator=True)
+    alone = alone[alone["_merge"] == "left_only"].drop(columns="_merge")
+    repeated = fixed.drop(columns="data_quality").merge(known, on=PAIR[:2])[list(frame.columns)]
+    return _concat([repeated, alone, frame[frame["data_size"] > 0]])
 
 
 def spread(frame: "pd.DataFrame") -> "pd.DataFrame":
@@ -38,14 +53,14 @@ def spread(frame: "pd.DataFrame") -> "pd.DataFrame":
 
 
 def summarise(frame: "pd.DataFrame", confidence: float = 0.95) -> "pd.DataFrame":
-    """One row per (model, target, metric, approach, data size), in the suite's order with controls first.
+    """One row per (model, target, data quality, metric, approach, data size), in the suite's order, controls first.
 
     Args:
         frame: the tidy table, columns as in :data:`bench.results.COLUMNS`.
         confidence: of every interval.
 
     Returns:
-        Columns ``model, target, metric, approach, data_size`` and
+        Columns ``model, target, data_quality, metric, approach, data_size`` and
 
         - ``mean``, ``half_width`` (Student's t over seeds; NaN with one seed), ``seeds`` (how many have a value);
         - ``unit``, ``better``, ``control`` (see :func:`control_of`), ``spans`` (one value for every data size);
@@ -83,7 +98,7 @@ def _in_order(summary: "pd.DataFrame", frame: "pd.DataFrame") -> "pd.DataFrame":
     for column in (*PAIR, "metric", "approach"):
         rank = {name: index for index, name in enumerate(frame[column].unique())}
         keys[column] = keys[column].map(rank).astype("int64")
-    keys.insert(3, "is_approach", summary["control"] == "")
+    keys.insert(len(PAIR) + 1, "is_approach", summary["control"] == "")
     return summary.loc[keys.sort_values(list(keys.columns), kind="stable").index].reset_index(drop=True)
 
 
@@ -112,8 +127,8 @@ def _marks(summary: "pd.DataFrame") -> np.ndarray:
 
 
 def ends(frame: "pd.DataFrame") -> "pd.DataFrame":
-    """One row per (model, target, approach, data size, status, reason) with the ``seeds`` that ended so."""
-    cells = frame.drop_duplicates("cell")
+    """One row per (model, target, quality, approach, data size, status, reason) with the ``seeds`` that ended so."""
+    cells = frame.drop_duplicates(["cell", "data_quality"])
     keys = [*PAIR, "approach", "data_size", "status", "reason"]
     return cells.groupby(keys, sort=False)["seed"].agg(list).rename("seeds").reset_index()
 

@@ -61,15 +61,9 @@ def part(run: Path, section: Section, records: list[dict[str, Any]], plots: dict
     )
 
 
-def render(info: dict[str, Any], records: list[dict[str, Any]], parts: list[Part]) -> str:
-    """The page as HTML.
-
-    Args:
-        info: the content of ``run.json``.
-        records: of all finished cells.
-        parts: the sections, in order.
-    """
-    environment = Environment(
+def environment() -> Environment:
+    """Templates, in which whatever comes from a suite or a model is escaped."""
+    found = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
         undefined=StrictUndefined,
@@ -77,17 +71,34 @@ def render(info: dict[str, Any], records: list[dict[str, Any]], parts: list[Part
         lstrip_blocks=True,
         finalize=printable,
     )
-    environment.filters["soft"] = soft
+    found.filters["soft"] = soft
+    return found
+
+
+def render(info: dict[str, Any], records: list[dict[str, Any]], parts: list[Part], *, across: bool = False) -> str:
+    """The page as HTML.
+
+    Args:
+        info: the content of ``run.json``.
+        records: of all finished cells.
+        parts: the sections, in order.
+        across: whether there is a page that ranks approaches across them.
+    """
     statuses = Counter(record["happened"]["status"] for record in records)
-    return environment.get_template("page.html.jinja").render(
-        info=info,
-        parts=parts,
-        finished=len(records),
-        statuses=[(tables.STATUS_WORDS.get(name, name), count) for name, count in statuses.items() if name != "ok"],
-        asked=circumstances.asked(records),
-        environment=circumstances.environment(info, records),
-        words=wording,
-        marks={"best": "★", "tied": "≈", "ahead": "▲", "": ""},
+    return (
+        environment()
+        .get_template("page.html.jinja")
+        .render(
+            info=info,
+            parts=parts,
+            across=across,
+            finished=len(records),
+            statuses=[(tables.STATUS_WORDS.get(name, name), count) for name, count in statuses.items() if name != "ok"],
+            asked=circumstances.asked(records),
+            environment=circumstances.environment(info, records),
+            words=wording,
+            marks={"best": "★", "tied": "≈", "ahead": "▲", "": ""},
+        )
     )
 
 

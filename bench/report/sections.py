@@ -1,7 +1,7 @@
-"""One section per (model → target): the part of a run that can be compared side by side."""
+"""One section per (model → target, data quality): the part of a run that can be compared side by side."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bench.report import aggregate
 
@@ -20,7 +20,7 @@ STORAGE = ("stored_parameters", "checkpoint_bytes")
 
 
 class Point(NamedTuple):
-    """One row of :func:`bench.report.aggregate.summarise`, without the pair of model and target."""
+    """One row of :func:`bench.report.aggregate.summarise`, without what its section says."""
 
     metric: str
     approach: str
@@ -53,7 +53,7 @@ class Section:
     """Everything measured for one model on one target domain.
 
     Attributes:
-        model, source, target, family, modality: as in the tidy table.
+        model, source, target, data_quality, family, modality: as in the tidy table.
         primary: the metric that ranks approaches.
         approaches: name to the control it is (empty for an approach), controls first, else in the suite's order.
         sizes: data sizes, ascending; ``[0]`` where nothing used target data.
@@ -65,6 +65,7 @@ class Section:
     model: str
     source: str
     target: str
+    data_quality: str
     family: str
     modality: str
     primary: str
@@ -73,6 +74,12 @@ class Section:
     metrics: list[str]
     points: dict[tuple[str, str, int], Point]
     ends: dict[tuple[str, int], list[End]]
+
+    @property
+    def title(self) -> str:
+        """``model → target``, and what the training data are like where they are not as they should be."""
+        quality = "" if self.data_quality == "clean" else f" · {self.data_quality}"
+        return f"{self.model} → {self.target}{quality}"
 
     def point(self, metric: str, approach: str, size: int) -> Point | None:
         """The summary's row, where there is a value."""
@@ -119,9 +126,9 @@ def split(frame: "pd.DataFrame", summary: "pd.DataFrame", primary: dict[str, str
     """The sections of a run.
 
     Args:
-        frame: the tidy table.
+        frame: the tidy table, :func:`bench.report.aggregate.in_every_quality`.
         summary: what :func:`bench.report.aggregate.summarise` makes of it.
-        primary: modality to the metric that ranks; where that was not measured, the first quality metric stands in.
+        primary: family (in older runs modality) to the metric that ranks; where that was not measured, the first quality metric stands in.
     """
     frame = frame.assign(control=frame["options"].map(aggregate.control_of))
     points = dict(list(summary.groupby(aggregate.PAIR, sort=False)))
@@ -130,19 +137,26 @@ def split(frame: "pd.DataFrame", summary: "pd.DataFrame", primary: dict[str, str
     return [_section(rows, points.get(key, summary.iloc[:0]), ends[key], primary) for key, rows in pairs]
 
 
+def holds(section: Section, record: dict[str, Any]) -> bool:
+    """Whether a record belongs to a section; what uses no target data belongs to all qualities of its pair."""
+    asked = record["asked"]
+    same = (asked["model"], asked["target"]) == (section.model, section.target)
+    return same and (not asked["data_size"] or asked.get("data_quality", "clean") == section.data_quality)
+
+
 def _section(rows: "pd.DataFrame", summary: "pd.DataFrame", ends: "pd.DataFrame", primary: dict[str, str]) -> Section:
     first = rows.iloc[0]
     known = rows.drop_duplicates("approach").sort_values("control", key=lambda names: names == "", kind="stable")
     points = [Point._make(row) for row in summary[list(Point._fields)].itertuples(index=False, name=None)]
     metrics = list(dict.fromkeys(point.metric for point in points))
-    wanted = primary.get(first["modality"], "")
+    wanted = primary.get(first["family"]) or primary.get(first["modality"], "")
     if points and wanted not in metrics:
         wanted = next((point.metric for point in points if not _is_cost(point)), metrics[0])
     ended: dict[tuple[str, int], list[End]] = {}
     for row in ends[["approach", "data_size", *End._fields]].itertuples(index=False, name=None):
         ended.setdefault(row[:2], []).append(End._make(row[2:]))
     return Section(
-        **{key: first[key] for key in ("model", "source", "target", "family", "modality")},
+        **{key: first[key] for key in ("model", "source", "target", "data_quality", "family", "modality")},
         primary=wanted,
         approaches=dict(zip(known["approach"], known["control"], strict=True)),
         sizes=sorted(set(rows["data_size"]) - {0}) or [0],

@@ -26,9 +26,10 @@ def summary(frame: "pd.DataFrame", primary: dict[str, str], console: Console) ->
 
     Args:
         frame: the tidy table.
-        primary: modality to the metric that ranks.
+        primary: family to the metric that ranks.
         console: where to; its width decides how many data sizes stand side by side.
     """
+    frame = aggregate.in_every_quality(frame)
     for section in sections.split(frame, aggregate.summarise(frame), primary):
         console.print(_Fitted(section))
     console.print(_LEGEND, style="dim", highlight=False)
@@ -46,7 +47,7 @@ class _Fitted:
         direction = wording.DIRECTIONS.get(table.better, "")
         unit = f" [{table.unit}]" if table.unit else ""
         facts = ", ".join(part for part in (direction, table.seeds, f"each on n = {table.n}") if part)
-        yield Text(f"{section.model} → {section.target}: {table.metric}{unit}", style="bold")
+        yield Text(f"{section.title}: {table.metric}{unit}", style="bold")
         yield Text(facts, style="dim")
         entries = [entry for row in table.rows for entry in row.entries]
         widths = (max((len(entry.half_width) for entry in entries), default=0), 1 + any(map(_short, entries)))

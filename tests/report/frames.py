@@ -22,6 +22,7 @@ def frame_of(values: Values, metric: str = "bits_per_byte", better: str = "lower
                 "suite": "s", "run": "r", "cell": f"{approach}-{size}-{seed}", "model": "m", "family": "f",
                 "modality": "text", "source": "a", "target": "b", "approach": approach,
                 "options": json.dumps({part: {} for part in approach.split(" + ")}), "data_size": size, "seed": seed,
+                "data_quality": "clean",
                 "status": status, "metric": metric if scored else "", "value": value if scored else float("nan"),
                 "unit": "bits/byte", "better": better, "n": 10, "error": float("nan"), "reason": reason,
             }  # fmt: skip
