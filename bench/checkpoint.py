@@ -8,7 +8,7 @@ from bench import cache
 
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 _LARGE = 1 << 24  # bytes; the hash of a larger file is remembered until the file changes
-_HUB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*(/[A-Za-z0-9][A-Za-z0-9_.-]*)?")
+HUB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*(/[A-Za-z0-9][A-Za-z0-9_.-]*)?")
 
 
 class Unusable(Exception):
@@ -34,7 +34,7 @@ def resolve(name: str, beside: Path) -> tuple[str, str | None]:
                 raise Unusable(f"{folder} is a file", "name the folder that holds it")
     except (OSError, RuntimeError, ValueError) as error:  # an unknown user's home, a NUL, a file one may not read
         raise Unusable(f"{name!r} cannot be read ({error})", "name a folder you may read, or a hub id") from error
-    if not _HUB_ID.fullmatch(name):
+    if not HUB_ID.fullmatch(name):
         raise Unusable(f"no folder {name!r}", "name a folder or a hub id such as openai-community/gpt2")
     return name, None
 

@@ -125,15 +125,19 @@ def _recorded(cell: Cell, run: Path) -> Iterator[dict[str, Any]]:
         happened |= {"status": status, "reason": reason, "scores": []}
     happened["seconds"] = time.perf_counter() - started
     found = environment.describe() | describe_device()
-    found |= {"precision": precision(cell.budget), "threads": cell.budget.threads, "datasets": _fingerprints(cell)}
+    found |= {"precision": precision(cell.budget), "threads": cell.budget.threads} | _domains(cell)
     record = {"cell": cell.id, "asked": cell.asked(run.name), "happened": happened, "environment": found}
     results.write_json(path, record)
 
 
-def _fingerprints(cell: Cell) -> dict[str, str]:
-    """What the cell's domains held: the target, and the source where it is known."""
+def _domains(cell: Cell) -> dict[str, dict[str, Any]]:
+    """What the cell's domains held, the target and the source where it is known, and how much was damaged."""
     specs = [cell.target, *([cell.model.recipe.source] if cell.model.recipe else [])]
-    return {spec.name: dataset.load(spec.plugin, spec.options).fingerprint for spec in specs}
+    held = {spec.name: dataset.load(spec.plugin, spec.options) for spec in specs}
+    damaged = {name: data.skipped for name, data in held.items() if data.skipped}
+    return {"datasets": {name: data.fingerprint for name, data in held.items()}} | (
+        {"damaged_items": damaged} if damaged else {}
+    )
 
 
 def _end(error: Exception, path: Path) -> tuple[str, str]:

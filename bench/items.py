@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 
-class Columns:
+class Columns(Sequence[Any]):
     """Items of several aligned parts, such as captions and their pictures.
 
     ``columns[3]`` is one item as a ``dict``; ``columns["caption"]`` is one column; slices and integer arrays select
@@ -46,7 +46,7 @@ class Columns:
         return {name: column[which] for name, column in self._columns.items()}
 
 
-Items = Sequence[Any] | np.ndarray | Columns
+Items = Sequence[Any] | np.ndarray
 """Texts as ``str``; images as one ``uint8`` array of shape (items, height, width, channels); sounds as one ``int16``
 array of shape (items, samples); or several of these side by side as :class:`Columns`."""
 

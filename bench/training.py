@@ -186,7 +186,8 @@ class Loop:
             if parameter.requires_grad:
                 groups.setdefault(self.transfer.rates.get(parameter, 1.0), []).append(parameter)
         listed = [{"params": parameters, "factor": factor} for factor, parameters in groups.items()]
-        optimizer = torch.optim.AdamW(listed, lr=self.budget.learning_rate, weight_decay=self.budget.weight_decay)
+        decay, rate = self.budget.weight_decay, self.budget.learning_rate
+        optimizer = torch.optim.AdamW(listed, lr=rate, weight_decay=decay, betas=self.model.betas)
         return self.context.prepare_optimizer(optimizer)
 
     def _step(self, progress: float) -> None:

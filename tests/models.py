@@ -19,6 +19,9 @@ from bench.families.diffusion import Diffusion
 from bench.model import Batch, Model
 from bench.transfer import Transfer
 
+EXEMPLARS = ("causal_lm", "diffusion")
+"""One family that reads texts and one that makes pictures, for tests of mechanisms that no family shapes."""
+
 CONTEXT = 12
 VOCABULARY = 300
 

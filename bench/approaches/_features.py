@@ -102,6 +102,10 @@ def _positions(batch: Batch, features: Tensor) -> tuple[Tensor, Tensor]:
     places = torch.arange(laid_out.shape[1], device=laid_out.device).expand(len(laid_out), -1)
     if "length" not in batch:
         return laid_out, places >= 0
+    written, width = batch["input_ids"].shape[1] - 1, laid_out.shape[1]
+    if "source" in batch and width != written:  # of the encoder; families keep the two of different widths
+        places = places - (width - batch["source"].shape[1])
+        return laid_out, (places >= 0) & (places < batch["source_length"][:, None])
     # the last token is read by nobody; what stands before the row, such as a prompt, is not the row's
-    places = places - (laid_out.shape[1] - (batch["input_ids"].shape[1] - 1))
+    places = places - (width - written)
     return laid_out, (places >= 0) & (places < batch["length"][:, None] - 1)

@@ -64,7 +64,7 @@ def activations(model: Model) -> tuple[list[str], list[str]]:
     keys, last = list[str](), list[str]()
     for name in (name for name, module in found.items() if id(module) in inside):
         around, _, leaf = name.rpartition(".")
-        if "attn" in name or "attention" in name:
+        if _ATTENTION.search(name):
             keys += [name] * bool(_KEYS.fullmatch(leaf))
         elif not is_state_space(model.network.get_submodule(around)):
             alone = sum(other.rpartition(".")[0] == around for other in found) == 1
@@ -79,6 +79,7 @@ def activations(model: Model) -> tuple[list[str], list[str]]:
     return keys, last
 
 
+_ATTENTION = re.compile("attn|attention", re.IGNORECASE)  # T5 has SelfAttention
 _KEYS = re.compile(r"(to_)?(k|v|key|value)(_proj)?|.*qkv.*|.*query_key_value.*|.*kv_.*|c_attn", re.IGNORECASE)
 
 
@@ -190,7 +191,7 @@ def low_rank(transfer: Transfer, approach: str, wanted: str | list[str], **optio
     refused = refusals(found, lambda names: configure(names, turned))
     able = [name for name in found if not refused[name]]
     if wanted == "attention":
-        able = [name for name in able if "attn" in name or "attention" in name]
+        able = [name for name in able if _ATTENTION.search(name)]
     elif isinstance(wanted, list):
         able = named(able, wanted, approach, "layers")
     if not able:

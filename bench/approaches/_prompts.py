@@ -20,7 +20,7 @@ def put_before(transfer: Transfer, name: str, config: PromptLearningConfig, *, o
     Args:
         transfer: whose model is wrapped.
         name: of the approach.
-        config: of the method, for a causal language model.
+        config: of the method. Where the network reads one text and writes another, they stand before the one read.
         option: of the approach, that says how many positions the vectors take.
     """
     model, tokens = transfer.model, config.num_virtual_tokens
@@ -28,6 +28,9 @@ def put_before(transfer: Transfer, name: str, config: PromptLearningConfig, *, o
         remedy = f"the model has {model.limit} positions, so ask for 1 to {max(model.limit - _PROBE, 1)}"
         raise PluginError(f"approach {name}: option {option!r}: {tokens} will not do; {remedy}")
     network, added = model.network, set(transfer.trainable()) - own(transfer)
+    config.task_type, config.num_transformer_submodules = "CAUSAL_LM", 1
+    if _reads_a_source(network):
+        config.task_type = "SEQ_2_SEQ_LM"
     # at each step of a generation PEFT says that it drops position ids; the network counts by itself
     warnings.filterwarnings("ignore", "Position ids are not supported", UserWarning, "peft")
     try:
@@ -59,10 +62,17 @@ def _generates_what_it_scores(transfer: Transfer) -> bool:
     """
     network: Any = transfer.model.eval().network
     first = torch.zeros(1, 1, dtype=torch.int64, device=transfer.model.device)
+    source, start = {"input_ids": first, "attention_mask": torch.ones_like(first)}, dict[str, Any]()
+    if reads := _reads_a_source(network):
+        start = {"decoder_input_ids": first, "decoder_start_token_id": 0}
     settings = {"do_sample": False, "return_dict_in_generate": True, "output_logits": True, "eos_token_id": None}
-    drawn = network.generate(
-        input_ids=first, attention_mask=torch.ones_like(first), max_new_tokens=_PROBE, pad_token_id=0, **settings
-    )
-    read = network(input_ids=drawn.sequences[:, :-1], use_cache=False).logits[:, -_PROBE:].float()
+    drawn = network.generate(**source, **start, max_new_tokens=_PROBE, pad_token_id=0, **settings)
+    written = drawn.sequences[:, :-1]
+    given = source | {"decoder_input_ids": written} if reads else {"input_ids": written}
+    read = network(**given, use_cache=False).logits[:, -_PROBE:].float()
     said = torch.stack(drawn.logits, dim=1).float()
     return torch.allclose(said, read, rtol=1e-3, atol=1e-3 * float(read.abs().max()))
+
+
+def _reads_a_source(network: Any) -> bool:
+    return bool(getattr(network.config, "is_encoder_decoder", False))

@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Callable
+from types import MethodType
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from bench.errors import NotApplicable
-from bench.model import Batch
+from bench.model import Batch, Model
 from bench.options import Fraction, NonNegative, Positive
 from bench.transfer import Transfer, Transform
 
@@ -24,14 +25,17 @@ def augmentation(
     shift: Fraction = 0.1,
     flip: Fraction = 0.0,
     token_noise: Fraction = 0.1,
+    gain: NonNegative = 3.0,
+    hiss: NonNegative = 0.003,
     adaptive: bool = False,
     target: Fraction = 0.6,
     ramp: Positive = 0.1,
 ) -> None:
-    """Images are turned, scaled, shifted and flipped at random; texts get some of their input tokens replaced.
+    """Images are turned, scaled, shifted, flipped; sounds get another time, level and noise; texts other input tokens.
 
     Replaced tokens come from the batch's own tokens, so from its unigram distribution, and the model still has to
-    predict the clean ones. Validation and test data are never changed.
+    predict the clean ones. Sounds are shifted in time, and silence fills up. Validation and test data are never
+    changed.
 
     Where a critic tells real images from generated ones, it is shown both only after they were changed in this way, so
     that the generator does not learn to make changed images. How many are changed may then be adapted: more as soon as
@@ -44,9 +48,11 @@ def augmentation(
     Args:
         rotation: largest angle in degrees, either way.
         scaling: largest relative change of size.
-        shift: largest shift as a share of the image's side.
+        shift: largest shift as a share of the image's side, or of the sound's length.
         flip: probability of a left-right flip; 0 where mirrored things mean something else, as letters do.
         token_noise: probability that an input token is replaced.
+        gain: largest change of a sound's loudness, in dB, either way.
+        hiss: largest root mean square of white noise that is added to a sound, as a share of full scale.
         adaptive: whether each kind of change is made with a probability that follows the critic; otherwise always.
         target: mean sign of what the critic says of real images, above which the probability rises, and else falls.
         ramp: share of the steps in which the probability could go from none to one; in the paper's far longer
@@ -71,7 +77,13 @@ def augmentation(
     def texts(batch: Batch, generator: torch.Generator) -> Batch:
         return transfer.model.corrupted(batch, token_noise, generator)
 
-    if "images" not in transfer.encode(transfer.data.train):
+    def sounds(batch: Batch, generator: torch.Generator) -> Batch:
+        return batch | {"sounds": _sounding(batch["sounds"], shift, gain, hiss, generator)}
+
+    rows = transfer.encode(transfer.data.train)
+    if "sounds" in rows:
+        transfer.transforms.append(sounds)
+    elif "images" not in rows:
         transfer.transforms.append(texts)
     elif "critic" in transfer.model.offers:
         _before_the_critic(transfer, images, strength.note if strength else lambda said: None)
@@ -81,19 +93,22 @@ def augmentation(
 
 def _before_the_critic(transfer: Transfer, change: Transform, note: Callable[[Tensor], None]) -> None:
     """In training, whatever a critic sees goes through ``change`` first; ``note`` hears what it says of real images."""
-    model, judge = transfer.model, transfer.model.realness
+    asked = transfer.model.realness
+    judge = asked.__func__ if isinstance(asked, MethodType) else lambda model, *given: asked(*given)
     generator = torch.Generator().manual_seed(transfer.seed * 1_000_003 + _SEED)
 
-    def realness(batch: Batch, outputs: Tensor | None = None) -> Tensor:
+    def realness(model: Model, batch: Batch, outputs: Tensor | None = None) -> Tensor:
         if not model.training:
-            return judge(batch, outputs)
-        if outputs is not None:
-            return judge(batch, change({"images": outputs}, generator)["images"])
-        said = judge(change(batch, generator))
-        note(said.detach())
+            said: Tensor = judge(model, batch, outputs)
+        elif outputs is not None:
+            said = judge(model, batch, change({"images": outputs}, generator)["images"])
+        else:
+            said = judge(model, change(batch, generator))
+            note(said.detach())
         return said
 
-    model.realness = realness  # type: ignore[method-assign]  # of this one model
+    # of this one model; as a method, so that a copy of the model asks its own critic
+    transfer.model.realness = MethodType(realness, transfer.model)  # type: ignore[method-assign]
 
 
 class _Strength:
@@ -118,6 +133,26 @@ class _Strength:
             self.probability = min(1.0, max(0.0, self.probability + (change if sure else -change)))
             self.signs.clear()
         self.steps += 1
+
+
+def _sounding(waves: Tensor, shift: float, gain: float, hiss: float, generator: torch.Generator) -> Tensor:
+    """Each sound of shape (rows, samples) at another time and level, with some noise; none is louder than full scale.
+
+    Args:
+        waves: from -1 to 1.
+        shift: largest shift, as a share of the length; silence fills up.
+        gain: largest change of level in dB.
+        hiss: largest root mean square of the noise.
+    """
+    length = waves.shape[1]
+    moved, level, noise = torch.rand(3, len(waves), 1, generator=generator)
+    places = torch.arange(length) - torch.round((2 * moved - 1) * shift * length).long()
+    inside = ((places >= 0) & (places < length)).to(waves.device)
+    waves = waves.gather(1, places.clamp(0, length - 1).to(waves.device)) * inside
+    louder = 10 ** ((2 * level - 1) * gain / 20)
+    added = hiss * noise * torch.randn(waves.shape, generator=generator)
+    sounding: Tensor = (waves * louder.to(waves) + added.to(waves)).clamp(-1, 1)
+    return sounding
 
 
 def _affine(sizes: Tensor, flips: Tensor, aspect: float, generator: torch.Generator) -> Tensor:

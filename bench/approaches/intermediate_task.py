@@ -12,6 +12,8 @@ from bench.transfer import Transfer
 _RELATED = {
     "text": ("python_reference", "python_code", "python_docstrings"),
     "image": ("drawn_digits", "handwritten_digits", "glyphs"),
+    "text_pair": ("code_to_docstring", "docstring_to_code", "number_words"),
+    "molecule": ("nci_polycyclics", "nci_organosulfur", "nci_molecules"),
 }
 
 
@@ -28,12 +30,13 @@ def intermediate_task(
 
     Args:
         domain: the dataset that lies between; by default one of the embedded domains that is neither the source nor the
-            target: python_reference or python_code for texts, drawn_digits for images.
+            target: python_reference or python_code for texts, drawn_digits for images, nci_polycyclics or
+            nci_organosulfur for molecules.
         options: of that dataset; pictures are as large as the target's unless they say otherwise.
         share: of the steps that go into it; at least one is left for the target.
     """
     name = domain or _related(transfer)
-    _check(transfer.model.modality, name)
+    _check(transfer.model.modality, name, options or {})
     between = load(transfer, name, options)
     for role, known in (("target", transfer.data), ("source", transfer.source)):
         if known and items_hash(known.test) == items_hash(between.test):
@@ -44,10 +47,10 @@ def intermediate_task(
 _WILL_NOT_DO = "approach intermediate_task: option 'domain': '{}' will not do; "
 
 
-def _check(modality: str, name: str) -> None:
+def _check(modality: str, name: str, options: dict[str, Any]) -> None:
     """Raise :class:`PluginError` unless there is a dataset of that name and modality."""
     try:
-        other = plugins.find("datasets", name).constants.get("MODALITY")
+        other = plugins.find("datasets", name).modality(options)
     except PluginError as error:
         raise PluginError(f"{_WILL_NOT_DO.format(name)}{error}") from None
     if other != modality:

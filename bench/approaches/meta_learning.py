@@ -7,11 +7,12 @@ from typing import Literal
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from bench.approaches._mixing import source_of
 from bench.approaches._prestage import practise_on, steps_of
 from bench.errors import NotApplicable
-from bench.model import Batch
+from bench.model import Batch, Model
 from bench.options import Count, Fraction, Positive
 from bench.training import order, parts
 from bench.transfer import Sampler, Transfer
@@ -58,6 +59,8 @@ def meta_learning(
     def learn(left: int) -> None:
         weights, rows = transfer.trainable(), transfer.encode(source.train)
         values, apart = [weight.detach() for weight in weights], method == "fomaml"
+        statistics = _statistics(transfer.model)
+        moving = [*values, *statistics]
         domains, generator = _domains(rows, groups), torch.Generator().manual_seed(transfer.seed * 1_000_003 + _SEED)
         turns, adam = order(len(domains), tasks, generator), _adam(transfer, weights, outer_rate)
         begin, end = transfer.taken, transfer.taken + steps_of(share, left)
@@ -67,7 +70,7 @@ def meta_learning(
 
         while not over():
             rate = outer_rate * (end - transfer.taken) / (end - begin)
-            start, sums, done = [value.clone() for value in values], [torch.zeros_like(v) for v in values], 0
+            start, sums, done = [value.clone() for value in moving], [torch.zeros_like(v) for v in moving], 0
             for index in next(turns).tolist():
                 mixed = domains[index][torch.randperm(len(domains[index]), generator=generator)]
                 query = mixed[: min(transfer.budget.batch_size, len(mixed) // 2) * apart]
@@ -81,18 +84,27 @@ def meta_learning(
                     shape=lambda progress: 1.0,
                 )
                 found = _gradients(transfer, rows, query, weights, generator) if apart else values
-                torch._foreach_add_(sums, found)
-                torch._foreach_copy_(values, start)
+                torch._foreach_add_(sums, [*found, *statistics])
+                torch._foreach_copy_(moving, start)
                 done += 1
                 if over():
                     break
             means = torch._foreach_div(sums, done)
             if apart:
-                adam(means)
+                adam(means[: len(values)])
             else:
-                torch._foreach_lerp_(values, means, rate)
+                torch._foreach_lerp_(values, means[: len(values)], rate)
+            if statistics:
+                torch._foreach_copy_(statistics, means[len(values) :])
 
     transfer.stages.append(learn)
+
+
+def _statistics(model: Model) -> list[Tensor]:
+    """The running statistics of batch normalisation. They follow the batches rather than the loss: each sub-domain
+    starts at the same, and an update leaves the mean of what they became."""
+    norms = [module for module in model.modules() if isinstance(module, _BatchNorm) and module.track_running_stats]
+    return [statistic for norm in norms for statistic in (norm.running_mean, norm.running_var) if statistic is not None]
 
 
 def _domains(rows: Batch, groups: np.ndarray) -> list[Tensor]:

@@ -42,6 +42,9 @@ def prefix_tuning(transfer: Transfer, *, tokens: Count = 10, projection: bool = 
 @torch.no_grad()
 def _keys(network: Any) -> tuple[int, int, int]:
     """Of the keys that a network keeps of what it has read: heads, width of a head, layers."""
+    if getattr(network.config, "is_encoder_decoder", False):
+        reason = "beside an encoder it would not generate by the probabilities that it is scored with"
+        raise NotApplicable(f"PEFT's prefixes are for decoders that stand alone: {reason}")
     token = torch.zeros(1, 1, dtype=torch.int64, device=next(network.parameters()).device)
     cache = getattr(network.eval()(input_ids=token, use_cache=True), "past_key_values", None)
     layers = getattr(cache, "layers", [])

@@ -80,14 +80,21 @@ def _between(blocks: list[nn.Module], visit: Callable[[int, nn.Module, Tensor], 
 
 
 def _before_each_pass(network: nn.Module, frozen: nn.Module, seen: dict[int, Tensor]) -> None:
-    """Send whatever a network is given through the frozen one first; a key-value cache has a twin for it."""
+    """Send whatever a network is given through the frozen one first; a key-value cache has a twin for it.
+
+    In generation an encoder is called once, by itself, and what it says is given to the network in each pass.
+    """
     twins: WeakKeyDictionary[Cache, Cache] = WeakKeyDictionary()
     filled: list[Cache] = []
+    alone: list[bool] = []
+    read: list[Any] = []  # what the frozen encoder said when it was called by itself
 
     def before(_: nn.Module, given: tuple[Any, ...], named: dict[str, Any]) -> None:
         for cache in _caches(named):
             if cache not in twins:  # nobody has written into it yet
                 twins[cache] = copy.deepcopy(cache)
+        if named.get("encoder_outputs") is not None:
+            named = named | {"encoder_outputs": _repeated(read[0], len(named["encoder_outputs"][0]))}
         with torch.no_grad():
             output = frozen(*given, **{n: twins[v] if isinstance(v, Cache) else v for n, v in named.items()})
         filled[:] = _caches(output)
@@ -97,8 +104,27 @@ def _before_each_pass(network: nn.Module, frozen: nn.Module, seen: dict[int, Ten
         filled.clear()
         seen.clear()
 
+    def before_reading(_: nn.Module, given: tuple[Any, ...], named: dict[str, Any]) -> None:
+        if not seen:  # else this is part of a pass, and the frozen encoder has read
+            with torch.no_grad():
+                read[:] = [frozen.get_encoder()(*given, **named)]  # type: ignore[operator]
+            alone.append(True)
+
+    def after_reading(_: nn.Module, given: tuple[Any, ...], output: Any) -> None:
+        if alone:
+            seen.clear()
+            alone.clear()
+
     network.register_forward_pre_hook(before, with_kwargs=True)
     network.register_forward_hook(after)
+    if getattr(getattr(network, "config", None), "is_encoder_decoder", False):
+        network.get_encoder().register_forward_pre_hook(before_reading, with_kwargs=True)  # type: ignore[operator]
+        network.get_encoder().register_forward_hook(after_reading)  # type: ignore[operator]
+
+
+def _repeated(said: Any, rows: int) -> Any:
+    """What an encoder said of each row, as often as it is asked for: a beam search asks once for each beam."""
+    return type(said)(last_hidden_state=said[0].repeat_interleave(rows // len(said[0]), dim=0))
 
 
 def _caches(values: Any) -> list[Cache]:

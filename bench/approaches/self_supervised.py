@@ -57,5 +57,7 @@ def self_supervised(transfer: Transfer, *, share: Fraction = 0.5, corruption: Fr
 
 
 def _content(item: Any) -> Any:
-    """An item as something that is equal where it is: images are arrays."""
+    """An item as something that is equal where it is: images are arrays, and some items have several parts."""
+    if isinstance(item, dict):
+        return tuple(_content(part) for part in item.values())
     return item.tobytes() if isinstance(item, np.ndarray) else item

@@ -36,7 +36,7 @@ def synthetic_pretraining(
     name = _TASKS.get(modality, "") if task == "auto" else task
     if not name:
         raise NotApplicable(f"there is no generated task of modality {modality}")
-    if (other := plugins.find("datasets", name).constants["MODALITY"]) != modality:
+    if (other := plugins.find("datasets", name).modality({})) != modality:
         raise NotApplicable(f"the task {name} is of modality {other}, the model's is {modality}; task: auto would do")
     generated = load(transfer, name)
     transfer.stages.append(lambda left: practise_on(transfer, "synthetic", steps_of(share, left), generated))

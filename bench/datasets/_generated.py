@@ -6,7 +6,7 @@ from itertools import accumulate
 
 import numpy as np
 
-from bench.dataset import SPLITS, Dataset
+from bench.dataset import SPLITS, Columns, Dataset, Items
 from bench.datasets._images import check_size, distinct
 from bench.errors import PluginError
 
@@ -22,6 +22,15 @@ def texts(name: str, draw: Callable[[np.random.Generator], str]) -> Dataset:
     while len(found) < sum(SIZES.values()):
         found[draw(random)] = None
     return _split(name, "text", list(found))
+
+
+def pairs(name: str, draw: Callable[[np.random.Generator], tuple[str, str]]) -> Dataset:
+    """Distinct pairs of source and target; ``draw`` makes one of them from random numbers."""
+    random, found = _random(name), dict[tuple[str, str], None]()
+    while len(found) < sum(SIZES.values()):
+        found[draw(random)] = None
+    source, target = (list(column) for column in zip(*found, strict=True))
+    return _split(name, "text_pair", Columns({"source": source, "target": target}))
 
 
 def images(name: str, size: int, draw: Callable[[np.random.Generator, int], np.ndarray]) -> Dataset:
@@ -44,7 +53,7 @@ def _random(name: str) -> np.random.Generator:
     return np.random.default_rng(zlib.crc32(name.encode()))
 
 
-def _split(name: str, modality: str, items: list[str] | np.ndarray) -> Dataset:
+def _split(name: str, modality: str, items: Items) -> Dataset:
     ends = accumulate(SIZES[split] for split in SPLITS)
     train, validation, test = (items[end - SIZES[split] : end] for split, end in zip(SPLITS, ends, strict=True))
     return Dataset(name, modality, train, validation, test)

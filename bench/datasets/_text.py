@@ -125,10 +125,10 @@ def dataset(name: str, groups: Mapping[str, list[str]], splits: Mapping[str, str
     texts = {split: [found[i][1] for i in shuffled if found[i][0] == split] for split in SPLITS}
     parts = [found[i][2].partition("/")[0] for i in shuffled if found[i][0] == "train"]
     validation, test = texts["validation"][:HELD_OUT], texts["test"][:HELD_OUT]
-    return Dataset(name, "text", texts["train"], validation, test, groups=_numbered(parts))
+    return Dataset(name, "text", texts["train"], validation, test, groups=numbered(parts))
 
 
-def _numbered(parts: list[str]) -> np.ndarray | None:
+def numbered(parts: list[str]) -> np.ndarray | None:
     """Each passage's sub-domain as a number, negative where it is too small to be one; None where all are."""
     _, numbers, counts = np.unique(parts, return_inverse=True, return_counts=True)
     groups = np.where(counts >= SUB_DOMAIN, np.cumsum(counts >= SUB_DOMAIN) - 1, -1)[numbers]

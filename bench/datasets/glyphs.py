@@ -1,39 +1,25 @@
 """Image source: letters and digits in the fonts that come with matplotlib."""
 
-import string
 import unicodedata
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
 
 from bench.dataset import Dataset
+from bench.datasets._fonts import CAPITAL_HEIGHTS, CHARACTERS, Drawing, font
 from bench.datasets._images import check_size, shuffled, without_labels
 from bench.errors import DataError
 from bench.options import Count
 
 MODALITY = "image"
 
-CHARACTERS = string.digits + string.ascii_letters
-
 HELD_OUT = {
     "validation": ("cmss10.ttf", "cmtt10.ttf"),
     "test": ("cmr10.ttf", "cmb10.ttf", "cmti10.ttf"),
 }
 """Computer Modern Sans and Typewriter validate, Computer Modern Roman tests, whatever else there is trains."""
-
-CAPITAL_HEIGHTS = (0.60, 0.69, 0.78, 0.87)
-"""Height of a capital letter, as a share of the picture's."""
-
-LARGEST = 7 / 8
-"""Longer side of the ink, as a share of the picture's side: what would be larger is drawn smaller."""
-
-SHIFT = 1 / 16
-"""Furthest shift off the centre, as a share of the picture's side; less where the ink would leave the picture."""
-
-_EM = 256  # pixels per em of the master drawing, from which every view is scaled down
 
 
 def glyphs(*, size: Count = 16) -> Dataset:
@@ -56,8 +42,13 @@ def labelled(*, size: int = 16) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     Returns:
         Split name to images (uint8, shape (items, size, size, 1)) and labels (str, shape (items,)).
     """
+    return shuffled((split, character, image) for split, _, character, image in drawn(size))
+
+
+def drawn(size: int) -> Iterator[tuple[str, str, str, np.ndarray]]:
+    """Split, font's file, character, and image of shape (size, size), of every drawing, near-duplicates among them."""
     check_size("glyphs", size)
-    return shuffled((_split(path), *item) for path in _fonts() for item in _draw(path, size))
+    return ((_split(path), path.name, *item) for path in _fonts() for item in _draw(path, size))
 
 
 def _fonts() -> list[Path]:
@@ -71,9 +62,9 @@ def _fonts() -> list[Path]:
 
     found = []
     for path in sorted(Path(mpl.get_data_path(), "fonts", "ttf").glob("*.ttf")):
-        font = FT2Font(str(path))
-        glyph = font.get_charmap()
-        if all(ord(c) in glyph and font.get_glyph_name(glyph[ord(c)]) == _glyph_name(c) for c in CHARACTERS):
+        face = FT2Font(str(path))
+        glyph = face.get_charmap()
+        if all(ord(c) in glyph and face.get_glyph_name(glyph[ord(c)]) == _glyph_name(c) for c in CHARACTERS):
             found.append(path)
     missing = {name for names in HELD_OUT.values() for name in names} - {path.name for path in found}
     if missing:
@@ -92,22 +83,10 @@ def _split(path: Path) -> str:
 
 def _draw(path: Path, size: int) -> Iterator[tuple[str, np.ndarray]]:
     """Each character at each height, its ink's box centred up to a small seeded shift and never clipped."""
-    font = ImageFont.truetype(str(path), _EM, layout_engine=ImageFont.Layout.BASIC)
-    capital = _master(font, "H")[1][1]
+    loaded = font(path)
     for character in CHARACTERS:
-        master, extent, centre = _master(font, character)
+        drawing = Drawing(loaded, character)
         random = np.random.default_rng(zlib.crc32(f"{path.name} {character}".encode()))
         for height in CAPITAL_HEIGHTS:
-            side = max(capital / height, extent.max() / LARGEST)  # of the window that becomes the picture
-            room = np.minimum((side - extent) / 2, side * SHIFT)
-            x, y = centre - side / 2 + random.uniform(-room, room)
-            window = (x, y, x + side, y + side)
-            yield character, np.asarray(master.resize((size, size), Image.Resampling.BOX, box=window))
-
-
-def _master(font: ImageFont.FreeTypeFont, character: str) -> tuple[Image.Image, np.ndarray, np.ndarray]:
-    """A large drawing on a larger canvas, and the extent and centre (x, y) of its ink."""
-    canvas = Image.new("L", (4 * _EM, 4 * _EM))
-    ImageDraw.Draw(canvas).text((2 * _EM, 2 * _EM), character, fill=255, font=font, anchor="mm")
-    left, top, right, bottom = canvas.getbbox() or (0, 0, 0, 0)  # the font's own box counts the advance, not the ink
-    return canvas, np.array([right - left, bottom - top]), np.array([left + right, top + bottom]) / 2
+            room = drawing.room(height)
+            yield character, drawing.view(height, random.uniform(-room, room), size)

@@ -1,6 +1,8 @@
 """Tokenizers: one for language models that are pretrained here, and those that checkpoints bring along."""
 
+import hashlib
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +13,12 @@ from tokenizers.pre_tokenizers import ByteLevel
 from tokenizers.trainers import BpeTrainer
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-from bench.dataset import Dataset
+from bench.dataset import Dataset, Items
 
 
-def byte_level_bpe(source: Dataset, size: int) -> PreTrainedTokenizerFast:
-    """A byte-level BPE tokenizer of at most ``size`` tokens, learned from the training split of ``source``.
+def byte_level_bpe(source: Dataset | Iterable[str], size: int, mask: str | None = None) -> PreTrainedTokenizerFast:
+    """A byte-level BPE tokenizer of at most ``size`` tokens, learned from texts, or the training split of a domain of
+    texts; one of them is ``mask``, where a model needs one.
 
     Paper: Sennrich et al. 2016, Neural Machine Translation of Rare Words with Subword Units
     """
@@ -23,11 +26,13 @@ def byte_level_bpe(source: Dataset, size: int) -> PreTrainedTokenizerFast:
     tokenizer = Tokenizer(BPE())
     tokenizer.pre_tokenizer = ByteLevel(add_prefix_space=False)
     tokenizer.decoder = ByteLevelDecoder()
+    special = [end] if mask is None else [end, mask]
     trainer = BpeTrainer(
-        vocab_size=size, special_tokens=[end], initial_alphabet=ByteLevel.alphabet(), show_progress=False
+        vocab_size=size, special_tokens=special, initial_alphabet=ByteLevel.alphabet(), show_progress=False
     )
-    tokenizer.train_from_iterator(source.train, trainer)
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token=end, eos_token=end, pad_token=end)
+    tokenizer.train_from_iterator(source.train if isinstance(source, Dataset) else source, trainer)
+    known = {"bos_token": end, "eos_token": end, "pad_token": end} | ({} if mask is None else {"mask_token": mask})
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **known)
 
 
 def load(checkpoint: str, **common: Any) -> Any:
@@ -40,3 +45,17 @@ def load(checkpoint: str, **common: Any) -> Any:
     said = json.loads(about.read_text(encoding="utf-8")).get("tokenizer_class") if about.is_file() else None
     complete = said in ("PreTrainedTokenizerFast", "TokenizersBackend")
     return (PreTrainedTokenizerFast if complete else AutoTokenizer).from_pretrained(checkpoint, **common)
+
+
+def read(tokenizer: Any, texts: Items) -> list[list[int]]:
+    """The tokens of each text; what looks like a special token in it is text."""
+    plain = {"add_special_tokens": False, "split_special_tokens": True, "verbose": False}
+    tokens: list[list[int]] = tokenizer(list(texts), **plain)["input_ids"]
+    return tokens
+
+
+def fingerprint(tokenizer: Any) -> str:
+    """Hash of everything the tokenizer does."""
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    known = backend.to_str() if backend else repr(sorted(tokenizer.get_vocab().items()))
+    return hashlib.sha256(known.encode()).hexdigest()

@@ -20,11 +20,12 @@ def padded(rows: list[list[int]], width: int, value: int) -> Tensor:
 
 
 def of_one_width(batches: list[Batch], value: int) -> list[Batch]:
-    """Batches whose tensors of shape (rows, positions) are all padded at their end to the widest of them."""
-    width = max(batch["input_ids"].shape[1] for batch in batches)
+    """Batches whose tensors of shape (rows, positions) are padded at their end, each to the widest of its name."""
+    wide = [(key, rows.shape[1]) for batch in batches for key, rows in batch.items() if rows.ndim == 2]
+    width = {key: max(size for name, size in wide if name == key) for key, _ in wide}
     return [
         {
-            key: F.pad(rows, (0, width - rows.shape[1]), value=value) if rows.ndim == 2 else rows
+            key: F.pad(rows, (0, width[key] - rows.shape[1]), value=value) if rows.ndim == 2 else rows
             for key, rows in batch.items()
         }
         for batch in batches
@@ -50,3 +51,13 @@ def noisy(batch: Batch, share: float, generator: torch.Generator) -> Batch:
     known = tokens[inside]
     drawn = torch.randint(len(known), tokens.shape, generator=generator).to(tokens.device)
     return {"targets": tokens} | batch | {"input_ids": torch.where(hit, known[drawn], tokens)}
+
+
+def divergence(kept: Tensor, outputs: Tensor, reference: Tensor, temperature: float) -> Tensor:
+    """KL(reference ‖ outputs) in nats per token, both softened, times temperature², over the places that are ``kept``.
+
+    Paper: Hinton et al. 2015, Distilling the Knowledge in a Neural Network
+    """
+    ours = F.log_softmax(outputs[kept].float() / temperature, dim=-1)
+    theirs = F.log_softmax(reference[kept].float() / temperature, dim=-1)
+    return F.kl_div(ours, theirs, reduction="batchmean", log_target=True) * temperature**2

@@ -49,6 +49,7 @@ class CausalLM(Model):
 
     modality = MODALITY
     offers = frozenset(OFFERS)
+    new_tokenizer: Any = staticmethod(_tokenizer.byte_level_bpe)
     network: Any
     tokenizer: Any
     start: int
@@ -102,7 +103,7 @@ class CausalLM(Model):
     def from_architecture(cls, architecture: Mapping[str, Any], source: Dataset, **options: Any) -> Self:
         wanted = dict(architecture)
         kind, size, where = wanted.pop("model_type", "gpt2"), wanted.pop("vocab_size", 1024), f"architecture {wanted}"
-        tokenizer = _tokenizer.byte_level_bpe(source, size)
+        tokenizer = cls.new_tokenizer(source, size)
         try:
             config = AutoConfig.for_model(
                 kind,

@@ -8,11 +8,12 @@ from typing import Any, Self
 import numpy as np
 import torch
 import torch.nn.functional as F
-from diffusers import DDIMScheduler, DDPMPipeline, DDPMScheduler, UNet2DModel
+from diffusers import DDPMPipeline, DDPMScheduler, UNet2DModel
 from torch import Tensor, nn
 
 from bench.dataset import Dataset, Items
 from bench.errors import CheckpointError, NotApplicable
+from bench.families._denoising import Discrete, smaller
 from bench.families._errors import one_line
 from bench.model import Batch, Model
 from bench.options import Count, NonNegative
@@ -90,25 +91,7 @@ class Diffusion(Model):
     def student(self) -> Self:
         """Half the residual layers of each block, started from this model's where they fit; where a block has only
         one, half the channels, started anew."""
-        config = dict(self.network.config)
-        channels, groups = config["block_out_channels"], config["norm_num_groups"]
-        if config["layers_per_block"] > 1:
-            config["layers_per_block"] //= 2
-        elif all(width % (2 * groups) == 0 for width in channels):
-            config["block_out_channels"] = tuple(width // 2 for width in channels)
-        else:
-            raise NotApplicable(f"no smaller U-Net: one layer per block, and {channels} channels in {groups} groups")
-        try:
-            network = UNet2DModel.from_config(config)
-        except Exception as error:
-            raise NotApplicable(f"no smaller U-Net of this architecture: {one_line(error)}") from error
-        ours = network.state_dict()
-        theirs = self.network.state_dict()
-        same = {
-            name: theirs[name] for name, value in ours.items() if name in theirs and theirs[name].shape == value.shape
-        }
-        network.load_state_dict(ours | same)
-        return type(self)(network.to(self.device), self.noise, **self.options)
+        return type(self)(smaller(self.network).to(self.device), self.noise, **self.options)
 
     def blocks(self) -> list[nn.Module]:
         unet = self.network
@@ -187,13 +170,7 @@ class Diffusion(Model):
     def loss(self, batch: Batch, outputs: Tensor, player: nn.Module | None = None) -> Tensor:
         """Mean squared error of the predicted noise (or of what the checkpoint's scheduler says it predicts), where a
         transform has hidden patches, in these."""
-        kind = self.noise.config.prediction_type
-        if kind == "epsilon":
-            wanted = batch["noise"]
-        elif kind == "sample":
-            wanted = batch["images"]
-        else:
-            wanted = self.noise.get_velocity(batch["images"], batch["noise"], batch["timesteps"])
+        wanted = Discrete(self.noise).wanted(batch["images"], batch["noise"], batch["timesteps"])
         if "hidden" not in batch:
             return F.mse_loss(outputs.float(), wanted)
         hidden = batch["hidden"].expand_as(wanted).flatten(1)  # by image: patches may differ in size
@@ -207,22 +184,21 @@ class Diffusion(Model):
         return F.mse_loss(outputs.float(), reference.float())
 
     def sample(self, batch: Batch, generator: torch.Generator) -> Batch:
-        scheduler = DDIMScheduler.from_config(self.noise.config)
-        scheduler.set_timesteps(self.options["inference_steps"], device=self.device)
         shape = (len(batch["images"]), self.network.config.in_channels, self.height, self.width)
-        images = torch.randn(shape, generator=generator).to(self.device)
-        for timestep in scheduler.timesteps:
-            predicted = self.network(images, timestep).sample
-            variance = torch.randn(shape, generator=generator).to(self.device) if self.options["eta"] else None
-            images = scheduler.step(
-                predicted, timestep, images, eta=self.options["eta"], variance_noise=variance
-            ).prev_sample
+        start = torch.randn(shape, generator=generator).to(self.device)
+        images = Discrete(self.noise).denoise(
+            lambda noisy, timestep: self.network(noisy, timestep).sample,
+            start,
+            self.options["inference_steps"],
+            self.options["eta"],
+            generator,
+        )
         return {"images": images.clamp(-1, 1), "item": torch.arange(shape[0])}
 
 
 def _fault(network: Any, noise: DDPMScheduler, inference_steps: int) -> str:
     """Why a network and its scheduler cannot be used as this family does; empty where they can."""
-    config, timesteps = network.config, noise.config.num_train_timesteps
+    config = network.config
     if not isinstance(network, UNet2DModel):
         return f"a {type(network).__name__} makes no images from noise alone; name a UNet2DModel"
     if network.class_embedding is not None:
@@ -231,8 +207,4 @@ def _fault(network: Any, noise: DDPMScheduler, inference_steps: int) -> str:
         return "the network's config has no sample_size; set it to the side of its images in pixels"
     if config.in_channels != config.out_channels:
         return f"{config.in_channels} channels in, {config.out_channels} out: a learned variance is not supported"
-    if noise.config.prediction_type not in ("epsilon", "v_prediction", "sample"):
-        return f"unknown prediction_type {noise.config.prediction_type!r} of its scheduler; use epsilon"
-    if inference_steps > timesteps:
-        return f"{inference_steps} inference_steps, its scheduler has {timesteps}; ask for {timesteps} or fewer"
-    return ""
+    return Discrete(noise).fault(inference_steps)

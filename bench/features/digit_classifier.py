@@ -2,8 +2,8 @@
 
 import importlib
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+import unicodedata
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from bench import cache, plugins
 from bench.dataset import Items
+from bench.features._classifier import fit, reproducible
 
 MODALITY = "image"
 
@@ -40,6 +41,7 @@ class DigitClassifier:
         folder = cache.folder("features", {"space": "digit_classifier", "code": code}, _train)
         about = json.loads((folder / "about.json").read_text())
         self.accuracy: dict[str, float] = about["accuracy"]
+        self.classes: list[str] = about["classes"]
         with torch.device("meta"):  # no random numbers are drawn for weights that are read
             self._network = _network(len(about["classes"]))
         self._network.load_state_dict(load_file(folder / "network.safetensors"), assign=True)
@@ -50,6 +52,28 @@ class DigitClassifier:
         with torch.inference_mode():
             images = _prepared(items)
             return torch.cat([self._network[:-1](part) for part in torch.split(images, 256)]).numpy()
+
+    def classify(self, items: Items, among: Iterable[str] = ()) -> list[str]:
+        """Images as above to the most probable of the characters ``among``, or of all ``classes``."""
+        known = list(among) or self.classes
+        columns = [self.classes.index(character) for character in known]
+        with torch.inference_mode():
+            scores = torch.cat([self._network(part) for part in torch.split(_prepared(items), 256)])[:, columns]
+        return [known[index] for index in scores.argmax(1).tolist()]
+
+    def named(self, caption: str) -> str:
+        """The character that a caption says is to be seen; empty where it ends in none.
+
+        Digits go by their names, as in "a handwritten seven", letters as in "a bold serif capital A" or "a small a".
+        """
+        ends = caption.lower().split()[-2:]
+        return next((known for known in self.classes if ends[-len(_words(known)) :] == _words(known)), "")
+
+
+def _words(character: str) -> list[str]:
+    """``["seven"]`` for 7, ``["capital", "a"]`` for A."""
+    name = unicodedata.name(character).lower().split()
+    return name[1:] if character.isdigit() else [name[1], name[3]]
 
 
 def _network(classes: int) -> nn.Sequential:
@@ -84,9 +108,9 @@ def _train(folder: Path) -> None:
     classes = np.unique(np.concatenate([labels for splits in data.values() for _, labels in splits.values()]))
     images = torch.cat([_prepared(splits["train"][0]) for splits in data.values()])
     targets = torch.cat([_classes(classes, splits["train"][1]) for splits in data.values()])
-    with _reproducible():
+    with reproducible():
         network = _network(len(classes))
-        _fit(network, images, targets)
+        fit(network, images, targets, _varied, epochs=_EPOCHS, size=_BATCH, rate=_RATE)
         network.eval()
         with torch.no_grad():
             right = {
@@ -106,33 +130,6 @@ def _labelled(dataset: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
 
 def _classes(classes: np.ndarray, labels: np.ndarray) -> Tensor:
     return torch.from_numpy(np.searchsorted(classes, labels))
-
-
-@contextmanager
-def _reproducible() -> Iterator[None]:
-    """One thread and a fixed seed inside; outside, the caller's as they were."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # the last digits of a sum depend on how many share it
-    try:
-        with torch.random.fork_rng(devices=[]), torch.inference_mode(False), torch.enable_grad():
-            torch.manual_seed(0)
-            yield
-    finally:
-        torch.set_num_threads(threads)
-
-
-def _fit(network: nn.Module, images: Tensor, targets: Tensor) -> None:
-    optimizer = torch.optim.AdamW(network.parameters(), lr=_RATE, weight_decay=0.01)
-    steps = _EPOCHS * (len(images) // _BATCH)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _RATE, total_steps=steps)
-    network.train()
-    for _ in range(_EPOCHS):
-        for batch in torch.randperm(len(images))[: len(images) // _BATCH * _BATCH].view(-1, _BATCH):
-            loss = F.cross_entropy(network(_varied(images[batch])), targets[batch], label_smoothing=0.1)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            schedule.step()
 
 
 def _varied(images: Tensor) -> Tensor:

@@ -55,6 +55,14 @@ class InceptionV3:
         return torch.cat(parts).numpy()
 
 
+def fetch(*, weights: str) -> bool:
+    """Download the weights where none are named; whether they were missing."""
+    if weights or Path(torch.hub.get_dir(), "checkpoints", URL_INCEPTION_V3.rsplit("/", 1)[-1]).is_file():
+        return False
+    _downloaded()
+    return True
+
+
 def _local(path: Path) -> dict[str, Tensor]:
     try:
         with path.open("rb") as file:
@@ -80,7 +88,8 @@ def _downloaded() -> dict[str, Tensor]:
 
 def _unusable(weights: object, problem: str) -> CheckpointError:
     file = URL_INCEPTION_V3.rsplit("/", 1)[-1]
+    first = "" if weights else "run `bench fetch SUITE` where there is a network, or "
     return CheckpointError(
-        f"feature space inception_v3: weights {str(weights)!r}: {problem}; fetch {file} from torch-fidelity's releases "
-        "and name its path in the metric's option 'weights'"
+        f"feature space inception_v3: weights {str(weights)!r}: {problem}; {first}fetch {file} from torch-fidelity's "
+        "releases and name its path in the metric's option 'weights'"
     )

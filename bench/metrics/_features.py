@@ -19,12 +19,14 @@ class Space:
     Args:
         name: of the plugin.
         weights: its option of this name, where it has one; empty for its default.
+        sample_rate: of sounds, in Hz; 0 for what makes no sound.
     """
 
-    def __init__(self, name: str, weights: str = "") -> None:
+    def __init__(self, name: str, weights: str = "", sample_rate: int = 0) -> None:
         plugin = plugins.find("features", name)
         self.name = name
-        options = plugin.check({"weights": weights} if weights else {})
+        given = {"weights": weights, "sample_rate": sample_rate}
+        options = plugin.check({option: value for option, value in given.items() if value})
         self._extract: Callable[[Items], np.ndarray] = plugin.load()(**options)
         self._seen: dict[str, np.ndarray] = {}
 
@@ -47,9 +49,9 @@ class Space:
 
 
 @lru_cache(maxsize=2)
-def space(name: str, weights: str = "") -> Space:
+def space(name: str, weights: str = "", sample_rate: int = 0) -> Space:
     """The space of that name, loaded once per process. Raises what the space raises, and :class:`PluginError`."""
-    return Space(name, weights)
+    return Space(name, weights, sample_rate)
 
 
 def _content(items: Items) -> str:

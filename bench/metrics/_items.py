@@ -10,17 +10,18 @@ from bench.evaluation import Evaluation
 from bench.model import Batch
 
 
-def batches(evaluation: Evaluation) -> Iterator[Batch]:
-    """The test split's rows in order, as batches on the model's device."""
+def batches(evaluation: Evaluation, items: int | None = None) -> Iterator[Batch]:
+    """The rows of the test split, or of its first ``items``, in order, as batches on the model's device."""
     rows = evaluation.encode("test")
-    total = len(rows["item"])
+    total = len(rows["item"]) if items is None else int((rows["item"] < items).sum())
     for start in range(0, total, evaluation.batch_size):
         yield evaluation.model.collate(rows, torch.arange(start, min(start + evaluation.batch_size, total)))
 
 
-def per_item(evaluation: Evaluation, values: np.ndarray) -> np.ndarray:
-    """Values of the test split's rows, added up for each item: shape (items,)."""
-    return np.bincount(evaluation.encode("test")["item"].numpy(), values, len(evaluation.data.test))
+def per_item(evaluation: Evaluation, values: np.ndarray, items: int | None = None) -> np.ndarray:
+    """Values of the rows of the test split, or of its first ``items``, added up for each item: shape (items,)."""
+    found = evaluation.encode("test")["item"].numpy()[: len(values)]
+    return np.bincount(found, values, len(evaluation.data.test) if items is None else items)
 
 
 def ratio(numerators: np.ndarray, denominators: np.ndarray) -> tuple[float, float | None]:

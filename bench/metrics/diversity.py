@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from bench import plugins
 from bench.errors import NotApplicable
 from bench.evaluation import Evaluation, Score
 from bench.metrics import _features
@@ -13,25 +14,30 @@ _VENDI_TEXTS = 1000  # its time grows with the cube of the number of texts
 
 
 def diversity(evaluation: Evaluation, *, space: str = "digit_classifier", weights: str = "") -> list[Score]:
-    """Distinct-1/2/3, self-BLEU and Vendi score of sampled texts; Vendi score of sampled images.
+    """Distinct-1/2/3, self-BLEU and Vendi score of sampled texts; Vendi score of sampled images and sounds.
 
     Words are those of sacrebleu's 13a tokenizer; samples without a word are left out. The Vendi score is the effective
     number of different samples: 1 where all are alike, n where none resemble each other. Its kernel is the cosine, of
     n-gram counts (the mean over n = 1 to 4) for texts, of the first 1,000 samples where there are more, and of features
-    for images. All of these depend on the number of samples: compare at equal N.
+    for images and sounds. All of these depend on the number of samples: compare at equal N.
 
     Paper: Li et al. (2016), A Diversity-Promoting Objective Function (distinct-n); Zhu et al. (2018), Texygen
     (self-BLEU); Friedman, Dieng (2023), The Vendi Score.
 
     Args:
-        space: feature space for images, by name.
+        space: feature space for images or sounds, by name; sounds are measured in sound_classifier where it is none of
+            theirs.
         weights: file with the space's weights, where it takes one.
     """
     if "image" in evaluation.model.offers:
-        return _of_images(evaluation.samples, space, weights)
+        return _of_features(evaluation.samples, _features.space(space, weights))
+    if "audio" in evaluation.model.offers:
+        if plugins.find("features", space).stated("MODALITY") != "audio":
+            space, weights = "sound_classifier", ""
+        return _of_features(evaluation.samples, _features.space(space, weights, evaluation.data.sample_rate))
     if "text" in evaluation.model.offers:
         return _of_texts(evaluation.samples)
-    raise NotApplicable(f"diversity knows texts and images; {type(evaluation.model).__name__} makes neither")
+    raise NotApplicable(f"diversity knows texts, images and sounds; {type(evaluation.model).__name__} makes none")
 
 
 def vendi(kernel: np.ndarray) -> float:
@@ -59,12 +65,12 @@ def _of_texts(texts: list[str]) -> list[Score]:
     ]
 
 
-def _of_images(images: np.ndarray, space: str, weights: str) -> list[Score]:
-    n = len(images)
+def _of_features(items: np.ndarray, space: _features.Space) -> list[Score]:
+    n = len(items)
     if n < 2:
         raise NotApplicable(f"diversity needs at least 2 samples; there is {n}")
-    features = _features.space(space, weights)(images)
+    features = space(items)
     features = features / np.linalg.norm(features, axis=1, keepdims=True)
     wide = features.shape[1] > n  # of the two products the smaller: both have the same eigenvalues above zero
     kernel = features @ features.T if wide else features.T @ features
-    return [Score(f"vendi[{space}]", vendi(kernel / n), "", "higher", n)]
+    return [Score(f"vendi[{space.name}]", vendi(kernel / n), "", "higher", n)]

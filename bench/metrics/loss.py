@@ -13,8 +13,9 @@ NEEDS = ("network", "objective")
 def loss(evaluation: Evaluation) -> list[Score]:
     """Mean of what training minimises, on the test split, with noise that is the same for every approach.
 
-    Per token in nats where the family has a likelihood (the end of a text included), else the mean squared error of
-    its predictions. The standard error takes the items as independent, not their tokens.
+    Per token in nats where the family has a likelihood (the end of a text included) or a pseudo-likelihood (masked
+    tokens alone), else the mean squared error of its predictions. The standard error takes the items as independent,
+    not their tokens.
     """
     model, generator = evaluation.model, evaluation.generator()
     losses, units = [], []
@@ -27,5 +28,6 @@ def loss(evaluation: Evaluation) -> list[Score]:
             losses.append(float(model.loss(one, outputs[row : row + 1])) * count if count else 0.0)
             units.append(count)
     value, error = ratio(per_item(evaluation, np.array(losses)), per_item(evaluation, np.array(units)))
-    unit = "nats/token" if "likelihood" in model.offers else "mse"
+    bound = "likelihood_bound" in model.offers
+    unit = "nats/token" if {"likelihood", "pseudo_likelihood"} & model.offers else "nats/dim" if bound else "mse"
     return [Score("test_loss", value, unit, "lower", len(evaluation.data.test), error)]

@@ -1,12 +1,11 @@
 """How well a language model predicts the held-out texts."""
 
-import math
-
-import numpy as np
 import torch
 
+from bench.dataset import Columns
 from bench.evaluation import Evaluation, Score
-from bench.metrics._items import batches, per_item, ratio
+from bench.metrics._items import batches, per_item
+from bench.metrics._perplexity import scores
 
 NEEDS = ("text", "likelihood")
 PRIMARY = "bits_per_byte"
@@ -20,17 +19,18 @@ def perplexity(evaluation: Evaluation) -> list[Score]:
     Bits per byte divides by the texts' length in bytes and compares any two models. The end of a text is not counted.
     Standard errors take the texts as independent, not their tokens (perplexity's by the delta method).
 
+    Of a family that reads one text and writes another it is the likelihood of the second given the first. Where such a
+    family cuts long texts, what is cut off counts neither in nats nor in bytes, and ``truncated`` is the share of the
+    items in which something was, in either text.
+
     Paper: Jelinek et al. (1977), Perplexity: a measure of the difficulty of speech recognition tasks; Gao et al.
     (2020), The Pile (bits per byte).
     """
     each = [evaluation.model.nll(batch) for batch in batches(evaluation)]
     nats, tokens = (per_item(evaluation, torch.cat(parts).cpu().numpy()) for parts in zip(*each, strict=True))
-    size = np.array([len(text.encode("utf-8", "surrogatepass")) for text in evaluation.data.test])
-    mean, error = ratio(nats, tokens)
-    bits, bits_error = ratio(nats / math.log(2), size)
-    value = math.inf if mean > 700 else math.exp(mean)  # beyond it a float overflows
-    spread = None if error is None or math.isinf(value) else value * error
-    return [
-        Score("perplexity", value, "", "lower", len(size), spread),
-        Score("bits_per_byte", bits, "bits/byte", "lower", len(size), bits_error),
-    ]
+    rows, test = evaluation.encode("test"), evaluation.data.test
+    texts = test[evaluation.model.generated] if isinstance(test, Columns) else test
+    found = scores(nats, tokens, texts, sizes=rows["bytes"].numpy() if "bytes" in rows else None)
+    if "cut" in rows:
+        found.append(Score("truncated", float(rows["cut"].double().mean()), "", "none", len(test)))
+    return found

@@ -128,7 +128,8 @@ def split(frame: "pd.DataFrame", summary: "pd.DataFrame", primary: dict[str, str
     Args:
         frame: the tidy table, :func:`bench.report.aggregate.in_every_quality`.
         summary: what :func:`bench.report.aggregate.summarise` makes of it.
-        primary: family (in older runs modality) to the metric that ranks; where that was not measured, the first quality metric stands in.
+        primary: family (in older runs modality) to the metric that ranks; where that was not measured, the first
+            quality metric stands in.
     """
     frame = frame.assign(control=frame["options"].map(aggregate.control_of))
     points = dict(list(summary.groupby(aggregate.PAIR, sort=False)))

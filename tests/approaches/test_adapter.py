@@ -7,12 +7,21 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from bench import plugins
 from bench.errors import NotApplicable
 from tests.metrics.doubles import NoisyPictures
-from tests.models import data_of, fitted, language_model, model_of, outputs, pictures, prepare, texts, transfer_of, unet
-
-FAMILIES = plugins.names("families")
+from tests.models import (
+    EXEMPLARS,
+    data_of,
+    fitted,
+    language_model,
+    model_of,
+    outputs,
+    pictures,
+    prepare,
+    texts,
+    transfer_of,
+    unet,
+)
 
 
 @pytest.mark.parametrize("kind", ["gpt2", "llama", "bert", "bloom", "mamba", "unet"])
@@ -32,7 +41,7 @@ def test_it_starts_as_the_pretrained_model_and_changes_no_weight_of_it(kind: str
     assert not any(torch.equal(weight, value) for weight, value in own.items())
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EXEMPLARS)
 def test_one_behind_each_block_of_its_kind(family: str) -> None:
     """Linear layers behind a transformer's, pointwise convolutions behind a U-Net's; of the declared width."""
     model: Any = model_of(family)
@@ -65,7 +74,7 @@ def test_what_an_adapter_does() -> None:
     assert torch.allclose(seen["next"], expected, rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EXEMPLARS)
 def test_a_new_end_trains_on_beside_it(family: str) -> None:
     transfer = prepare(transfer_of(model_of(family), data_of(family)), "feature_extraction + adapter")
     fresh = {weight for part in transfer.model.generating_end() for weight in part.parameters()}

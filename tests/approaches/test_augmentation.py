@@ -25,8 +25,10 @@ from tests.models import (
     unet,
     weights,
 )
+from tests.small import audio as sounds
 
 OFF = {"rotation": 0.0, "scaling": 0.0, "shift": 0.0, "flip": 0.0, "token_noise": 0.0}
+OFF |= {"gain": 0.0, "hiss": 0.0}
 SHAPES = pytest.mark.parametrize("shape", [(33, 33, 1), (25, 33, 1), (33, 25, 3)])
 
 
@@ -173,6 +175,48 @@ def test_the_loss_asks_for_the_clean_tokens() -> None:
         sure = torch.nn.functional.one_hot(batch["input_ids"][:, 1:], 300).float() * 100
     assert float(model.loss(noisy, sure)) == pytest.approx(0, abs=1e-6)
     assert model.units(noisy) == model.units(batch)
+
+
+# Sounds ---------------------------------------------------------------------------------------------------------------
+
+
+def sounding(waves: Tensor, **options: Any) -> Tensor:
+    return changed(sounds.model(), sounds.data(), {"sounds": waves}, **options)["sounds"]
+
+
+def beeps(rows: int = 400) -> Tensor:
+    """A short knock in the middle of silence, of 90 samples."""
+    waves = torch.zeros(rows, 90)
+    waves[:, 45] = 0.5
+    return waves
+
+
+def test_sounds_without_change_stay() -> None:
+    waves = 2 * torch.rand(8, 90, generator=torch.Generator().manual_seed(1)) - 1
+    assert torch.equal(sounding(waves), waves)
+
+
+def test_sounds_move_in_time_and_silence_fills_up() -> None:
+    moved = sounding(beeps(), shift=0.2)
+    places = moved.argmax(1) - 45
+    assert places.min() == -18
+    assert places.max() == 18
+    assert torch.equal(moved.amax(1), torch.full((400,), 0.5))
+    assert (sounding(torch.ones(400, 90), shift=0.5) == 0).any(), "silence comes in, and not the other end"
+
+
+def test_sounds_get_louder_and_softer_by_so_many_db() -> None:
+    levels = 20 * torch.log10(sounding(beeps(), gain=4.0).amax(1) / 0.5)
+    assert -4 <= levels.min() < -3.8
+    assert 3.8 < levels.max() <= 4.001
+    assert levels.mean().abs() < 0.4
+
+
+def test_hiss_is_no_louder_than_asked_and_nothing_is_louder_than_full_scale() -> None:
+    hissing = sounding(torch.zeros(400, 90), hiss=0.1).std(1)
+    assert 0.08 < hissing.max() < 0.13
+    assert hissing.min() < 0.01
+    assert sounding(torch.ones(4, 90), gain=6.0, hiss=0.5).abs().max() <= 1
 
 
 # Both -----------------------------------------------------------------------------------------------------------------

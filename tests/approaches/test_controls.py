@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from bench import plugins
 from bench.model import Model
 from tests.models import (
+    EXEMPLARS,
     batch_of,
     data_of,
     fitted,
@@ -23,7 +23,6 @@ from tests.models import (
     weights,
 )
 
-FAMILIES = plugins.names("families")
 MODELS: dict[str, Callable[[], Model]] = {
     "gpt2": language_model,
     "llama": lambda: language_model("llama"),
@@ -32,7 +31,7 @@ MODELS: dict[str, Callable[[], Model]] = {
 }
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EXEMPLARS)
 def test_zero_shot_changes_nothing(family: str) -> None:
     model, data = model_of(family), data_of(family)
     before, said = weights(model), outputs(model, data)
@@ -69,7 +68,7 @@ def test_from_scratch_keeps_the_tokenizer() -> None:
     assert transfer.model.encoding() == model.encoding()
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EXEMPLARS)
 def test_real_data_are_training_items(family: str) -> None:
     model, data = model_of(family), data_of(family)
     transfer = fitted(prepare(transfer_of(model, data), "real_data"))
@@ -84,7 +83,7 @@ def test_real_data_are_training_items(family: str) -> None:
     assert transfer.taken == 0
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EXEMPLARS)
 def test_real_data_claim_nothing_for_the_network(family: str) -> None:
     model = model_of(family)
     prepare(transfer_of(model, data_of(family)), "real_data")
@@ -93,7 +92,7 @@ def test_real_data_claim_nothing_for_the_network(family: str) -> None:
     assert "network" in type(model).offers, "it is this one model's lack"
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EXEMPLARS)
 def test_full_finetuning_moves_every_weight(family: str) -> None:
     model, data = model_of(family), data_of(family)
     before = {name: weight.detach().clone() for name, weight in model.named_parameters()}

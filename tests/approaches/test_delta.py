@@ -6,13 +6,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from bench import plugins
 from bench.approaches._features import Tap, vectors
 from bench.model import Batch, Model
 from bench.transfer import Transfer
-from tests.models import batch_of, data_of, language_model, prepare, source_of, transfer_of, unet
+from tests.models import EXEMPLARS, batch_of, data_of, language_model, prepare, source_of, transfer_of, unet
 
-FAMILIES = plugins.names("families")
 NO_DROPOUT = {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}
 
 
@@ -44,7 +42,7 @@ def disturb(model: Model) -> None:
         weight.add_(0.05 * torch.randn(weight.shape, generator=noise))
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EXEMPLARS)
 def test_it_is_the_mean_square_of_what_the_features_moved_by(family: str) -> None:
     transfer, pretrained = prepared(family, weight=0.5), no_dropout(family)
     batch = batch_of(transfer.model, transfer.data)
@@ -56,7 +54,7 @@ def test_it_is_the_mean_square_of_what_the_features_moved_by(family: str) -> Non
     assert held(transfer, batch).item() == pytest.approx(expected, rel=1e-5)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EXEMPLARS)
 def test_blocks_say_which_features(family: str) -> None:
     parts = []
     for blocks in ([1], [2, 3], [1, 2, 3], "all"):
@@ -68,7 +66,7 @@ def test_blocks_say_which_features(family: str) -> None:
     assert parts[2] < parts[3]
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EXEMPLARS)
 def test_gradients_reach_what_stands_before_a_held_block_and_not_what_comes_after(family: str) -> None:
     transfer = prepared(family, blocks=[2])
     disturb(transfer.model)
@@ -78,7 +76,7 @@ def test_gradients_reach_what_stands_before_a_held_block_and_not_what_comes_afte
     assert all(weight.grad is None for weight in blocks[3])
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EXEMPLARS)
 def test_parts_of_a_batch_add_up_to_the_whole(family: str) -> None:
     ends = []
     for micro in (None, 2):
@@ -91,7 +89,7 @@ def test_parts_of_a_batch_add_up_to_the_whole(family: str) -> None:
 
 
 @pytest.mark.parametrize("approach", ["domain_adaptation + delta", "delta + domain_adaptation"])
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EXEMPLARS)
 def test_no_other_terms_pass_is_taken_for_the_losss(family: str, approach: str) -> None:
     """The features of the source rows, which the other term sends through the model, are nobody else's."""
     model = no_dropout(family)
@@ -106,7 +104,7 @@ def test_no_other_terms_pass_is_taken_for_the_losss(family: str, approach: str) 
 
 
 @pytest.mark.parametrize("approach", ["delta", "lora + delta", "delta + lora"])
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EXEMPLARS)
 def test_more_weight_keeps_the_features_closer(family: str, approach: str) -> None:
     apart = []
     for weight in (0.0, 100.0):

@@ -6,13 +6,23 @@ import pytest
 import torch
 from torch import Tensor
 
-from bench import plugins
 from bench.errors import NotApplicable
 from bench.model import Batch, Model
 from bench.transfer import Transfer
-from tests.models import data_of, fitted, language_model, model_of, prepare, same, texts, transfer_of, unet, weights
+from tests.models import (
+    EXEMPLARS,
+    data_of,
+    fitted,
+    language_model,
+    model_of,
+    prepare,
+    same,
+    texts,
+    transfer_of,
+    unet,
+    weights,
+)
 
-FAMILIES = plugins.names("families")
 NO_DROPOUT = {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}
 
 
@@ -42,7 +52,7 @@ def no_dropout(family: str) -> Model:
     return language_model(sizes=NO_DROPOUT) if family == "causal_lm" else unet()
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EXEMPLARS)
 def test_the_student_is_smaller_and_all_its_own(family: str) -> None:
     teacher = model_of(family)
     transfer = prepare(transfer_of(teacher, data_of(family)), "distillation")
@@ -53,7 +63,7 @@ def test_the_student_is_smaller_and_all_its_own(family: str) -> None:
     assert not {id(p) for p in student.parameters()} & {id(p) for p in teacher.parameters()}
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EXEMPLARS)
 def test_the_loss_is_the_students_own_and_the_divergence(family: str) -> None:
     listening = Listening(no_dropout(family), weight=0.3, temperature=3.0)
     (batch, outputs, reference, temperature) = listening.heard[0]
@@ -65,7 +75,7 @@ def test_the_loss_is_the_students_own_and_the_divergence(family: str) -> None:
 
 
 @pytest.mark.parametrize("approach", ["distillation", "distillation + augmentation"])
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EXEMPLARS)
 def test_the_teacher_sees_what_the_student_sees_and_stays_as_it_was(family: str, approach: str) -> None:
     """The same images with the same noise at the same timesteps, the same tokens; with its dropout off."""
     listening = Listening(model_of(family), approach)
@@ -78,7 +88,7 @@ def test_the_teacher_sees_what_the_student_sees_and_stays_as_it_was(family: str,
     assert not any(parameter.requires_grad for parameter in listening.teacher.parameters())
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EXEMPLARS)
 def test_a_student_that_says_the_same_has_nothing_to_hear(family: str) -> None:
     model = no_dropout(family)
     batch = model.draw(model.collate(model.encode(data_of(family).test), torch.arange(4)), torch.Generator())
@@ -110,7 +120,7 @@ def finetuned(family: str, approach: str = "distillation", steps: int = 8, **opt
 
 
 @pytest.mark.parametrize(("share", "steps"), [(0.5, 4), (0.25, 2), (0.0, 0), (1.0, 7)])
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EXEMPLARS)
 def test_the_steps_of_a_finetuned_teacher_count(family: str, share: float, steps: int) -> None:
     transfer = fitted(finetuned(family, teacher_share=share))
     assert transfer.spent == ({"teacher": steps} if steps else {}) | {"": 8 - steps}
@@ -118,7 +128,7 @@ def test_the_steps_of_a_finetuned_teacher_count(family: str, share: float, steps
 
 
 @pytest.mark.parametrize("approach", ["distillation", "distillation + gradual_unfreezing", "distillation + lora"])
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EXEMPLARS)
 def test_a_finetuned_teacher_learns_all_it_can_and_then_stays(family: str, approach: str) -> None:
     """By the target's loss alone, with all its weights, whatever becomes of the student; which does not move."""
     model = no_dropout(family)
@@ -141,7 +151,7 @@ def test_a_finetuned_teacher_learns_all_it_can_and_then_stays(family: str, appro
     assert not any(weight.requires_grad for weight in model.parameters())
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EXEMPLARS)
 def test_the_student_hears_the_finetuned_teacher(family: str) -> None:
     transfer = finetuned(family)
     student, heard = transfer.model, list[tuple[Batch, Tensor]]()

@@ -7,15 +7,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from bench import plugins
 from bench.approaches._features import Tap, chosen, pooled
 from bench.approaches.domain_adaptation import coral, mmd
 from bench.errors import NotApplicable
 from bench.model import Batch, Model
 from bench.transfer import Term, Transfer
-from tests.models import data_of, fitted, language_model, model_of, prepare, source_of, transfer_of, unet
+from tests.models import EXEMPLARS, data_of, fitted, language_model, model_of, prepare, source_of, transfer_of, unet
 
-FAMILIES = plugins.names("families")
 NO_DROPOUT = {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}
 
 
@@ -83,7 +81,7 @@ def prepared(family: str, method: str, weight: float, **budget: Any) -> Transfer
     return prepare(transfer, "domain_adaptation", domain_adaptation={"method": method, "weight": weight})
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EXEMPLARS)
 def test_the_loss_is_the_own_and_the_distance_between_the_features_of_both(family: str) -> None:
     transfer = prepared(family, "coral", 300.0, steps=1)
     model, passes = transfer.model, list[Batch]()
@@ -108,7 +106,7 @@ def test_the_loss_is_the_own_and_the_distance_between_the_features_of_both(famil
     assert loss == pytest.approx((own + 300.0 * apart).item(), rel=1e-5)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EXEMPLARS)
 def test_the_sources_rows_are_counted_and_come_from_the_source(family: str) -> None:
     transfer = prepared(family, "mmd", 1.0, steps=3, batch_size=4)
     asked, encode = [], transfer.encode
@@ -120,7 +118,7 @@ def test_the_sources_rows_are_counted_and_come_from_the_source(family: str) -> N
     assert not any(items is transfer.data.test for items in asked)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EXEMPLARS)
 def test_a_step_has_its_source_rows_once_however_memory_divides_it(family: str) -> None:
     """Whole, in parts, and again in parts after memory ran out: the same rows in their places, counted once."""
     seen: list[list[int]] = []
@@ -169,7 +167,7 @@ def between(model: Model, family: str, method: str) -> float:
 
 
 @pytest.mark.parametrize(("method", "weight"), [("mmd", 100.0), ("coral", 1e5)])
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EXEMPLARS)
 def test_training_brings_the_domains_together(family: str, method: str, weight: float) -> None:
     apart = []
     for strength in (0.0, weight):

@@ -6,19 +6,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from bench import plugins
 from bench.errors import PluginError
 from bench.transfer import Transfer
-from tests.models import data_of, fitted, language_model, model_of, outputs, prepare, texts, transfer_of
-
-FAMILIES = plugins.names("families")
+from tests.models import EXEMPLARS, data_of, fitted, language_model, model_of, outputs, prepare, texts, transfer_of
 
 
 def with_dora(model: Any, family: str, **options: Any) -> Transfer:
     return prepare(transfer_of(model, data_of(family), weight_decay=0.1, learning_rate=0.01), "dora", dora=options)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EXEMPLARS)
 def test_it_starts_as_the_pretrained_model_and_changes_no_weight_of_it(family: str) -> None:
     model, data = model_of(family), data_of(family)
     before, said = {weight: weight.detach().clone() for weight in model.parameters()}, outputs(model, data)

@@ -6,14 +6,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from bench import plugins
 from bench.approaches.ewc import fisher
 from bench.errors import NotApplicable
 from bench.model import Batch
 from bench.transfer import Transfer
-from tests.models import batch_of, data_of, fitted, model_of, prepare, source_of, transfer_of
-
-FAMILIES = plugins.names("families")
+from tests.models import EXEMPLARS, batch_of, data_of, fitted, model_of, prepare, source_of, transfer_of
 
 
 def prepared(family: str, approach: str = "ewc", steps: int = 8, **options: Any) -> Transfer:
@@ -34,7 +31,7 @@ def information(family: str, count: int) -> tuple[Transfer, dict[nn.Parameter, T
     return transfer, fisher(transfer, transfer.encode(transfer.data.train), count)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EXEMPLARS)
 def test_fisher_is_the_mean_square_of_each_examples_gradient(family: str) -> None:
     transfer, found = information(family, 3)
     model, gradients, rows, units = transfer.model, list[list[Tensor]](), list[Batch](), 0
@@ -57,7 +54,7 @@ def test_fisher_is_the_mean_square_of_each_examples_gradient(family: str) -> Non
         assert torch.allclose(found[weight], torch.stack(squares).sum(0) / units, rtol=1e-4, atol=1e-9)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EXEMPLARS)
 def test_fisher_is_positive_and_larger_on_weights_that_matter(family: str) -> None:
     """The same disturbance does more harm where Fisher is large than where it is small."""
     transfer, found = information(family, 12)
@@ -89,14 +86,14 @@ def test_what_no_example_used_does_not_matter() -> None:
 
 
 @pytest.mark.parametrize(("examples", "steps"), [(6, 2), (8, 2), (9, 3), (1000, 4)])
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EXEMPLARS)
 def test_its_gradients_count_and_half_of_the_budget_is_the_targets(family: str, examples: int, steps: int) -> None:
     transfer = fitted(prepared(family, examples=examples))
     assert transfer.spent == {"fisher": steps, "": 8 - steps}
     assert transfer.examples == min(examples, 16) + 4 * (8 - steps)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EXEMPLARS)
 def test_the_term_is_half_lambda_times_the_weighted_square(family: str) -> None:
     transfer = prepared(family, strength=3.0, examples=8)
     assert hold(transfer).item() == 0
@@ -119,7 +116,7 @@ def test_the_term_is_half_lambda_times_the_weighted_square(family: str) -> None:
 
 
 @pytest.mark.parametrize("on", ["samples", "source"])
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EXEMPLARS)
 def test_on_the_models_own_samples_or_on_source_data(family: str, on: str, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = list[Batch]()
 
@@ -158,7 +155,7 @@ def test_samples_of_a_model_with_new_parts_tell_nothing() -> None:
     fitted(prepared("causal_lm", "layer_transfer + ewc", on="source", examples=4))
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EXEMPLARS)
 def test_what_mattered_moves_less(family: str) -> None:
     """Of the same weights, trained on the same rows, as a share of how far they move without it."""
     ends = []

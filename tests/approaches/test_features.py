@@ -7,12 +7,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from bench import plugins
 from bench.approaches._features import Tap, chosen, pooled, vectors
 from bench.errors import PluginError
 from bench.model import Batch, Model
 from tests.models import (
     ARCHITECTURES,
+    EXEMPLARS,
     batch_of,
     data_of,
     fitted,
@@ -25,8 +25,6 @@ from tests.models import (
     transfer_of,
     unet,
 )
-
-FAMILIES = plugins.names("families")
 
 
 @pytest.fixture
@@ -106,7 +104,7 @@ def test_what_stands_before_a_row_is_not_the_rows() -> None:
     assert torch.allclose(pooled(batch, after_others), pooled(batch, features), atol=1e-6)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EXEMPLARS)
 def test_only_training_passes_of_this_very_model_are_kept(family: str) -> None:
     model = model_of(family)
     batch = batch_of(model, data_of(family))
@@ -126,7 +124,7 @@ def test_only_training_passes_of_this_very_model_are_kept(family: str) -> None:
         tap.take(outputs)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EXEMPLARS)
 def test_features_belong_to_the_outputs_of_their_pass_and_go_with_them(family: str) -> None:
     model = model_of(family)
     tap = Tap(model, chosen(transfer_of(model, data_of(family)), "delta", "features"))
@@ -138,7 +136,7 @@ def test_features_belong_to_the_outputs_of_their_pass_and_go_with_them(family: s
 
 
 @pytest.mark.parametrize("approach", ["delta + self_supervised + ewc", "ewc + domain_adaptation"])
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EXEMPLARS)
 def test_no_features_are_left_of_a_step_when_the_next_begins(family: str, approach: str, taps: list[Tap]) -> None:
     """Not in a stage or a pass for gradients either, where no term asks for them."""
     transfer = transfer_of(model_of(family), data_of(family), steps=8, source=source_of(family), pool=pool_of(family))
@@ -158,7 +156,7 @@ def test_no_features_are_left_of_a_step_when_the_next_begins(family: str, approa
 
 
 @pytest.mark.parametrize("approach", ["delta", "domain_adaptation"])
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EXEMPLARS)
 def test_nothing_is_kept_after_training(family: str, approach: str, taps: list[Tap]) -> None:
     transfer = fitted(prepare(transfer_of(model_of(family), data_of(family), source=source_of(family)), approach))
     batch = batch_of(transfer.model, transfer.data)

@@ -6,13 +6,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from bench import plugins
-from tests.models import data_of, model_of, prepare, transfer_of
+from tests.models import EXEMPLARS, data_of, model_of, prepare, transfer_of
 
 APPROACHES = ["adapter", "bitfit", "dora", "feature_extraction", "head_only", "ia3", "lora", "peft"]
 
 
-@pytest.mark.parametrize("family", plugins.names("families"))
+@pytest.mark.parametrize("family", EXEMPLARS)
 @pytest.mark.parametrize("approach", APPROACHES)
 def test_a_step_leaves_nothing_with_frozen_weights(approach: str, family: str, monkeypatch: pytest.MonkeyPatch) -> None:
     state = dict[Tensor, dict[str, Tensor]]()

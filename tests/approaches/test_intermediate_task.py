@@ -6,17 +6,27 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench import dataset, plugins
+from bench import dataset
 from bench.dataset import Dataset, Items
 from bench.device import accelerator
 from bench.errors import NotApplicable, PluginError
 from bench.training import mean_loss
 from bench.transfer import Transfer
 from tests.loops import ITEMS, Line
-from tests.models import data_of, fitted, language_model, model_of, pictures, prepare, texts, transfer_of, unet
+from tests.models import (
+    EXEMPLARS,
+    data_of,
+    fitted,
+    language_model,
+    model_of,
+    pictures,
+    prepare,
+    texts,
+    transfer_of,
+    unet,
+)
 
-BETWEEN = {"causal_lm": "python_reference", "diffusion": "drawn_digits"}
-FAMILIES = plugins.names("families")
+BETWEEN = {"causal_lm": "python_reference", "diffusion": "drawn_digits", "molecules": "nci_polycyclics"}
 
 
 def through(transfer: Transfer, **options: Any) -> Transfer:
@@ -38,7 +48,7 @@ def learned_from(transfer: Transfer) -> list[Items]:
     return splits
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EXEMPLARS)
 def test_the_related_domain_comes_first_and_then_the_target(family: str) -> None:
     transfer = through(transfer_of(model_of(family), data_of(family), steps=8), share=0.25)
     first, then = learned_from(transfer)
@@ -48,7 +58,7 @@ def test_the_related_domain_comes_first_and_then_the_target(family: str) -> None
     assert transfer.looked == 0, "nothing of the target's pool"
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EXEMPLARS)
 def test_it_is_learned(family: str) -> None:
     """After it, the model is better at examples of it that it has not seen."""
     between = dataset.load(BETWEEN[family], {"size": 8} if family == "diffusion" else None)

@@ -4,11 +4,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from bench import plugins
 from bench.transfer import Transfer
-from tests.models import batch_of, data_of, fitted, model_of, prepare, transfer_of
+from tests.models import EXEMPLARS, batch_of, data_of, fitted, model_of, prepare, transfer_of
 
-FAMILIES = plugins.names("families")
 OPTIONS = {"alpha": 0.3, "beta": 0.2}
 
 
@@ -32,7 +30,7 @@ def values(transfer: Transfer) -> list[Tensor]:
     return [weight.detach().clone() for weight in transfer.model.parameters()]
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EXEMPLARS)
 def test_the_pull_is_half_alpha_times_the_squared_distance(family: str) -> None:
     transfer = prepared(family)
     assert pull(transfer).item() == 0
@@ -48,7 +46,7 @@ def test_the_pull_is_half_alpha_times_the_squared_distance(family: str) -> None:
 
 
 @pytest.mark.parametrize("approach", ["lora + augmentation + l2_sp", "l2_sp + lora + augmentation"])
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EXEMPLARS)
 def test_new_weights_are_pulled_to_zero(family: str, approach: str) -> None:
     """With lora all that trains is new; the order of the parts makes no difference."""
     transfer = prepared(family, approach)
@@ -60,7 +58,7 @@ def test_new_weights_are_pulled_to_zero(family: str, approach: str) -> None:
     assert pull(fitted(transfer)).item() > 0
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EXEMPLARS)
 def test_a_new_head_is_pulled_to_zero_and_frozen_features_to_nowhere(family: str) -> None:
     transfer = prepared(family, "feature_extraction + l2_sp")
     with torch.no_grad():
@@ -70,7 +68,7 @@ def test_a_new_head_is_pulled_to_zero_and_frozen_features_to_nowhere(family: str
     assert pull(transfer).item() == pytest.approx(0.2 / 2 * new, rel=1e-5)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EXEMPLARS)
 def test_what_thaws_late_is_pulled_to_the_pretrained_weights_too(family: str) -> None:
     transfer = prepared(family, "gradual_unfreezing + l2_sp")
     start = values(transfer)
@@ -80,7 +78,7 @@ def test_what_thaws_late_is_pulled_to_the_pretrained_weights_too(family: str) ->
 
 
 @pytest.mark.parametrize("approach", ["self_supervised + l2_sp", "gradual_unfreezing + self_supervised + l2_sp"])
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EXEMPLARS)
 def test_the_start_is_before_a_pre_stage(family: str, approach: str) -> None:
     transfer = prepared(family, approach)
     start = values(transfer)
@@ -90,7 +88,7 @@ def test_the_start_is_before_a_pre_stage(family: str, approach: str) -> None:
     assert pull(transfer).item() == pytest.approx(0.3 / 2 * moved(transfer, start), rel=1e-3)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EXEMPLARS)
 def test_a_strong_pull_keeps_the_weights_near(family: str) -> None:
     apart = []
     for alpha in (0.0, 100.0):

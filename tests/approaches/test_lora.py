@@ -6,15 +6,24 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from bench import plugins
 from bench.dataset import Dataset
 from bench.errors import NotApplicable, PluginError
 from bench.model import Batch
 from bench.transfer import Transfer
 from tests.metrics.doubles import NoisyPictures
-from tests.models import data_of, fitted, language_model, model_of, outputs, pictures, prepare, texts, transfer_of, unet
-
-FAMILIES = plugins.names("families")
+from tests.models import (
+    EXEMPLARS,
+    data_of,
+    fitted,
+    language_model,
+    model_of,
+    outputs,
+    pictures,
+    prepare,
+    texts,
+    transfer_of,
+    unet,
+)
 
 
 class Convolutions(NoisyPictures):
@@ -46,7 +55,7 @@ def adapted(transfer: Transfer) -> set[str]:
     }
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EXEMPLARS)
 def test_it_trains_its_own_weights_and_no_other(family: str) -> None:
     model, data = model_of(family), data_of(family)
     before = {parameter: parameter.detach().clone() for parameter in model.parameters()}
@@ -58,13 +67,13 @@ def test_it_trains_its_own_weights_and_no_other(family: str) -> None:
     assert all("lora_" in name for name in own)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EXEMPLARS)
 def test_it_starts_as_the_pretrained_model(family: str) -> None:
     data = data_of(family)
     assert torch.equal(outputs(with_lora(model_of(family), data).model, data), outputs(model_of(family), data))
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EXEMPLARS)
 def test_every_linear_and_convolutional_layer_but_the_last(family: str) -> None:
     model, data = model_of(family), data_of(family)
     end = {id(part) for part in model.generating_end()[-1].modules()}
@@ -178,7 +187,7 @@ def test_dropout_is_off_in_evaluation() -> None:
     assert torch.equal(outputs(transfer.model, pictures()), outputs(transfer.model, pictures()))
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EXEMPLARS)
 def test_a_new_end_trains_on_beside_it(family: str) -> None:
     """PEFT freezes all that is not its own; a head that starts anew would stay as random as it is."""
     transfer = prepare(transfer_of(model_of(family), data_of(family)), "feature_extraction + lora")
@@ -188,7 +197,7 @@ def test_a_new_end_trains_on_beside_it(family: str) -> None:
     assert not any(p.requires_grad for p in transfer.model.parameters() if transfer.is_pretrained(p))
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EXEMPLARS)
 def test_a_network_that_starts_from_scratch_is_frozen_as_any_other(family: str) -> None:
     transfer = prepare(transfer_of(model_of(family), data_of(family)), "from_scratch + lora")
     assert {name for name, p in transfer.model.named_parameters() if p.requires_grad} == {

@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from bench import plugins
 from bench.errors import NotApplicable
 from bench.model import Batch, Model
 from tests.models import (
+    EXEMPLARS,
     batch_of,
     data_of,
     fitted,
@@ -22,7 +22,6 @@ from tests.models import (
     unet,
 )
 
-FAMILIES = plugins.names("families")
 NO_DROPOUT = {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}
 
 
@@ -30,7 +29,7 @@ def no_dropout(family: str) -> Model:
     return language_model(sizes=NO_DROPOUT) if family == "causal_lm" else unet()
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EXEMPLARS)
 def test_the_loss_is_the_own_and_the_divergence_from_what_was_said_before(family: str) -> None:
     model = no_dropout(family)
     transfer = prepare(transfer_of(model, data_of(family), steps=6), "lwf", lwf={"weight": 0.7, "temperature": 3.0})
@@ -55,7 +54,7 @@ def test_the_loss_is_the_own_and_the_divergence_from_what_was_said_before(family
     assert float(divergence(*heard[-1])) > 1e-6
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EXEMPLARS)
 def test_more_weight_forgets_less(family: str) -> None:
     data, apart = data_of(family), []
     for weight in (0.0, 100.0):
@@ -69,7 +68,7 @@ def test_more_weight_forgets_less(family: str) -> None:
 
 
 @pytest.mark.parametrize("approach", ["lwf", "delta", "lora + lwf + delta"])
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EXEMPLARS)
 def test_the_copy_is_no_part_of_the_model(family: str, approach: str) -> None:
     alone, parts = model_of(family), [part for part in approach.split(" + ") if part == "lora"]
     for part in parts:
@@ -110,7 +109,7 @@ def test_all_that_hold_to_it_hold_one_copy() -> None:
 
 
 @pytest.mark.parametrize("approach", ["lwf", "delta"])
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EXEMPLARS)
 def test_it_stands_before_what_puts_new_weights_in_place_of_old_ones(family: str, approach: str) -> None:
     with pytest.raises(NotApplicable, match=f"{approach} needs the pretrained model"):
         prepare(transfer_of(model_of(family), data_of(family)), f"feature_extraction + {approach}")

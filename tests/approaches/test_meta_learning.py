@@ -8,15 +8,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from bench import plugins
 from bench.dataset import Dataset, Items
 from bench.errors import NotApplicable
 from bench.model import Batch
 from bench.transfer import Transfer
 from tests.loops import Line
-from tests.models import data_of, fitted, model_of, prepare, same, source_of, texts, transfer_of, weights
+from tests.models import EXEMPLARS, data_of, fitted, model_of, prepare, same, source_of, texts, transfer_of, weights
 
-FAMILIES = plugins.names("families")
 RATE = 0.1
 SLOPES = (1.0, 2.0, 6.0)
 ROWS = 8  # of each sub-domain, all alike
@@ -148,7 +146,7 @@ def test_inner_steps_are_taken_at_the_peak_rate() -> None:
 
 
 @pytest.mark.parametrize("method", ["reptile", "fomaml"])
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EXEMPLARS)
 def test_only_what_trains_moves(family: str, method: str) -> None:
     options = {"method": method, "inner_steps": 2, "tasks": 2}
     transfer = transfer_of(model_of(family), data_of(family), steps=16, source=source_of(family))

@@ -16,7 +16,18 @@ from bench.dataset import Dataset
 from bench.errors import NotApplicable, PluginError
 from bench.model import Model
 from bench.transfer import Transfer, load, save
-from tests.models import data_of, language_model, outputs, pictures, prepare, texts, transfer_of, unet, weights
+from tests.models import (
+    EXEMPLARS,
+    data_of,
+    language_model,
+    outputs,
+    pictures,
+    prepare,
+    texts,
+    transfer_of,
+    unet,
+    weights,
+)
 from tests.models import same as same_weights
 
 LEFT_OUT = {
@@ -265,7 +276,7 @@ def test_adamss_gives_its_subspaces_up_as_it_goes() -> None:
     assert learning[-1] < learning[0]
 
 
-@pytest.mark.parametrize("family", plugins.names("families"))
+@pytest.mark.parametrize("family", EXEMPLARS)
 def test_a_new_end_trains_on_beside_it(family: str) -> None:
     transfer = transfer_of(unet() if family == "diffusion" else language_model(), data_of(family))
     prepare(transfer, "feature_extraction + peft", peft={"method": "loha"})

@@ -7,10 +7,12 @@ import torch
 from torch import Tensor
 
 from bench import plugins
+from bench.approaches._blocks import called
 from bench.model import Model
 from bench.transfer import Transfer
 from tests.models import (
     ARCHITECTURES,
+    EXEMPLARS,
     batch_of,
     data_of,
     fitted,
@@ -24,11 +26,10 @@ from tests.models import (
     weights,
 )
 
-FAMILIES = plugins.names("families")
-
 
 def beside(pretrained: Model, **budget: Any) -> Transfer:
-    data = data_of("diffusion" if pretrained.modality == "image" else "causal_lm")
+    of_its_kind = {plugins.find("families", name).constants["MODALITY"]: name for name in ("causal_lm", *EXEMPLARS)}
+    data = data_of(of_its_kind[pretrained.modality])
     return prepare(transfer_of(pretrained, data, **budget), "progressive_networks")
 
 
@@ -44,7 +45,7 @@ def connected(model: Model) -> Model:
     return model
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EXEMPLARS)
 def test_the_frozen_column_stays_and_the_new_one_and_its_laterals_learn(family: str) -> None:
     pretrained = model_of(family)
     before = weights(pretrained)
@@ -60,7 +61,7 @@ def test_the_frozen_column_stays_and_the_new_one_and_its_laterals_learn(family: 
     assert sum(not torch.equal(start[name], end[name]) for name in start) > 0.9 * len(start)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EXEMPLARS)
 def test_the_new_column_and_its_laterals_are_stored_and_the_frozen_one_is_not(family: str) -> None:
     pretrained = model_of(family)
     transfer = beside(pretrained)
@@ -73,7 +74,7 @@ def test_the_new_column_and_its_laterals_are_stored_and_the_frozen_one_is_not(fa
     } == {name for name, _ in pretrained.network.named_parameters()}
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EXEMPLARS)
 def test_it_starts_as_a_fresh_model(family: str) -> None:
     """Its laterals are zero, so nothing is heard of the frozen column."""
     pretrained, data = model_of(family), data_of(family)
@@ -84,13 +85,13 @@ def test_it_starts_as_a_fresh_model(family: str) -> None:
     assert torch.equal(outputs(transfer.model, data), outputs(fresh, data))
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EXEMPLARS)
 def test_there_is_a_lateral_from_each_frozen_block_into_the_next_new_one(family: str) -> None:
     """Whatever one of them passes on is heard, and what the frozen network knows is what is heard."""
     pretrained, data = model_of(family), data_of(family)
     model = beside(pretrained).model
     found = laterals(model)
-    assert len(found) == len(model.blocks()) - 1
+    assert len(found) == len(called(model)) + 1
     silent = outputs(model, data)
     for part in found.values():
         torch.nn.init.normal_(part.out.weight)

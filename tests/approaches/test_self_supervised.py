@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from bench import plugins
 from bench.errors import NotApplicable
 from bench.model import Batch
 from bench.transfer import Transfer
 from tests.models import (
+    EXEMPLARS,
     batch_of,
     data_of,
     fitted,
@@ -24,8 +24,6 @@ from tests.models import (
     unet,
     whole,
 )
-
-FAMILIES = plugins.names("families")
 
 
 def transfer_with_pool(family: str, steps: int = 8, approach: str = "self_supervised", **options: Any) -> Transfer:
@@ -53,7 +51,7 @@ def watched(transfer: Transfer) -> list[tuple[int, Batch]]:
     return seen
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EXEMPLARS)
 def test_first_the_whole_pool_spoilt_then_the_cells_examples_clean(family: str) -> None:
     transfer = transfer_with_pool(family, share=0.75, corruption=0.5)
     data, seen = transfer.data, watched(transfer)
@@ -63,7 +61,7 @@ def test_first_the_whole_pool_spoilt_then_the_cells_examples_clean(family: str) 
     assert [row["stage"] for row in transfer.curve if "train_loss" in row] == ["self-supervised"] * 6 + [""] * 2
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EXEMPLARS)
 @pytest.mark.parametrize("steps", [2, 4, 40])
 def test_only_what_was_looked_at_beside_the_cells_examples_counts(family: str, steps: int) -> None:
     transfer = transfer_with_pool(family, steps=steps)
@@ -73,13 +71,13 @@ def test_only_what_was_looked_at_beside_the_cells_examples_counts(family: str, s
     assert steps < 40 or transfer.looked == 12
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EXEMPLARS)
 def test_the_target_is_learned_however_large_the_share(family: str) -> None:
     assert fitted(transfer_with_pool(family, steps=3, share=1.0)).spent == {"self-supervised": 2, "": 1}
     assert fitted(transfer_with_pool(family, steps=1)).spent == {"": 1}
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EXEMPLARS)
 def test_the_model_learns_to_restore(family: str) -> None:
     """What it has not seen, too."""
     transfer = transfer_of(model_of(family), data_of(family), steps=60, learning_rate=1e-2)
@@ -93,7 +91,7 @@ def test_the_model_learns_to_restore(family: str) -> None:
         assert float(transfer.model.loss(batch, transfer.model(batch))) < 0.9 * before
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EXEMPLARS)
 def test_terms_and_transforms_of_a_composition_are_the_targets(family: str) -> None:
     transfer = transfer_with_pool(family, approach="augmentation + self_supervised + gradual_unfreezing")
     calls: list[str] = []

@@ -5,15 +5,25 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench import dataset, plugins
+from bench import dataset
 from bench.dataset import Items
 from bench.device import accelerator
 from bench.errors import NotApplicable
 from bench.training import mean_loss
 from bench.transfer import Transfer
-from tests.models import data_of, fitted, language_model, model_of, pictures, prepare, texts, transfer_of, unet
+from tests.models import (
+    EXEMPLARS,
+    data_of,
+    fitted,
+    language_model,
+    model_of,
+    pictures,
+    prepare,
+    texts,
+    transfer_of,
+    unet,
+)
 
-FAMILIES = plugins.names("families")
 TASKS = {"causal_lm": ["nested_brackets", "copying"], "diffusion": ["fractals", "shapes"]}
 
 
@@ -46,7 +56,7 @@ def test_the_task_comes_first_and_then_the_target(family: str, task: str) -> Non
     assert transfer.looked == 0, "nothing of the target's pool"
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EXEMPLARS)
 def test_the_task_is_learned(family: str) -> None:
     """After it, the model is better at examples of it that it has not seen."""
     task = dataset.load(TASKS[family][0], {"size": 8} if family == "diffusion" else None)

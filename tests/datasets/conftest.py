@@ -11,8 +11,9 @@ from bench import plugins
 from bench.dataset import Dataset
 
 GENERATED = ("copying", "fractals", "nested_brackets", "shapes")
+AUDIO = ("plucks", "tones", "vowels", "rain_and_wind")
 IMAGES = ("drawn_digits", "glyphs", "handwritten_digits")
-NAMES = (*IMAGES, "python_code", "python_docstrings", "python_reference", *GENERATED)
+NAMES = (*AUDIO, *IMAGES, "python_code", "python_docstrings", "python_reference", *GENERATED)
 
 BUILD = """
 import json, sys

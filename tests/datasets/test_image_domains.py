@@ -10,7 +10,7 @@ import pytest
 
 from bench import plugins
 from bench.dataset import SPLITS, Dataset, Items
-from bench.datasets import drawn_digits, glyphs, handwritten_digits
+from bench.datasets import _fonts, drawn_digits, glyphs, handwritten_digits
 from bench.datasets._images import distinct
 from bench.errors import DataError, PluginError
 from tests.datasets.conftest import IMAGES
@@ -93,7 +93,7 @@ def test_hands_differ_in_how_they_write(domains: dict[str, Dataset]) -> None:
 def test_every_character_of_nearly_every_font_is_there() -> None:
     labels = {split: labels for split, (_, labels) in glyphs.labelled().items()}
     for split, fonts in {"train": 16, "validation": 2, "test": 3}.items():
-        assert 0.95 < len(labels[split]) / (fonts * 62 * len(glyphs.CAPITAL_HEIGHTS)) <= 1
+        assert 0.95 < len(labels[split]) / (fonts * 62 * len(_fonts.CAPITAL_HEIGHTS)) <= 1
         assert len(set(labels[split])) == 62
 
 
@@ -104,8 +104,8 @@ def test_glyphs_are_centred_and_not_clipped() -> None:
     for axis in (1, 2):
         inked = ink.any(axis=axis)
         first, last = inked.argmax(axis=1), size - 1 - inked[:, ::-1].argmax(axis=1)
-        assert (last - first < size * glyphs.LARGEST + 1).all()
-        assert np.abs((first + last + 1 - size) / 2).max() < size * glyphs.SHIFT + 1.5
+        assert (last - first < size * _fonts.LARGEST + 1).all()
+        assert np.abs((first + last + 1 - size) / 2).max() < size * _fonts.SHIFT + 1.5
         assert np.abs((first + last + 1 - size) / 2).mean() > 0.5  # they are shifted about, not all in one place
 
 

@@ -1,10 +1,12 @@
 """A small language model, the sentences it knows, and those it is to learn."""
 
+from typing import Any
+
 from bench.dataset import Dataset, Items
 from bench.families.causal_lm import CausalLM
 from tests.models import CONTEXT, language_model, source_texts, texts
 
-OPTIONS = {"context": CONTEXT, "max_new_tokens": 8}
+OPTIONS: dict[str, Any] = {"context": CONTEXT, "max_new_tokens": 8}
 
 
 def model() -> CausalLM:

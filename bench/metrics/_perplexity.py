@@ -1,0 +1,32 @@
+"""From the nats that texts cost to scores: per token, and per byte."""
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from bench.evaluation import Score
+from bench.metrics._items import ratio
+
+
+def scores(
+    nats: np.ndarray, tokens: np.ndarray, texts: Iterable[Any], prefix: str = "", sizes: np.ndarray | None = None
+) -> list[Score]:
+    """Perplexity and bits per byte with their standard errors, perplexity's by the delta method.
+
+    Args:
+        nats, tokens: what each text contributes, both of shape (texts,).
+        texts: what was scored.
+        prefix: of the scores' names.
+        sizes: bytes of each text that were scored, where these are not all.
+    """
+    size = np.array([len(text.encode("utf-8", "surrogatepass")) for text in texts]) if sizes is None else sizes
+    mean, error = ratio(nats, tokens)
+    bits, bits_error = ratio(nats / math.log(2), size)
+    value = math.inf if mean > 700 else math.exp(mean)  # beyond it a float overflows
+    spread = None if error is None or math.isinf(value) else value * error
+    return [
+        Score(f"{prefix}perplexity", value, "", "lower", len(size), spread),
+        Score(f"{prefix}bits_per_byte", bits, "bits/byte", "lower", len(size), bits_error),
+    ]
