@@ -1,4 +1,4 @@
-"""``bench run | plan | report | list``: thin, and imports no torch.
+"""``bench run | plan | fetch | report | list``: thin, and imports no torch.
 
 Exit codes: 0 all cells are ok or not applicable; 1 some cells failed, diverged, or ran out of time or memory; 2 bad
 input, said in one line; 130 interrupted.
@@ -84,6 +84,11 @@ def _parser() -> argparse.ArgumentParser:
     plan.add_argument("--json", **json_flag)
     plan.set_defaults(call=_plan)
 
+    fetch = commands.add_parser("fetch", help="download what a suite needs, to run it without a network afterwards")
+    fetch.add_argument("suite", help="a YAML file, or the name of a suite")
+    fetch.add_argument("--json", **json_flag)
+    fetch.set_defaults(call=_fetch)
+
     report = commands.add_parser("report", help="make the report of a run again")
     report.add_argument("results", type=Path, help="a run's folder, or a suite's (its latest run)")
     report.add_argument("--reports", type=Path, default=Path("reports"), metavar="DIR", help="default: reports")
@@ -143,6 +148,21 @@ def _plan(chosen: argparse.Namespace) -> int:
     return 0
 
 
+def _fetch(chosen: argparse.Namespace) -> int:
+    from bench import fetching, suite
+
+    items = []
+    for item in fetching.fetch(suite.load(chosen.suite)):
+        items.append(item._asdict())
+        if not chosen.json:
+            print(f"{item.name}: {'fetched' if item.fetched else 'there already'}", flush=True)
+    if chosen.json:
+        print(json.dumps(items))
+    elif not items:
+        print("nothing to fetch: all it needs is made here")
+    return 0
+
+
 def _report(chosen: argparse.Namespace) -> int:
     from bench import report, results
 
@@ -188,14 +208,23 @@ def _matrix(chosen: argparse.Namespace) -> int:
     families = list(next(iter(found.values())))
     grid = Table(box=None, pad_edge=False)
     grid.add_column("approach", no_wrap=True, style="cyan")
-    for family in families:
-        grid.add_column(family, justify="center")
+    for family in families:  # upright, one letter to a line: a dozen of them fit beside each other
+        grid.add_column("\n".join(family), justify="center", vertical="bottom")
     for approach, reasons in found.items():
         grid.add_row(approach, *("—" if reasons[family] else "✓" for family in families))
     console = Console()
     console.print(grid, Text())
-    for reason in dict.fromkeys(reason for reasons in found.values() for reason in reasons.values() if reason):
-        console.print(Text(f"— {reason}"))
+    without: dict[tuple[str, str], list[str]] = {}  # (who lacks it, what is needed) to the approaches that need it
+    for approach, reasons in found.items():
+        lacking: dict[str, list[str]] = {}
+        for family, reason in reasons.items():
+            if reason:
+                lacking.setdefault(reason.partition(" needs ")[2].partition(";")[0], []).append(family)
+        for needed, whom in lacking.items():
+            without.setdefault((", ".join(whom), needed), []).append(approach)
+    for (families_, needed), approaches in without.items():
+        need, have = "needs" if len(approaches) == 1 else "need", "have" if "," in families_ else "has"
+        console.print(Text(f"— {', '.join(approaches)} {need} {needed}; {families_} {have} none"))
     return 0
 
 

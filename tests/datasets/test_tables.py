@@ -1,0 +1,154 @@
+"""A user's tables: csv, jsonl and parquet, one column or two, and rows that hold no text."""
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from bench import plugins
+from bench.dataset import SPLITS, Columns, Dataset
+from bench.errors import DataError, PluginError
+
+Row = dict[str, Any]
+
+
+def as_csv(path: Path, rows: list[Row]) -> None:
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]), delimiter="\t" if path.suffix == ".tsv" else ",")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def as_jsonl(path: Path, rows: list[Row]) -> None:
+    path.write_text("\n".join(json.dumps(row) for row in rows))
+
+
+def as_parquet(path: Path, rows: list[Row]) -> None:
+    pq.write_table(pa.Table.from_pylist(rows), path)
+
+
+WRITERS: dict[str, Callable[[Path, list[Row]], None]] = {"csv": as_csv, "jsonl": as_jsonl, "parquet": as_parquet}
+KINDS = list(WRITERS)
+
+
+def rows(count: int = 20, **more: Any) -> list[Row]:
+    return [{"text": f'A "text",\nnumber {n}', "label": str(n), "same": f"s{n // 2}", **more} for n in range(count)]
+
+
+def load(kind: str, path: Path, columns: list[str], **options: Any) -> Dataset:
+    data: Dataset = plugins.find("datasets", kind).load()(path=str(path), columns=columns, **options)
+    return data
+
+
+def every(data: Dataset) -> list[Any]:
+    return [item for split in SPLITS for item in getattr(data, split)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_column_of_texts(kind: str, tmp_path: Path) -> None:
+    WRITERS[kind](tmp_path / "a", rows())
+    data = load(kind, tmp_path / "a", ["text"])
+    assert (data.name, data.modality, data.skipped) == (kind, "text", 0)
+    assert sorted(every(data)) == sorted(row["text"] for row in rows())
+    assert [len(getattr(data, split)) for split in SPLITS] == [16, 2, 2]
+
+
+def test_all_kinds_make_the_same_dataset(tmp_path: Path) -> None:
+    for kind, write in WRITERS.items():
+        write(tmp_path / kind, rows())
+    assert len({load(kind, tmp_path / kind, ["text"]).fingerprint for kind in KINDS}) == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_pairs_stay_together_and_a_source_is_in_one_split(kind: str, tmp_path: Path) -> None:
+    WRITERS[kind](tmp_path / "a", rows(60))
+    data = load(kind, tmp_path / "a", ["same", "label"], modality="text_pair")
+    assert data.modality == plugins.find("datasets", kind).modality({"modality": "text_pair"}) == "text_pair"
+    assert isinstance(data.train, Columns)
+    assert data.train.names == ["source", "target"]
+    assert all(item["source"] == f"s{int(item['target']) // 2}" for item in every(data))
+    sources = [set(getattr(data, split)["source"]) for split in SPLITS]
+    assert [len(found) for found in sources] == [24, 3, 3]
+    assert len(set.union(*sources)) == 30
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_files_name_splits(kind: str, tmp_path: Path) -> None:
+    WRITERS[kind](tmp_path / f"train-00000-of-00002.{kind}", rows(10))
+    WRITERS[kind](tmp_path / f"train-00001-of-00002.{kind}", [{"text": f"more {n}"} for n in range(10)])
+    WRITERS[kind](tmp_path / f"test.{kind}", [{"text": "a test"}])
+    data = load(kind, tmp_path, ["text"])
+    assert data.test == ["a test"]
+    assert [len(getattr(data, split)) for split in SPLITS] == [18, 2, 1]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_rows_that_hold_no_text_are_skipped_and_counted(kind: str, tmp_path: Path) -> None:
+    WRITERS[kind](tmp_path / "a", [*rows(), {"text": None}, {"text": "  "}])
+    assert load(kind, tmp_path / "a", ["text"]).skipped == 2
+
+
+def test_rows_of_another_shape_are_too(tmp_path: Path) -> None:
+    with (tmp_path / "a.csv").open("wb") as file:
+        file.write(b"text,label\n" + b"".join(b"text %d,x\n" % n for n in range(20)))
+        file.write(b"too,many,fields\nGr\xf6\xdfe,x\n")
+    assert load("csv", tmp_path, ["text"]).skipped == 2
+    assert load("csv", tmp_path, ["text", "label"], modality="text_pair").skipped == 2
+    as_jsonl(tmp_path / "a.jsonl", rows())
+    with (tmp_path / "a.jsonl").open("ab") as file:
+        file.write(b'\n{"text": 3}\n{"txt": "x"}\n["text"]\nnot json\n{"text": "Gr\xf6\xdfe"}\n{"text": "\\ud800"}\n\n')
+    data = load("jsonl", tmp_path, ["text"])
+    assert (data.skipped, len(every(data))) == (6, 20)
+
+
+def test_tabs_and_long_fields(tmp_path: Path) -> None:
+    as_csv(tmp_path / "a.tsv", [*rows(), {"text": "long " * 50_000}])
+    data = load("csv", tmp_path, ["text"])
+    assert (len(every(data)), data.skipped) == (21, 0)
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "parquet"])
+def test_an_entry_of_an_entry(kind: str, tmp_path: Path) -> None:
+    WRITERS[kind](tmp_path / "a", [{"translation": {"en": f"word {n}", "de": f"Wort {n}"}} for n in range(20)])
+    data = load(kind, tmp_path / "a", ["translation.en", "translation.de"], modality="text_pair")
+    assert all(item["target"] == item["source"].replace("word", "Wort") for item in every(data))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_column_that_is_not_there(kind: str, tmp_path: Path) -> None:
+    WRITERS[kind](tmp_path / "a", rows())
+    wanted = rf"dataset {kind}: option 'columns': .*/a has no column 'txt'; name one of: label, same, text$"
+    with pytest.raises(DataError, match=wanted):
+        load(kind, tmp_path / "a", ["txt"])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("columns", "modality"), [(["a", "b"], "text"), (["a"], "text_pair"), ([], "text")])
+def test_as_many_columns_as_an_item_has_parts(kind: str, columns: list[str], modality: str, tmp_path: Path) -> None:
+    with pytest.raises(PluginError, match=f"dataset {kind}: option 'columns': .* will not do; {modality} takes"):
+        load(kind, tmp_path, columns, modality=modality)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_files_of_something_else(kind: str, tmp_path: Path) -> None:
+    (tmp_path / f"a.{kind}").write_bytes(b'\x00\x01"')
+    with pytest.raises(DataError, match=rf"dataset {kind}: .*; name one") as raised:
+        load(kind, tmp_path, ["text"])
+    assert "\n" not in str(raised.value)
+
+
+def test_a_damaged_file_among_others_is_skipped(tmp_path: Path) -> None:
+    as_parquet(tmp_path / "a.parquet", rows())
+    (tmp_path / "b.parquet").write_bytes(b"PAR1")
+    data = load("parquet", tmp_path, ["text"])
+    assert (len(every(data)), data.skipped) == (20, 1)
+
+
+def test_only_some_modalities_are_texts(tmp_path: Path) -> None:
+    with pytest.raises(PluginError, match="option 'modality'"):
+        plugins.find("datasets", "csv").check({"path": str(tmp_path), "columns": ["a"], "modality": "image"})
