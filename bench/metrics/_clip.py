@@ -1,0 +1,68 @@
+"""CLIPScore: how well pictures and captions go together for a CLIP model."""
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from transformers import AutoTokenizer, CLIPImageProcessor, CLIPModel
+
+from bench.errors import CheckpointError
+
+_WEIGHT, _PROMPT = 2.5, "A photo depicts "  # the paper's
+_AT_ONCE = 64
+
+
+class ClipScore:
+    """2.5 max(cos, 0) of the embeddings of a picture and of its caption after "A photo depicts".
+
+    Paper: Hessel et al. 2021, CLIPScore: A Reference-free Evaluation Metric for Image Captioning (equation 1)
+
+    Args:
+        weights: folder or hub id of a ``CLIPModel`` in safetensors, with its tokenizer and image processor.
+    """
+
+    def __init__(self, weights: str) -> None:
+        try:
+            model, info = CLIPModel.from_pretrained(
+                weights, use_safetensors=True, dtype=torch.float32, output_loading_info=True
+            )
+            self.tokenizer = AutoTokenizer.from_pretrained(weights)
+            self.processor = CLIPImageProcessor.from_pretrained(weights)
+        except Exception as error:
+            said = " ".join(str(error).split())
+            raise CheckpointError(f"CLIP weights {weights}: not a CLIPModel with its tokenizer ({said})") from error
+        if missing := sorted(info["missing_keys"]):
+            raise CheckpointError(f"CLIP weights {weights}: there are none for {missing[0]}; name a complete CLIPModel")
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.model: Any = model.to(self.device).eval()
+
+    @torch.inference_mode()
+    def __call__(self, captions: list[str], images: np.ndarray) -> np.ndarray:
+        """The score of each pair: float64, shape (N,).
+
+        Args:
+            captions: shape (N,).
+            images: uint8, shape (N, H, W, 1 or 3).
+        """
+        parts = [slice(start, start + _AT_ONCE) for start in range(0, len(captions), _AT_ONCE)]
+        return np.concatenate([self._scores(captions[part], images[part]) for part in parts])
+
+    def _scores(self, captions: list[str], images: np.ndarray) -> np.ndarray:
+        texts = [_PROMPT + caption for caption in captions]
+        longest = self.model.config.text_config.max_position_embeddings
+        read = self.tokenizer(texts, padding=True, truncation=True, max_length=longest, return_tensors="pt")
+        coloured = [Image.fromarray(image.squeeze()).convert("RGB") for image in np.asarray(images)]
+        seen = self.processor(images=coloured, return_tensors="pt")
+        out = self.model(**read.to(self.device), pixel_values=seen["pixel_values"].to(self.device))
+        cosine = F.cosine_similarity(out.image_embeds.double(), out.text_embeds.double())
+        scores: np.ndarray = (_WEIGHT * cosine.clamp(min=0)).cpu().numpy()
+        return scores
+
+
+@lru_cache(maxsize=1)
+def clip_score(weights: str) -> ClipScore:
+    """Loaded once per process."""
+    return ClipScore(weights)

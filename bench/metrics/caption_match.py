@@ -1,0 +1,67 @@
+"""Whether pictures show what their captions say."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench import plugins
+from bench.dataset import Columns
+from bench.errors import NotApplicable
+from bench.evaluation import Evaluation, Score
+from bench.metrics._clip import clip_score
+
+NEEDS = ("image", "caption", "samples")
+PRIMARY = "caption_match[{space}]"
+HUB = ("clip",)
+
+
+def caption_match(evaluation: Evaluation, *, space: str = "digit_classifier", clip: str = "") -> list[Score]:
+    """Share of the samples that a classifier takes for what their caption names; CLIPScore where weights are given.
+
+    The classifier chooses among what these captions name. It is not always right: beside stands the
+    share of the test split's real pictures that it takes for what theirs name. Captions that name nothing it knows are
+    left out. The CLIPScore is the mean of 2.5 max(cos, 0) of the embeddings of a picture and of its caption after
+    "A photo depicts", and beside it stands that of the real pictures.
+
+    Paper: Hessel et al. 2021, CLIPScore: A Reference-free Evaluation Metric for Image Captioning
+
+    Args:
+        space: a feature space that has ``named(caption)`` and ``classify(images, among)``.
+        clip: folder or hub id of a CLIP model in transformers' form, with its tokenizer and image processor.
+    """
+    asked, real = evaluation.conditions, evaluation.model.decode(evaluation.encode("test"))
+    assert asked is not None
+    assert isinstance(real, Columns)
+    pairs = {"": (asked["caption"], evaluation.samples), "_of_real_images": (real["caption"], evaluation.references)}
+    right = _right(space, pairs)
+    if not right and not clip:
+        example = real["caption"][0]
+        raise NotApplicable(f"{space} knows nothing that captions here name, such as {example!r}; name clip weights")
+    scores = [_mean(f"caption_match{of}[{space}]", values, of) for of, values in right.items()]
+    for of, (captions, images) in pairs.items() if clip else ():
+        scores.append(_mean(f"clip_score{of}[{Path(clip).name}]", clip_score(clip)(list(captions), images), of))
+    return scores
+
+
+def _right(name: str, pairs: dict[str, tuple[Any, Any]]) -> dict[str, np.ndarray]:
+    """For each picture whose caption names something whether it shows it; empty where no caption does."""
+    plugin = plugins.find("features", name)
+    space = plugin.load()(**plugin.check({}))
+    if not hasattr(space, "classify"):
+        raise NotApplicable(f"{name} tells no classes apart; name a feature space that does: digit_classifier")
+    named = {of: np.array([space.named(caption) for caption in captions]) for of, (captions, _) in pairs.items()}
+    among = sorted({str(said) for said in np.concatenate(list(named.values())) if said})
+    kept = {of: np.flatnonzero(said != "") for of, said in named.items()}
+    return {
+        of: (named[of][which] == space.classify(pairs[of][1][which], among)).astype(float)
+        for of, which in kept.items()
+        if len(which)
+    }
+
+
+def _mean(metric: str, values: np.ndarray, of: str) -> Score:
+    n = len(values)
+    error = float(values.std(ddof=1)) / math.sqrt(n) if n > 1 else None
+    return Score(metric, float(values.mean()), "", "none" if of else "higher", n, error)

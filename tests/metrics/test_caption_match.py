@@ -1,0 +1,146 @@
+"""Whether pictures show what captions say: with real digits, swapped ones, and a CLIP model computed by hand."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel
+
+from bench.dataset import Columns, Dataset
+from bench.datasets.captioned_digits import captioned_digits
+from bench.errors import CheckpointError, NotApplicable
+from bench.evaluation import Evaluation, Score, Training
+from bench.families._stable_diffusion import clip_tokenizer
+from bench.features.digit_classifier import DigitClassifier
+from bench.metrics._clip import ClipScore
+from bench.metrics.caption_match import caption_match
+
+CAPTIONS = ["a disc of light", "one bar", "a handwritten seven"]
+
+
+class Remembers:
+    """A model that draws what it is told to."""
+
+    generated, offers = "images", frozenset({"image", "caption", "condition", "samples"})
+
+    def decode(self, batch: Any) -> Columns:
+        columns: Columns = batch
+        return columns
+
+
+def evaluation(test: Columns, drawn: Columns) -> Evaluation:
+    data = Dataset("drawn", "captioned_image", test[:1], test[:1], test)
+    made = Evaluation(Remembers(), data, lambda split: getattr(data, split), len(drawn), 4, 0, Training())  # type: ignore
+    made.__dict__["sampled"] = drawn
+    return made
+
+
+def scores(test: Columns, drawn: Columns, **options: Any) -> dict[str, Score]:
+    return {score.metric: score for score in caption_match(evaluation(test, drawn), **options)}
+
+
+def digits(count: int = 60) -> Columns:
+    test = captioned_digits().test
+    assert isinstance(test, Columns)
+    found: Columns = test[:count]
+    return found
+
+
+def test_right_pictures_match_their_captions() -> None:
+    test = digits()
+    found = scores(test, test)
+    assert set(found) == {"caption_match[digit_classifier]", "caption_match_of_real_images[digit_classifier]"}
+    share, real = found.values()
+    assert share.value == real.value > 0.95
+    assert (share.n, share.better, real.better) == (60, "higher", "none")
+
+
+def test_the_share_is_that_of_the_samples_and_its_error_binomial() -> None:
+    """A third of the captions say the next digit."""
+    test, names = digits(), list(digits(200)["caption"])
+    other = {one: next(name for name in names if name != one) for one in set(names)}
+    swapped = [other[one] if index % 3 == 0 else one for index, one in enumerate(test["caption"])]
+    found = scores(test, Columns({"caption": swapped, "images": test["images"]}))
+    share, real = found.values()
+    assert share.value == pytest.approx(real.value * 2 / 3, abs=0.03)
+    assert share.error == pytest.approx((share.value * (1 - share.value) / 59) ** 0.5)
+
+
+def test_samples_may_be_coloured_and_of_another_size() -> None:
+    test = digits(40)
+    large = np.repeat(np.repeat(np.repeat(test["images"], 2, 1), 2, 2), 3, 3)
+    share, real = scores(test, Columns({"caption": test["caption"], "images": large})).values()
+    assert share.value == pytest.approx(real.value, abs=0.03)
+
+
+def test_captions_that_name_nothing_are_left_out() -> None:
+    test = digits(20)
+    captions = [caption if index < 12 else "some scribble" for index, caption in enumerate(test["caption"])]
+    share, real = scores(test, Columns({"caption": captions, "images": test["images"]})).values()
+    assert (share.n, real.n) == (12, 20)
+
+
+def test_where_no_caption_names_anything_it_says_so() -> None:
+    test = Columns({"caption": ["a cat"] * 3, "images": digits(3)["images"]})
+    with pytest.raises(NotApplicable, match="knows nothing that captions here name, such as 'a cat'; name clip"):
+        scores(test, test)
+
+
+def test_a_space_without_classes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(DigitClassifier, "classify")
+    with pytest.raises(NotApplicable, match="digit_classifier tells no classes apart"):
+        scores(digits(3), digits(3))
+
+
+# CLIPScore ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small CLIP model on disk."""
+    folder = tmp_path_factory.mktemp("clip") / "tiny-clip"
+    tokenizer = clip_tokenizer(CAPTIONS, 560, 24)
+    ends = {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id}
+    text = {"vocab_size": len(tokenizer), "hidden_size": 8, "intermediate_size": 8, "max_position_embeddings": 24}
+    image = {"hidden_size": 8, "intermediate_size": 8, "image_size": 16, "patch_size": 8}
+    small = {"num_hidden_layers": 1, "num_attention_heads": 2}
+    torch.manual_seed(0)
+    model = CLIPModel(CLIPConfig(text_config=text | small | ends, vision_config=image | small, projection_dim=6))
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    CLIPImageProcessor(size={"shortest_edge": 16}, crop_size={"height": 16, "width": 16}).save_pretrained(folder)
+    return folder
+
+
+def test_clip_score_is_two_and_a_half_times_the_cosine(clip: Path) -> None:
+    images = digits(3)["images"]
+    model, processor = CLIPModel.from_pretrained(clip).eval(), CLIPImageProcessor.from_pretrained(clip)
+    tokenizer, wanted = clip_tokenizer(CAPTIONS, 560, 24), list[float]()
+    with torch.no_grad():
+        for caption, image in zip(CAPTIONS, images, strict=True):
+            coloured = Image.fromarray(np.repeat(image, 3, -1))
+            pixels = processor(images=coloured, return_tensors="pt")["pixel_values"]
+            ids = torch.tensor([tokenizer(f"A photo depicts {caption}")["input_ids"]])
+            out = model(input_ids=ids, pixel_values=pixels)
+            wanted.append(2.5 * max(float((out.image_embeds * out.text_embeds).sum()), 0))
+    found = ClipScore(str(clip))(CAPTIONS, images)
+    assert found == pytest.approx(wanted, abs=1e-5)
+    assert len({round(value, 6) for value in wanted}) > 1
+
+
+def test_clip_scores_stand_beside_the_match_and_alone(clip: Path) -> None:
+    test = digits(6)
+    found = scores(test, test, clip=str(clip))
+    assert list(found)[2:] == ["clip_score[tiny-clip]", "clip_score_of_real_images[tiny-clip]"]
+    assert found["clip_score[tiny-clip]"].value == found["clip_score_of_real_images[tiny-clip]"].value
+    nameless = Columns({"caption": ["a cat"] * 6, "images": test["images"]})
+    assert list(scores(nameless, nameless, clip=str(clip))) == list(found)[2:]
+
+
+def test_other_weights_are_named(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=f"CLIP weights {tmp_path}: not a CLIPModel") as caught:
+        ClipScore(str(tmp_path))
+    assert "\n" not in str(caught.value)
