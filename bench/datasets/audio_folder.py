@@ -1,0 +1,93 @@
+"""A user's own sounds."""
+
+import hashlib
+from collections.abc import Iterator
+from math import gcd
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from scipy.signal import resample_poly
+
+from bench.dataset import Dataset
+from bench.datasets import _audio, _files
+from bench.datasets._files import Damaged, Item
+from bench.options import Count, Positive
+
+MODALITY = "audio"
+EXTRA = "audio"
+
+SUFFIXES = (".wav", ".flac", ".ogg", ".aif", ".aiff")
+"""Of the files that are taken for sounds."""
+
+_SILENT = 1e-4  # peak, as a share of full scale: about three of 32,768 steps
+
+
+def audio_folder(
+    *, path: str, sample_rate: Count = 16000, seconds: Positive = 1.0, windows: Count = 8, held_out: Count = 1000
+) -> Dataset:
+    """The sounds in a folder: wav, flac, ogg and aiff of any rate and number of channels, in sub-folders as well.
+
+    Channels become one, their mean; other rates are resampled. Of each file so many windows, spread evenly over it and
+    not overlapping, are items; a file shorter than one is filled up with silence, and windows of silence are left out.
+
+    Folders named train, validation (valid, val, dev) and test are the splits; where one of the last two is missing, a
+    tenth of the files is, chosen by their content: no file has windows in two splits. Other sub-folders are
+    sub-domains. A file that cannot be read, or is silent, is skipped and counted. Files are read one at a time, and
+    their sounds kept on disk.
+
+    Args:
+        path: of the folder, or of one file; relative to the current folder, ``~`` is your home.
+        sample_rate: in Hz.
+        seconds: length of each sound.
+        windows: taken of each file, at most.
+        held_out: sounds of the validation and of the test split, at most.
+    """
+    samples = _audio.samples_of("audio_folder", sample_rate, seconds)
+
+    def read(file: Path) -> Iterator[Item]:
+        found = _windows(file, sample_rate, samples, windows)
+        with file.open("rb") as opened:
+            key = hashlib.file_digest(opened, "blake2b").hexdigest()
+        for wave in found:
+            yield {"": wave, "file": key}
+
+    found = _files.read_each(_files.listing("audio_folder", path, SUFFIXES), read)
+    return _files.dataset("audio_folder", "audio", path, found, held_out=held_out, by="file", sample_rate=sample_rate)
+
+
+def content(*, path: str, **_: object) -> str:
+    """Hash of the sounds' files."""
+    return _files.content(_files.listing("audio_folder", path, SUFFIXES))
+
+
+def _windows(file: Path, sample_rate: int, samples: int, most: int) -> list[np.ndarray]:
+    """Windows of a file: int16, each of shape (samples,). Raises :class:`bench.datasets._files.Damaged`."""
+    try:
+        with soundfile.SoundFile(file) as sound:
+            length = -(-samples * sound.samplerate // sample_rate)  # of a window, in the file's own rate
+            count = max(1, min(most, sound.frames // length))
+            starts = [round(start) for start in np.linspace(0, max(0, sound.frames - length), count)]
+            found = []
+            for start in starts:
+                sound.seek(start)
+                read = sound.read(length, dtype="float32", always_2d=True).mean(1)
+                found.append(_fitted(read, sound.samplerate, sample_rate, samples))
+    except (soundfile.SoundFileError, RuntimeError, ValueError) as error:
+        raise Damaged(_files.one_line(error)) from error
+    if not np.isfinite(found).all():
+        raise Damaged("it holds values that are no numbers")
+    heard = [_audio.as_int16(wave) for wave in found if np.abs(wave).max() > _SILENT]
+    if not heard:
+        raise Damaged("it is silent")
+    return heard
+
+
+def _fitted(wave: np.ndarray, rate: int, sample_rate: int, samples: int) -> np.ndarray:
+    """At another rate and cut or filled up to a length."""
+    if rate != sample_rate and len(wave):
+        common = gcd(rate, sample_rate)
+        wave = resample_poly(wave, sample_rate // common, rate // common)
+    fitted = np.zeros(samples, np.float32)
+    fitted[: len(wave)] = wave[:samples]
+    return fitted

@@ -1,0 +1,302 @@
+"""Sound models that learn to remove noise: diffusers' U-Nets on waveforms and on spectrograms."""
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from diffusers import DDPMScheduler, IPNDMScheduler, UNet1DModel, UNet2DModel
+from torch import Tensor, nn
+
+from bench.dataset import Dataset, Items
+from bench.errors import CheckpointError
+from bench.families._denoising import Continuous, Discrete, smaller
+from bench.families._errors import one_line
+from bench.families._sound import Mel, Sound, Stft, Waveform
+from bench.model import Batch, Model
+from bench.options import Count, NonNegative
+
+MODALITY = "audio"
+OFFERS = ("audio", "network", "samples", "objective")
+
+_PARTS = 16, 8  # of a sound's time, and of its frequencies, each of which is hidden or not
+_CORRUPTED = 0.5  # of the parts
+_FITTED_TO = 256  # sounds of the source that the scale of a spectrum is taken from
+
+Noise = Discrete | Continuous
+
+
+class Audio(Model):
+    """Denoising diffusion of sound, sampled with DDIM: a ``UNet1DModel`` on waveforms or a ``UNet2DModel`` on spectra.
+
+    What a checkpoint's folder holds says which. Waveforms: ``unet`` and ``scheduler``, as Dance Diffusion has them.
+    Spectra: also ``stft`` (real and imaginary part, from which the sound comes back unchanged) or ``mel`` (as in
+    AudioDiffusion: magnitudes alone). A recipe's architecture says it as ``kind``: ``waveform``, ``spectrogram`` or
+    ``mel``, with the options of ``stft`` or ``mel`` under that name, and of the scheduler under ``scheduler``.
+
+    Sounds of another length are cut, or filled up with silence; those of another sample rate are refused.
+
+    Paper: Ho et al. 2020, Denoising Diffusion Probabilistic Models; Kong et al. 2021, DiffWave; Song et al. 2021,
+    Denoising Diffusion Implicit Models (sampling)
+
+    Args:
+        inference_steps: network evaluations per sample.
+        eta: share of DDPM's noise in each step of DDIM; 0 is deterministic given the first noise.
+    """
+
+    modality = MODALITY
+    offers = frozenset(OFFERS)
+    network: Any
+
+    def __init__(
+        self, network: Any, noise: Noise, sound: Sound, *, inference_steps: Count = 20, eta: NonNegative = 0.0
+    ) -> None:
+        super().__init__()
+        self.network, self.noise, self.sound = network, noise, sound
+        if fault := _fault(network, sound) or noise.fault(inference_steps):
+            raise CheckpointError(fault)
+        self.options: dict[str, Any] = {"inference_steps": inference_steps, "eta": eta}
+
+    @classmethod
+    def from_checkpoint(cls, checkpoint: str, *, revision: str | None, trust_remote_code: bool, **options: Any) -> Self:
+        try:
+            network = _network(checkpoint, revision)
+            noise = _noise(checkpoint, revision)
+            return cls(network, noise, _sound(checkpoint, revision, network), **options)
+        except CheckpointError as error:
+            raise CheckpointError(f"checkpoint {checkpoint}: {error}") from None
+        except Exception as error:
+            said = one_line(error)
+            raise CheckpointError(f"checkpoint {checkpoint}: no U-Net of sound with its scheduler ({said})") from error
+
+    @classmethod
+    def from_architecture(cls, architecture: Mapping[str, Any], source: Dataset, **options: Any) -> Self:
+        wanted = dict(architecture)
+        kind, scheduler = wanted.pop("kind", "waveform"), wanted.pop("scheduler", None)
+        rate, samples = source.sample_rate, len(source.train[0])
+        form = wanted.pop("stft" if kind == "spectrogram" else "mel", {}) if kind != "waveform" else {}
+        try:
+            if kind == "waveform":
+                network = UNet1DModel(**_waveform(wanted) | {"sample_rate": rate, "sample_size": samples})
+                sound: Sound = Waveform(rate, samples, network.config.in_channels, _stride(network))
+                noise: Noise = Discrete(DDPMScheduler(**scheduler)) if scheduler else Continuous(IPNDMScheduler())
+            elif kind in ("spectrogram", "mel"):
+                sound = _spectrum(kind, dict(form), source, wanted)
+                channels, *size = sound.shape(samples)
+                shape = {"in_channels": channels, "out_channels": channels, "sample_size": tuple(size)}
+                network = UNet2DModel(**wanted | shape)
+                noise = Discrete(DDPMScheduler(**{"clip_sample": kind == "mel"} | (scheduler or {})))
+            else:
+                raise CheckpointError(f"unknown kind {kind!r}; use waveform, spectrogram or mel")
+            return cls(network, noise, sound, **options)
+        except CheckpointError as error:
+            raise CheckpointError(f"architecture {dict(architecture)}: {error}") from None
+        except Exception as error:
+            said = one_line(error)
+            raise CheckpointError(f"architecture {dict(architecture)}: diffusers cannot build it ({said})") from error
+
+    def save(self, folder: Path) -> None:
+        waves = isinstance(self.sound, Waveform)
+        parts = {"unet": self.network, "scheduler": self.noise.scheduler}
+        index: dict[str, Any] = {"_class_name": "DanceDiffusionPipeline" if waves else "AudioDiffusionPipeline"}
+        for name, part in parts.items():
+            part.save_pretrained(folder / name)
+            index[name] = ["diffusers", type(part).__name__]
+        self.sound.save(folder)
+        (folder / "model_index.json").write_text(json.dumps(index, indent=1))
+
+    def fresh(self) -> Self:
+        return self._with(type(self.network).from_config(self.network.config))
+
+    def student(self) -> Self:
+        """Half the residual layers of each block or, where it has one, half the channels; of waveforms always these."""
+        return self._with(smaller(self.network))
+
+    def _with(self, network: Any) -> Self:
+        return type(self)(network.to(self.device), self.noise, self.sound, **self.options)
+
+    def misfit(self, data: Dataset) -> str:
+        ours = self.sound.sample_rate
+        if data.sample_rate == ours:
+            return ""
+        return f"its sounds have {data.sample_rate} Hz, the model's {ours}; give it the option sample_rate: {ours}"
+
+    def blocks(self) -> list[nn.Module]:
+        unet = self.network
+        time, ends = (
+            [part for name in names if (part := getattr(unet, name, None)) is not None]
+            for names in (("time_proj", "time_embedding", "time_mlp"), ("conv_norm_out", "conv_out", "out_block"))
+        )
+        first, *down = [unet.conv_in, *unet.down_blocks] if isinstance(unet, UNet2DModel) else unet.down_blocks
+        middle = [unet.mid_block] if unet.mid_block is not None else []
+        exit_ = [nn.ModuleList(ends)] if ends else []
+        return [nn.ModuleList([first, *time]), *down, *middle, *unet.up_blocks, *exit_]
+
+    def generating_end(self) -> list[nn.Module]:
+        """The way up: from the features of the narrowest place back to sound."""
+        within = [*self.network.down_blocks, self.network.mid_block]
+        return [block for block in self.blocks()[1:] if not any(block is other for other in within)]
+
+    def encoding(self) -> dict[str, Any]:
+        return {"family": "audio", "samples": self.sound.samples}
+
+    def encode(self, items: Items) -> Batch:
+        sounds = torch.from_numpy(np.array(items))[:, : self.sound.samples]
+        filled = F.pad(sounds, (0, self.sound.samples - sounds.shape[1]))
+        return {"sounds": filled.contiguous(), "item": torch.arange(len(filled))}
+
+    def decode(self, batch: Batch) -> np.ndarray:
+        sounds = batch["sounds"]
+        if sounds.dtype != torch.int16:
+            sounds = (sounds * 32768).round().clamp(-32768, 32767).to(torch.int16)
+        array: np.ndarray = sounds.cpu().numpy()
+        return array
+
+    def collate(self, rows: Batch, indices: Tensor) -> Batch:
+        """Samples from 16 bits to -1…1."""
+        batch = super().collate(rows, indices)
+        return batch | {"sounds": batch["sounds"].float() / 32768}
+
+    def coarser(self, batch: Batch, share: float) -> Batch:
+        """The beginning of each sound, no shorter than the network can halve as often as it does."""
+        least = self.sound.stride * 3 * (1 if isinstance(self.sound, Waveform) else self.sound.hop)
+        kept = max(round(share * batch["sounds"].shape[1]), least)
+        return batch | {"sounds": batch["sounds"][:, :kept]}
+
+    def corrupted(self, batch: Batch, share: float | None, generator: torch.Generator) -> Batch:
+        """Only parts named in ``hidden`` get noise, and are to be restored from the clean ones around them: stretches
+        of a waveform, patches of a spectrogram.
+
+        Paper: Wei et al. 2023, Diffusion Models as Masked Autoencoders (of images)
+        """
+        rows, size = len(batch["sounds"]), self.sound.shape(batch["sounds"].shape[1])[1:]
+        grid = [min(parts, side) for parts, side in zip(_PARTS[::-1], size, strict=False)][-len(size) :]
+        count = max(1, round((_CORRUPTED if share is None else share) * math.prod(grid)))
+        rank = torch.rand(rows, math.prod(grid), generator=generator).argsort(1).argsort(1)
+        hidden = F.interpolate((rank < count).float().view(-1, 1, *grid), size) > 0
+        return batch | {"hidden": hidden.to(self.device)}
+
+    def draw(self, batch: Batch, generator: torch.Generator) -> Batch:
+        """The sounds in the form the network learns, noise of that shape, and a timestep for every row."""
+        clean = self.sound.analyse(batch["sounds"])
+        noise = torch.randn(clean.shape, generator=generator).to(self.device)
+        timesteps = self.noise.timesteps(len(clean), generator).to(self.device)
+        return batch | {"clean": clean, "noise": noise, "timesteps": timesteps}
+
+    def forward(self, batch: Batch) -> Tensor:
+        """The network's prediction, of the shape of ``clean``."""
+        noised = self.noise.noised(batch["clean"], batch["noise"], batch["timesteps"])
+        if "hidden" in batch:
+            noised = torch.where(batch["hidden"], noised, batch["clean"])
+        predicted: Tensor = self.network(noised, batch["timesteps"]).sample
+        return predicted
+
+    def loss(self, batch: Batch, outputs: Tensor, player: nn.Module | None = None) -> Tensor:
+        """Mean squared error of the predicted noise or velocity, as the checkpoint's scheduler says; where a transform
+        has hidden parts, in these."""
+        wanted = self.noise.wanted(batch["clean"], batch["noise"], batch["timesteps"])
+        if "hidden" not in batch:
+            return F.mse_loss(outputs.float(), wanted)
+        hidden = batch["hidden"].expand_as(wanted).flatten(1)
+        squares = (outputs.float() - wanted).flatten(1) ** 2
+        return ((squares * hidden).sum(1) / hidden.sum(1)).mean()
+
+    def units(self, batch: Batch) -> int:
+        return len(batch["sounds"])
+
+    def divergence(self, batch: Batch, outputs: Tensor, reference: Tensor, temperature: float = 1.0) -> Tensor:
+        return F.mse_loss(outputs.float(), reference.float())
+
+    def sample(self, batch: Batch, generator: torch.Generator) -> Batch:
+        rows, steps, eta = len(batch["sounds"]), self.options["inference_steps"], self.options["eta"]
+        start = torch.randn(rows, *self.sound.shape(self.sound.samples), generator=generator).to(self.device)
+
+        def predict(noisy: Tensor, timestep: Tensor) -> Tensor:
+            predicted: Tensor = self.network(noisy, timestep).sample
+            return predicted
+
+        data = self.noise.denoise(predict, start, steps, eta, generator)
+        sounds = self.sound.synthesise(data.float(), self.sound.samples, generator)
+        return {"sounds": sounds.clamp(-1, 1), "item": torch.arange(rows)}
+
+
+def _waveform(wanted: dict[str, Any]) -> dict[str, Any]:
+    """One channel of sound, and time beside it at the input, in the width that the first block has for it."""
+    time = wanted.get("extra_in_channels", wanted.get("time_embedding_dim", 16))
+    return {"in_channels": 1, "out_channels": 1, "extra_in_channels": time, "time_embedding_dim": time} | wanted
+
+
+def _spectrum(kind: str, form: dict[str, Any], source: Dataset, wanted: dict[str, Any]) -> Sound:
+    samples, stride = len(source.train[0]), 2 ** (len(wanted.get("block_out_channels", (1,) * 4)) - 1)
+    given = form | {"sample_rate": source.sample_rate, "stride": stride}
+    if kind == "mel":
+        hop = form.get("hop_length", 512)
+        frames = math.ceil((samples + 1) / hop / stride) * stride
+        mel: Mel = Mel(**{"n_fft": 4 * hop} | given | {"x_res": frames, "samples": samples})
+        return mel
+    first = np.asarray(source.train[:_FITTED_TO]).astype(np.float32) / 32768
+    stft: Stft = Stft(**given | {"samples": samples})
+    return stft.fitted(torch.from_numpy(first))
+
+
+def _network(checkpoint: str, revision: str | None) -> Any:
+    """The U-Net in a checkpoint's folder ``unet``."""
+    config = UNet2DModel.load_config(checkpoint, subfolder="unet", revision=revision)
+    kinds = {kind.__name__: kind for kind in (UNet1DModel, UNet2DModel)}
+    name = config.get("_class_name")
+    if name not in kinds:
+        raise CheckpointError(f"its unet is a {name}; name a UNet1DModel or a UNet2DModel")
+    return kinds[name].from_pretrained(checkpoint, subfolder="unet", revision=revision, use_safetensors=True)
+
+
+def _noise(checkpoint: str, revision: str | None) -> Noise:
+    config = DDPMScheduler.load_config(checkpoint, subfolder="scheduler", revision=revision)
+    name = config.get("_class_name")
+    if name == "IPNDMScheduler":
+        return Continuous(IPNDMScheduler.from_config(config))
+    if name not in {kind.__name__ for kind in DDPMScheduler().compatibles}:
+        raise CheckpointError(f"its {name} adds noise neither as DDPM does nor as Dance Diffusion; name another")
+    return Discrete(DDPMScheduler.from_config(config))
+
+
+def _sound(checkpoint: str, revision: str | None, network: Any) -> Sound:
+    """The form of sound that a network was trained on."""
+    config = network.config
+    if isinstance(network, UNet1DModel):
+        if not config.sample_rate or not config.sample_size:
+            raise CheckpointError("its unet's config says no sample_rate or sample_size; add them")
+        return Waveform(config.sample_rate, config.sample_size, config.in_channels, _stride(network))
+    for kind, folder in ((Stft, "stft"), (Mel, "mel")):
+        try:
+            found = kind.load_config(checkpoint, subfolder=folder, revision=revision)
+        except OSError:
+            continue
+        sound: Sound = kind.from_config(found)
+        return sound
+    raise CheckpointError("its pictures are not said to be of sound: there is neither an stft nor a mel folder")
+
+
+def _stride(network: Any) -> int:
+    """What the length of a waveform is a multiple of: each block may halve it, as in diffusers' own pipeline."""
+    return int(2 ** len(network.up_blocks))
+
+
+def _fault(network: Any, sound: Sound) -> str:
+    """Why a network cannot be used with a form of sound; empty where it can."""
+    config = network.config
+    if getattr(network, "class_embedding", None) is not None:
+        return "a class-conditional network needs labels, which datasets here have none of; name an unconditional one"
+    if config.in_channels != config.out_channels or config.in_channels != sound.channels:
+        seen = f"{config.in_channels} channels in, {config.out_channels} out"
+        return f"{seen}, and its sound has {sound.channels}; name one with as many out as in"
+    least, device = (*sound.shape(1)[:-1], 4 * sound.stride), next(network.parameters()).device
+    try:
+        with torch.no_grad():
+            made = network(torch.zeros(1, *least, device=device), torch.zeros(1, device=device)).sample.shape[1:]
+    except Exception as error:
+        return f"its network does not run on data of shape {least} ({one_line(error)}); name another"
+    return "" if made == least else f"its network turns data of shape {least} into {tuple(made)}; name another"
