@@ -1,0 +1,103 @@
+"""Whether samples are molecules, new ones, different ones, and of the target's kind."""
+
+import math
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from rdkit import Chem
+from rdkit.Chem.QED import qed
+from rdkit.Chem.rdFingerprintGenerator import GetMorganGenerator
+from rdkit.Chem.rdMolDescriptors import CalcCrippenDescriptors
+from rdkit.Chem.Scaffolds.MurckoScaffold import MurckoScaffoldSmiles
+from rdkit.DataStructs import BulkTanimotoSimilarity
+from rdkit.rdBase import BlockLogs
+from scipy.stats import wasserstein_distance
+
+from bench.evaluation import Evaluation, Score
+from bench.metrics._molecules import canonical
+
+NEEDS = ("molecule", "samples")
+EXTRA = "molecules"
+
+_RINGS = 2  # of a scaffold that counts, as in MOSES
+
+
+def chemistry(evaluation: Evaluation) -> list[Score]:
+    """Validity, uniqueness, novelty and internal diversity of sampled molecules; QED, logP, scaffolds against the test.
+
+    All but validity are of the valid samples, whose number each score states; where there are fewer than two, validity
+    stands alone. Uniqueness is the share of different molecules among them, novelty the share of these that the cell
+    did not learn from. Internal diversity is 1 minus the mean Tanimoto similarity of all pairs of Morgan fingerprints
+    (radius 2, 1024 bits; each molecule with itself included, p = 1). QED and logP (Crippen) are Wasserstein-1 distances
+    between the samples' values and the test split's. Scaffold similarity is the cosine of the counts of Bemis-Murcko
+    scaffolds of at least two rings, 0 where one side has none. Uniqueness and internal diversity depend on the number
+    of samples: compare at equal N. Standard errors are over samples, for this test split; those of internal diversity
+    and of the distances are the delete-one jackknife's.
+
+    Paper: Polykovskiy et al. (2020), Molecular Sets (MOSES); Benhenda (2017) (internal diversity); Bickerton et al.
+    (2012) (QED); Wildman, Crippen (1999) (logP).
+    """
+    drawn, total = canonical(evaluation.samples), len(evaluation.samples)
+    share = len(drawn) / total
+    scores = [Score("validity", share, "", "higher", total, math.sqrt(share * (1 - share) / total))]
+    n = len(drawn)
+    if n < 2:
+        return scores
+    different, known = set(drawn), set(canonical(evaluation.data.train))
+    new = len(different - known) / len(different)
+    samples, references = _read(drawn), _read(canonical(evaluation.data.test))
+    diversity, diversity_error = _internal_diversity(samples)
+    scores += [
+        Score("uniqueness", len(different) / n, "", "higher", n),
+        Score("novelty", new, "", "higher", len(different), math.sqrt(new * (1 - new) / len(different))),
+        Score("internal_diversity", diversity, "", "higher", n, diversity_error),
+    ]
+    properties: dict[str, Callable[[Any], float]] = {
+        "qed": qed,
+        "logp": lambda molecule: CalcCrippenDescriptors(molecule)[0],
+    }
+    for name, of in properties.items():
+        distance, error = _distance(*(np.array([of(molecule) for molecule in side]) for side in (samples, references)))
+        scores.append(Score(f"{name}_distance", distance, "", "lower", n, error))
+    return [
+        *scores,
+        Score("scaffold_similarity", _cosine(_scaffolds(samples), _scaffolds(references)), "", "higher", n),
+    ]
+
+
+def _read(smiles: list[str]) -> list[Any]:
+    with BlockLogs():
+        return [Chem.MolFromSmiles(one) for one in smiles]
+
+
+def _internal_diversity(molecules: list[Any]) -> tuple[float, float]:
+    """1 minus the mean of the similarity matrix, and its jackknife standard error; at least two molecules."""
+    generator, n = GetMorganGenerator(radius=2, fpSize=1024), len(molecules)
+    prints = [generator.GetFingerprint(molecule) for molecule in molecules]
+    sums = np.array([sum(BulkTanimotoSimilarity(one, prints)) for one in prints])
+    without = 1 - (sums.sum() - 2 * sums + 1) / (n - 1) ** 2  # one row and one column less; the diagonal is 1
+    return 1 - float(sums.sum()) / n**2, _jackknife(without)
+
+
+def _distance(samples: np.ndarray, references: np.ndarray) -> tuple[float, float]:
+    """Wasserstein-1 distance in the property's own unit, and its standard error."""
+    without = [wasserstein_distance(np.delete(samples, i), references) for i in range(len(samples))]
+    return float(wasserstein_distance(samples, references)), _jackknife(np.array(without))
+
+
+def _jackknife(without: np.ndarray) -> float:
+    """Standard error from the values that leave one sample out."""
+    return math.sqrt((len(without) - 1) * float(without.var()))
+
+
+def _scaffolds(molecules: list[Any]) -> Counter[str]:
+    return Counter(
+        MurckoScaffoldSmiles(mol=molecule) for molecule in molecules if molecule.GetRingInfo().NumRings() >= _RINGS
+    )
+
+
+def _cosine(one: Counter[str], other: Counter[str]) -> float:
+    lengths = [math.sqrt(sum(count**2 for count in counts.values())) for counts in (one, other)]
+    return sum(count * other[scaffold] for scaffold, count in one.items()) / (math.prod(lengths) or 1)

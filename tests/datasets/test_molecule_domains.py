@@ -1,0 +1,157 @@
+"""The molecule domains: disjoint by scaffold and by what they are, and a user's own file."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rdkit import Chem, RDConfig
+from rdkit.Chem.Scaffolds.MurckoScaffold import MurckoScaffoldSmiles
+
+from bench import plugins
+from bench.dataset import SPLITS, Dataset, load
+from bench.datasets.smiles_file import content, smiles_file
+from bench.errors import DataError
+
+NAMES = ("nci_molecules", "nci_polycyclics", "nci_organosulfur")
+ALKANES = [f"{'C' * length}O" for length in range(1, 31)]
+
+
+@pytest.fixture(scope="module")
+def domains() -> dict[str, Dataset]:
+    return {name: plugins.find("datasets", name).load()() for name in NAMES}
+
+
+def everything(data: Dataset) -> list[str]:
+    return [smiles for split in SPLITS for smiles in getattr(data, split)]
+
+
+def scaffolds(smiles: list[str]) -> set[str]:
+    return {MurckoScaffoldSmiles(one) for one in smiles}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_enough_canonical_molecules_each_once(name: str, domains: dict[str, Dataset]) -> None:
+    data = domains[name]
+    assert (data.name, data.modality, data.skipped) == (name, "molecule", 8)
+    assert len(data.train) >= 400
+    assert min(len(data.validation), len(data.test)) >= 80
+    found = everything(data)
+    assert len(set(found)) == len(found)
+    assert [Chem.CanonSmiles(smiles) for smiles in found] == found
+    assert max(map(len, found)) <= 64
+    assert not any("." in smiles for smiles in found)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_scaffold_is_in_two_splits(name: str, domains: dict[str, Dataset]) -> None:
+    found = [scaffolds(getattr(domains[name], split)) for split in SPLITS]
+    assert sum(map(len, found)) == len(set.union(*found)) > 100
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_sub_domains_have_enough_to_learn_from(name: str, domains: dict[str, Dataset]) -> None:
+    groups = domains[name].groups
+    assert groups is not None
+    sizes = np.bincount(groups[groups >= 0])
+    assert len(sizes) >= 5
+    assert sizes.min() >= 32
+    assert sizes.sum() > len(groups) / 2
+
+
+def test_targets_are_another_region_of_chemistry(domains: dict[str, Dataset]) -> None:
+    source, cyclic, sulfur = ([Chem.MolFromSmiles(one) for one in everything(domains[name])] for name in NAMES)
+    element = Chem.MolFromSmarts("[#16]")
+    assert all(molecule.HasSubstructMatch(element) for molecule in sulfur)
+    assert not any(molecule.HasSubstructMatch(element) for molecule in [*source, *cyclic])
+    assert max(len(list(Chem.GetSSSR(molecule))) for molecule in source) == 2
+    assert min(len(list(Chem.GetSSSR(molecule))) for molecule in cyclic) == 3
+    assert not scaffolds(everything(domains[NAMES[0]])) & scaffolds(everything(domains[NAMES[1]]))
+
+
+def test_building_again_gives_the_same(domains: dict[str, Dataset]) -> None:
+    again = plugins.find("datasets", "nci_organosulfur").load()()
+    assert again.fingerprint == domains["nci_organosulfur"].fingerprint
+
+
+def test_an_rdkit_without_its_data_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(RDConfig, "RDDataDir", str(tmp_path))
+    with pytest.raises(DataError, match=r"dataset nci_molecules: this RDKit lacks .*first_5K.smi; install"):
+        plugins.find("datasets", "nci_molecules").load()()
+
+
+# A user's own file ----------------------------------------------------------------------------------------------------
+
+
+def written(path: Path, lines: list[str]) -> str:
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return str(path)
+
+
+def test_lines_that_are_no_molecule_are_skipped_and_counted(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    lines = ["OCC  ethanol", "CCO same", "", "no molecule", "C(", "CN(C)(C)(C)C", *ALKANES]
+    data = smiles_file(path=written(tmp_path / "mine.smi", lines), split="random")
+    assert sorted(everything(data)) == sorted(ALKANES)
+    assert data.skipped == 3
+    assert (len(data.validation), len(data.test)) == (3, 3)
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize(("suffix", "mark"), [("csv", ","), ("tsv", "\t"), ("CSV", ",")])
+def test_a_column_of_a_table(suffix: str, mark: str, tmp_path: Path) -> None:
+    rows = [mark.join(["name", "structure"]), *(f"{mark}".join(["x", smiles]) for smiles in ALKANES), f"y{mark}Xx", "z"]
+    data = smiles_file(path=written(tmp_path / f"mine.{suffix}", rows), column="structure", split="random")
+    assert sorted(everything(data)) == sorted(ALKANES)
+    assert data.skipped == 2
+
+
+def test_scaffolds_are_held_out_whole(tmp_path: Path) -> None:
+    cyclic = [f"{'C' * i}C1CCC{'C' * j}C1" for i in range(8) for j in range(8)]
+    data = smiles_file(path=written(tmp_path / "mine.smi", [*ALKANES, *cyclic]), held_out=0.2)
+    found = [scaffolds(getattr(data, split)) for split in SPLITS]
+    assert sum(map(len, found)) == len(set.union(*found)) == 9
+    assert set(ALKANES) <= set(data.train)
+
+
+@pytest.mark.parametrize(
+    ("name", "lines", "said"),
+    [
+        ("mine.csv", ["smiles,name", "CC,x"], "it has no column 'structure'; it has: smiles, name"),
+        ("mine.csv", [""], "it has no column 'structure'; it has: none"),
+        ("mine.smi", [""], "it holds no molecule; give it one SMILES per line, or name its column"),
+        ("mine.smi", ["%%%", "hello"], "it holds no molecule; "),
+    ],
+)
+def test_a_file_of_no_use_is_one_clear_line(name: str, lines: list[str], said: str, tmp_path: Path) -> None:
+    path = written(tmp_path / name, lines)
+    with pytest.raises(DataError) as error:
+        smiles_file(path=path, column="structure")
+    assert said in str(error.value)
+    assert str(error.value).startswith(f"dataset smiles_file: {path}: ")
+    assert "\n" not in str(error.value)
+
+
+def test_a_file_that_is_not_there_or_a_folder_is_one_clear_line(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"dataset smiles_file: .*nowhere.smi.* is not there"):
+        smiles_file(path=str(tmp_path / "nowhere.smi"))
+    with pytest.raises(DataError, match=r"dataset smiles_file: .*Is a directory.*; name a file you may read"):
+        smiles_file(path=str(tmp_path))
+
+
+def test_bytes_that_are_no_text_are_no_molecules(tmp_path: Path) -> None:
+    (tmp_path / "mine.smi").write_bytes(b"\xff\xfe\x00C\n" + "\n".join(ALKANES).encode())
+    assert smiles_file(path=str(tmp_path / "mine.smi"), split="random").skipped == 1
+
+
+def test_too_few_for_three_splits_is_one_clear_line(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="split is empty; give it more items"):
+        smiles_file(path=written(tmp_path / "mine.smi", ["CCO", "CCN"]))
+
+
+def test_a_changed_file_is_another_dataset(tmp_path: Path) -> None:
+    path = written(tmp_path / "mine.smi", ALKANES)
+    options = {"path": path, "split": "random"}
+    before, hashed = load("smiles_file", options), content(**options)
+    assert load("smiles_file", options).fingerprint == before.fingerprint
+    written(tmp_path / "mine.smi", [*ALKANES, "CCN"])
+    assert content(**options) != hashed
+    assert load("smiles_file", options).fingerprint != before.fingerprint
