@@ -1,5 +1,6 @@
 """What holds of every approach, and of approaches in composition, with every family."""
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -9,18 +10,7 @@ from bench import composition, plugins, pretrained
 from bench.cell import ModelSpec
 from bench.errors import NotApplicable
 from bench.transfer import Transfer, load, save
-from tests.models import (
-    batch_of,
-    data_of,
-    fitted,
-    outputs,
-    pool_of,
-    prepare,
-    same,
-    source_of,
-    transfer_of,
-    weights,
-)
+from tests.models import batch_of, data_of, fitted, outputs, pool_of, prepare, same, source_of, transfer_of, weights
 
 COMPOSITIONS = [
     "lora + augmentation",
@@ -38,6 +28,14 @@ COMPOSITIONS = [
     "multitask + active_learning + learning_rate_schedule",
 ]
 FAMILIES = plugins.names("families")
+COMPOSED = ("causal_lm", "diffusion", "gan")
+"""Families that compositions are tried with: one that predicts, one that denoises, one of two players."""
+
+CASES = [
+    *itertools.product(plugins.names("approaches"), FAMILIES),
+    *itertools.product(COMPOSITIONS, COMPOSED),
+]
+TRAINED_HERE = [name for name in FAMILIES if "network" in plugins.find("families", name).stated("OFFERS")]
 STEPS = 8
 
 
@@ -47,8 +45,7 @@ def set_up(spec: ModelSpec, approach: str, seed: int = 0) -> Transfer:
     return prepare(transfer_of(model, data_of(spec.family), steps=STEPS, seed=seed, source=source, pool=pool), approach)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("approach", plugins.names("approaches") + COMPOSITIONS)
+@pytest.mark.parametrize(("approach", "family"), CASES)
 def test_contract(approach: str, family: str, checkpoints: dict[str, ModelSpec], tmp_path: Path) -> None:
     """It finishes, or says why it does not apply."""
     spec = checkpoints[family]
@@ -73,7 +70,10 @@ def test_contract(approach: str, family: str, checkpoints: dict[str, ModelSpec],
     steps = [row["step"] for row in transfer.curve if "train_loss" in row]
     assert steps == sorted(set(steps))
     assert {row["stage"] for row in transfer.curve if "validation_loss" in row} <= {""}, "only the target is validated"
-    assert same(before, weights(transfer.model)) == (not trains)
+    losses = [row["validation_loss"] for row in transfer.curve if "validation_loss" in row]
+    # what is best on validation stays, and players whose losses are about each other need not get there in a few steps
+    in_vain = "critic" in transfer.model.offers and trains and losses[0] == min(losses)
+    assert same(before, weights(transfer.model)) == (not trains or in_vain)
     assert set(transfer.stored()) == kept, "what is stored stays the same, whatever was frozen or thawed meanwhile"
     assert same(weights(transfer.model), weights(fitted(set_up(spec, approach)).model)), "the same seed, the same bits"
 
@@ -89,7 +89,7 @@ def test_contract(approach: str, family: str, checkpoints: dict[str, ModelSpec],
     assert contents(spec) == on_disk, "the pretrained model on disk is nobody's to change"
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", TRAINED_HERE)
 @pytest.mark.parametrize("approach", ["full_finetuning", "from_scratch", "lora", "distillation + augmentation"])
 def test_another_seed_gives_other_weights(approach: str, family: str, checkpoints: dict[str, ModelSpec]) -> None:
     one, other = (fitted(set_up(checkpoints[family], approach, seed)) for seed in (0, 1))
