@@ -22,6 +22,11 @@ from bench.transfer import Transfer
 EXEMPLARS = ("causal_lm", "diffusion")
 """One family that reads texts and one that makes pictures, for tests of mechanisms that no family shapes."""
 
+TRAINED = tuple(
+    family for family in plugins.names("families") if "network" in plugins.find("families", family).constants["OFFERS"]
+)
+"""All families but those whose weights somebody else has."""
+
 CONTEXT = 12
 VOCABULARY = 300
 

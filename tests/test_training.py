@@ -9,7 +9,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from bench import plugins
 from bench.cell import Budget
 from bench.errors import Diverged
 from bench.model import Batch
@@ -18,9 +17,8 @@ from bench.transfer import Transfer
 from tests.benchmarks import by_hand
 from tests.loops import ITEMS, Line, Steps, line
 from tests.loops import steps as steps
-from tests.models import data_of, language_model, model_of, same, texts, transfer_of, unet, weights
+from tests.models import EXEMPLARS, TRAINED, data_of, language_model, model_of, same, texts, transfer_of, unet, weights
 
-FAMILIES = plugins.names("families")
 LARGE = 50.0  # a learning rate that does harm
 
 
@@ -180,7 +178,7 @@ def test_it_is_the_loop_one_would_write_by_hand(kind: str) -> None:
 # What is kept ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EXEMPLARS)
 def test_the_best_weights_on_validation_are_kept(family: str) -> None:
     """The rate grows until it does harm; what is left is the model from before."""
     model, data = model_of(family), data_of(family)
@@ -210,7 +208,7 @@ def test_validation_looks_at_the_first_rows_as_often_as_asked() -> None:
     assert rows[0]["validation_loss"] == pytest.approx((64 + 81) / 2)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", TRAINED)
 def test_validation_meets_the_same_noise_every_time(family: str) -> None:
     transfer = transfer_of(model_of(family), data_of(family), steps=3, validations=3, learning_rate=1e-30)
     transfer.fit(3)
@@ -238,7 +236,7 @@ def test_it_tells_of_every_step() -> None:
 # How it repeats -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", TRAINED)
 def test_one_seed_gives_one_curve(family: str) -> None:
     def curve(seed: int) -> list[dict[str, Any]]:
         transfer = transfer_of(model_of(family), data_of(family), steps=4, seed=seed)

@@ -15,15 +15,30 @@ from bench.training import mean_loss, parts, rows_of
 from bench.transfer import Transfer
 from tests.loops import Line, Steps, line
 from tests.loops import steps as steps
-from tests.models import batch_of, data_of, language_model, pictures, prepare, texts, transfer_of, unet
-
-FAMILIES = plugins.names("families")
-NO_DROPOUT = {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}
+from tests.models import (
+    EXEMPLARS,
+    TRAINED,
+    batch_of,
+    data_of,
+    language_model,
+    model_of,
+    pictures,
+    prepare,
+    texts,
+    transfer_of,
+    unet,
+)
 
 
 def steady(family: str) -> Model:
     """A model without dropout, whose masks depend on how a batch is split."""
-    return language_model(sizes=NO_DROPOUT) if family == "causal_lm" else unet()
+    model = model_of(family)
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+        elif "dropout" in vars(module):  # of the attention in T5
+            vars(module)["dropout"] = 0.0
+    return model
 
 
 def first_gradients(transfer: Transfer, steps: Steps) -> dict[str, Tensor]:
@@ -44,9 +59,20 @@ def close(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
 # Micro-batches --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("micro", [1, 2, 3, 5, 9])
-@pytest.mark.parametrize("approach", ["full_finetuning", "distillation + augmentation", "lora"])
-@pytest.mark.parametrize("family", FAMILIES)
+EACH_ALONE = [family for family in TRAINED if "objective" in plugins.find("families", family).constants["OFFERS"]]
+"""Families with a loss of each example; what a critic or a distance between samples says depends on all of them."""
+
+EACH_SIZE = [
+    (family, approach, micro)
+    for family in EXEMPLARS
+    for approach in ("full_finetuning", "distillation + augmentation", "lora")
+    for micro in (1, 2, 3, 5, 9)
+]
+
+
+@pytest.mark.parametrize(
+    ("family", "approach", "micro"), [*EACH_SIZE, *((family, "full_finetuning", 4) for family in EACH_ALONE)]
+)
 def test_micro_batches_give_the_gradients_of_the_whole(family: str, approach: str, micro: int, steps: Steps) -> None:
     """Also where some rows have more tokens than others."""
 
@@ -68,7 +94,7 @@ def test_parts_are_the_batch_and_their_shares_its_units(micro: int) -> None:
     assert [share for _, share in split] == pytest.approx([model.units(part) / model.units(batch) for part, _ in split])
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EACH_ALONE)
 def test_the_validation_loss_is_the_same_in_parts(family: str) -> None:
     model, data = steady(family), data_of(family)
     context = accelerator(transfer_of(model, data).budget)
@@ -76,7 +102,7 @@ def test_the_validation_loss_is_the_same_in_parts(family: str) -> None:
     found = [mean_loss(model, rows, 5, micro, context) for micro in (1, 2, 5)]
     assert found == pytest.approx([found[0]] * 3, rel=1e-5)
     batch = model.draw(model.collate(rows, torch.arange(rows_of(rows))), torch.Generator().manual_seed(0))
-    assert float(model.loss(batch, model(batch)).detach()) == pytest.approx(found[0], rel=0.1)
+    assert float(model.loss(batch, model(batch)).detach()) == pytest.approx(found[0], rel=0.3)
 
 
 # Out of memory --------------------------------------------------------------------------------------------------------
@@ -103,7 +129,7 @@ def cramped(model: Model, fit: int, error: Callable[[], BaseException] = ENDS["g
 
 
 @pytest.mark.parametrize("kind", ENDS)
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EXEMPLARS)
 def test_running_out_of_memory_makes_smaller_parts_of_the_same_batch(family: str, kind: str, steps: Steps) -> None:
     def gradients(fit: int) -> dict[str, Tensor]:
         transfer = transfer_of(steady(family), data_of(family), steps=2, batch_size=9)

@@ -9,11 +9,9 @@ import torch
 from accelerate.state import AcceleratorState
 from torch import Tensor, nn
 
-from bench import device, plugins
+from bench import device
 from bench.cell import Budget
-from tests.models import data_of, model_of, prepare, transfer_of
-
-FAMILIES = plugins.names("families")
+from tests.models import TRAINED, data_of, model_of, prepare, transfer_of
 
 
 @pytest.fixture(autouse=True)
@@ -56,7 +54,7 @@ def test_the_precision_can_change_within_a_process(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize("approach", ["full_finetuning", "lora", "distillation + augmentation"])
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", TRAINED)
 def test_training_under_autocast(family: str, approach: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """bfloat16 inside, float32 in weights, gradients and losses; as good as full precision to its few digits."""
 
