@@ -8,6 +8,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from logging import CRITICAL
 from pathlib import Path
 from typing import Any
 
@@ -208,6 +209,6 @@ def _be_quiet(threads: int) -> None:
     for name in {"transformers", "diffusers"} & set(sys.modules):  # a family has imported what it needs
         logging = sys.modules[name].utils.logging
         logging.disable_progress_bar()
-        logging.set_verbosity_error()
+        logging.set_verbosity(CRITICAL)  # of an error the exception that follows says enough
     with suppress(RuntimeError):
         torch.use_deterministic_algorithms(True, warn_only=True)

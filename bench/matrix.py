@@ -41,6 +41,11 @@ def expand(suite: Suite) -> list[Cell]:
         model = _model_spec(suite, name, entry, family)
         for target in _targets(suite, name, entry, family, targets):
             cells += _pair(suite, name, model, target, approaches, scored_by)
+    met = {cell.target.name for cell in cells}
+    for dataset_entry, plugin, spec in targets:
+        if spec.name not in met:
+            problem = f"it is {plugin.modality(spec.options)}, and no model of the suite meets it"
+            raise suite.error(f"datasets.{dataset_entry.name}", problem, "take it out, or add a model for it")
     for plugin, _ in metrics:
         if not any(plugin.name == name for cell in cells for name, _ in cell.metrics):
             raise suite.error("metrics", f"{plugin.name} scores none of the models", _needs(plugin))

@@ -8,7 +8,8 @@ A batch is a ``dict`` of tensors whose first axis counts rows; every tensor of i
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -221,3 +222,16 @@ class Model(nn.Module, ABC):
     def device(self) -> torch.device:
         """Where the network lies."""
         return next(self.network.parameters()).device
+
+
+@contextmanager
+def resting(weights: Iterable[Tensor]) -> Iterator[None]:
+    """Meanwhile gradients go through what is computed with these weights, not into the weights."""
+    awake = [weight for weight in weights if weight.requires_grad]
+    for weight in awake:
+        weight.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for weight in awake:
+            weight.requires_grad_(True)

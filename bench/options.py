@@ -10,6 +10,9 @@ from pydantic import Field
 Count = Annotated[int, Field(ge=1)]
 """A whole number of things, at least one."""
 
+Natural = Annotated[int, Field(ge=0)]
+"""A whole number of things, or none."""
+
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 """A finite number above zero."""
 

@@ -50,9 +50,11 @@ COLUMNS = {
     "n": "int64",
     "error": "float64",
     "reason": "str",
+    "damaged": "int64",
 }
 """The tidy table's columns. ``options`` is JSON; ``data_size`` is 0 for an approach that uses no target data; a cell
-without scores has one row with an empty ``metric`` and a NaN ``value``; ``error`` is the score's own standard error."""
+without scores has one row with an empty ``metric`` and a NaN ``value``; ``error`` is the score's own standard error;
+``damaged`` is how many items of its domains were left out because they could not be read."""
 
 _PARTIAL = ".partial-"
 _ASKED = ("suite", "run", "model", "family", "modality", "source", "target", "approach", "data_size", "seed")
@@ -171,6 +173,7 @@ def table(found: list[dict[str, Any]]) -> "pd.DataFrame":
         asked, happened = record["asked"], record["happened"]
         cell = {key: asked[key] for key in _ASKED} | {"cell": record["cell"], "status": happened["status"]}
         cell["data_quality"] = asked.get("data_quality", "clean")  # which runs of earlier versions do not say
+        cell["damaged"] = sum(record.get("environment", {}).get("damaged_items", {}).values())
         cell |= {"options": json.dumps(asked["options"], sort_keys=True), "reason": happened["reason"]}
         for score in happened["scores"] or [
             {"metric": "", "value": None, "unit": "", "better": "", "n": 0, "error": None}

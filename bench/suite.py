@@ -202,7 +202,7 @@ def _quality(entry: Any) -> Any:
     if isinstance(entry, dict) and len(entry) == 1 and "kind" not in entry:
         kind, share = next(iter(entry.items()))
         return {"kind": kind, "share": float(share) if type(share) is int else share}
-    return {"kind": entry}
+    return entry if isinstance(entry, dict) else {"kind": entry}
 
 
 def _approach_entry(entry: Any) -> Any:

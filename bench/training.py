@@ -17,7 +17,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from bench.averaging import Average
 from bench.device import accelerator, out_of_memory
 from bench.errors import Diverged, NotApplicable, OutOfMemory
-from bench.model import Batch, Model
+from bench.model import Batch, Model, resting
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -201,7 +201,9 @@ class Loop:
         for player, optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = peak * group["factor"]
-            loss = self.backward(batch, player, optimizer)
+            learning = {weight for _, other in self.optimizers for weight in _trained(other)}
+            with resting(learning.difference(_trained(optimizer))):  # their gradients would be thrown away
+                loss = self.backward(batch, player, optimizer)
             self._check()  # the step before: on a GPU this one is still under way, and waiting for it would cost
             if self.budget.clip:
                 self.context.clip_grad_norm_(_trained(optimizer), self.budget.clip)

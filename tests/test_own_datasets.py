@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bench import report, suite
+from bench import report, results, suite
 from bench.cell import Cell
 from bench.errors import BenchError
 from tests import tiny
@@ -77,7 +77,9 @@ def test_an_option_says_the_modality(tmp_path: Path) -> None:
     pairs = own(texts(tmp_path), columns=["text", "other"], modality="text_pair")
     said = refused(tmp_path, pairs)
     assert said == "models.tiny: no dataset of the suite is text; add one to datasets; see `bench list datasets`"
-    assert {cell.target.name for cell in cells(tmp_path, pairs, "python_reference")} == {"python_reference"}
+    said = refused(tmp_path, pairs, "python_reference")
+    problem = "datasets.mine: it is text_pair, and no model of the suite meets it"
+    assert said == f"{problem}; take it out, or add a model for it"
 
 
 @pytest.mark.parametrize(
@@ -115,5 +117,6 @@ def test_what_was_damaged_is_counted_in_the_results_and_the_report(tmp_path: Pat
     assert {record["happened"]["status"] for record in found} == {"ok"}
     assert all(record["environment"]["damaged_items"] == {"mine": 2} for record in found)
     page = report.build(folder, tmp_path / "reports").read_text()
+    assert set(results.read_table(folder)["damaged"]) == {2}
     assert "Damaged items left out" in page
     assert "2 of mine" in page

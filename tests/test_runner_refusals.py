@@ -87,7 +87,7 @@ def test_what_cannot_be_prepared_ends_the_run_before_anything_trains(
     wrong = loaded.cells[0].model.model_copy(update={"checkpoint": str(tmp_path / "none"), "recipe": None})
     loaded.__dict__["cells"] = [cell.model_copy(update={"model": wrong}) for cell in loaded.cells]
     folder = runner.start(loaded, tmp_path / "results")
-    with pytest.raises(BenchError, match=r"none: not a causal language model"):
+    with pytest.raises(BenchError, match=r"none: cannot be fetched"):
         runner.run(loaded, folder, tiny.Silent())
     assert not list((tmp_path / "results").iterdir())
 

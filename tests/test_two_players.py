@@ -1,11 +1,14 @@
 """A GAN through the training loop, and what models without a critic or a latent say."""
 
+from typing import Any
+
 import pytest
 import torch
+from torch import Tensor, nn
 
 from bench import composition, plugins
 from bench.errors import NotApplicable
-from bench.model import Model
+from bench.model import Batch, Model
 from tests.gan import Gan, gan
 from tests.models import fitted, language_model, pictures, unet
 
@@ -19,6 +22,25 @@ def test_both_players_learn_each_against_its_own_loss() -> None:
     for player, before in zip(transfer.model.players(), fresh.players(), strict=True):
         pairs = zip(player.parameters(), before.parameters(), strict=True)
         assert not any(torch.equal(one, other) for one, other in pairs)
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_what_a_turn_does_not_train_gets_no_gradient_in_it(shared: bool) -> None:
+    """Unless it is the other player's, too."""
+    transfer = gan(2)
+    model: Any = transfer.model
+    awake: list[tuple[bool, bool]] = []
+    players = [model.network, nn.ModuleList([model.judge, model.network[0]]) if shared else model.judge]
+    model.players = lambda: players
+
+    def look(batch: Batch, outputs: Tensor) -> Tensor:
+        awake.append((outputs.requires_grad, model.judge[0][0].weight.requires_grad))
+        return outputs.new_zeros(())
+
+    transfer.terms.append(look)
+    fitted(transfer)
+    assert awake == [(True, False), (shared, True)] * 2
+    assert all(weight.requires_grad for weight in model.parameters())
 
 
 @pytest.mark.parametrize("model", [language_model, unet])

@@ -79,12 +79,16 @@ def text(row: Mapping[str, Any], column: str) -> str:
     return found
 
 
+def missing(columns: list[str], known: Collection[str]) -> list[str]:
+    """The columns that a table does not have; of ``a.b`` it must have a."""
+    return [column for column in columns if column not in known and column.partition(".")[0] not in known]
+
+
 def check_named(name: str, where: object, columns: list[str], known: Collection[str]) -> None:
     """Raise :class:`DataError` unless a table has all of the columns."""
-    for column in columns:
-        if column not in known and column.partition(".")[0] not in known:
-            problem = f"{where} has no column {column!r}; name one of: {', '.join(sorted(known)) or 'none'}"
-            raise DataError(f"dataset {name}: option 'columns': {problem}")
+    for column in missing(columns, known):
+        problem = f"{where} has no column {column!r}; name one of: {', '.join(sorted(known)) or 'none'}"
+        raise DataError(f"dataset {name}: option 'columns': {problem}")
 
 
 def _found(
@@ -96,13 +100,16 @@ def _found(
 ) -> Iterator[Found | Damaged]:
     parts = PARTS[modality]
     for path, split, group in listed:
+        known: dict[str, None] = {}  # columns of the rows so far, until all that are needed were seen
+        complete = False
         try:
             for number, row in enumerate(rows(path, columns), 1):
                 if isinstance(row, Damaged):
                     yield Damaged(f"{path}: row {number}: {row}")
                     continue
-                if number == 1:
-                    check_named(name, path, columns, row.keys())
+                if not complete:
+                    known |= dict.fromkeys(row)
+                    complete = not missing(columns, known)
                 try:
                     texts = [text(row, column) for column in columns]
                 except Damaged as error:
@@ -111,3 +118,5 @@ def _found(
                 yield Found(texts[0] if len(parts) == 1 else dict(zip(parts, texts, strict=True)), split, group)
         except (Damaged, OSError) as error:  # the rest of the file cannot be read
             yield Damaged(f"{path}: {_files.one_line(error)}")
+        if known:
+            check_named(name, path, columns, known)

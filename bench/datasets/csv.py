@@ -41,8 +41,13 @@ def content(*, path: str, **_: object) -> str:
 def _rows(path: Path, _: list[str]) -> Iterator[_table.Row]:
     field_size_limit(2**31 - 1)  # a whole text may stand in a field
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-        try:
-            for row in DictReader(file, delimiter="\t" if path.suffix.lower() == ".tsv" else ","):
-                yield _files.Damaged("more fields than the header names") if None in row else row
-        except Error as error:
-            raise _files.Damaged(_files.one_line(error)) from error
+        table = DictReader(file, delimiter="\t" if path.suffix.lower() == ".tsv" else ",", strict=True)
+        while True:
+            try:
+                row = next(table, None)
+            except Error as error:  # such as a quote that is never closed
+                yield _files.Damaged(_files.one_line(error))
+                continue
+            if row is None:
+                return
+            yield _files.Damaged("more fields than the header names") if None in row else row

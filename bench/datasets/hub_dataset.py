@@ -36,7 +36,7 @@ def hub_dataset(
     columns: list[str],
     modality: Literal["text", "text_pair", "image", "captioned_image"] = "text",
     revision: str = "",
-    rows: int | None = None,
+    rows: Count | None = None,
     size: Count = 32,
     mode: Literal["rgb", "grey"] = "rgb",
     crop: Literal["centre", "none"] = "centre",

@@ -10,7 +10,7 @@ import numpy as np
 from bench.dataset import Dataset
 from bench.datasets import _files
 from bench.datasets._molecules import by_scaffold, in_splits, parsed
-from bench.errors import DataError
+from bench.errors import DataError, PluginError
 from bench.options import Fraction
 
 MODALITY = "molecule"
@@ -35,13 +35,21 @@ def smiles_file(
         path: a .csv or .tsv file with a header, or any other text with one molecule at the start of each line.
         column: of a .csv or .tsv file.
         split: by Bemis-Murcko scaffold, or at random.
-        held_out: share of the molecules that validates, and that tests; 400 of each at most are used.
+        held_out: share of the molecules that validates, and that tests, above 0 and below a half; 400 of each at most
+            are used.
     """
+    if not 0 < held_out < 0.5:
+        problem = f"option 'held_out': {held_out} will not do; it should be above 0 and below 0.5"
+        raise PluginError(f"dataset smiles_file: {problem}")
     found, skipped = parsed(_lines(_files.located("smiles_file", path), column))
     if not found:
-        raise _unusable(path, "it holds no molecule", "give it one SMILES per line, or name its column")
+        problem = f"none of its {skipped} lines is a molecule" if skipped else "it holds no molecule"
+        raise _unusable(path, problem, "give it one SMILES per line, or name its column")
     if split == "scaffold":
-        return by_scaffold("smiles_file", found, skipped, held_out)
+        try:
+            return by_scaffold("smiles_file", found, skipped, held_out)
+        except DataError as error:  # most share one scaffold, so that none is small enough to be held out
+            raise DataError(f"{error}, or the option split: random") from error
     order = np.random.default_rng(1).permutation(len(found))
     size = round(held_out * len(found))
     splits = {"test": order[:size], "validation": order[size : 2 * size], "train": order[2 * size :]}
@@ -64,7 +72,8 @@ def _lines(path: Path, column: str) -> Iterator[str]:
             rows = csv.DictReader(file, delimiter=_TABLES[path.suffix.lower()])
             columns = rows.fieldnames or []
             if column not in columns:
-                raise _unusable(path, f"it has no column {column!r}", f"it has: {', '.join(columns) or 'none'}")
+                known = ", ".join(columns) or "it has none"
+                raise _unusable(path, f"it has no column {column!r}", f"name one in the option column: {known}")
             yield from ((row[column] or "").strip() for row in rows)
     except OSError as error:
         raise _unusable(path, _files.one_line(error), "name a file you may read") from error

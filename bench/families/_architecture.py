@@ -79,7 +79,9 @@ def _given(network: Any, ids: torch.Tensor) -> dict[str, torch.Tensor]:
 
 def positions(network: Any) -> int:
     """How many places a row can have; very many where nothing limits them."""
-    known = getattr(network.config.get_text_config(), "max_position_embeddings", None) or 0
+    config = network.config.get_text_config()
+    said = (getattr(config, name, None) for name in ("max_position_embeddings", "max_seq_len"))
+    known = next((limit for limit in said if limit), 0)
     for name, module in network.named_modules():  # as in RoBERTa, where places are counted from that of padding
         if name.endswith("position_embeddings") and getattr(module, "padding_idx", None) is not None:
             known -= module.padding_idx + 1

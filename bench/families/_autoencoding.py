@@ -267,7 +267,8 @@ def _fault(body: Any, height: int, width: int, variational: bool) -> str:
     if config.in_channels != config.out_channels:
         return f"{config.in_channels} channels in, {config.out_channels} out; name one that has as many"
     if height % factor or width % factor:
-        return f"it halves images {factor.bit_length() - 1} times, which {height}x{width} pixels do not allow"
+        halvings = factor.bit_length() - 1
+        return f"it halves images {halvings} times, which {height}x{width} pixels do not allow; take others"
     return ""
 
 

@@ -91,20 +91,22 @@ class Endpoint:
             return answer
 
     async def _persistently(self, client: httpx.AsyncClient, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        said = ""
+        said = remedy = ""
         for attempt in range(self.retries + 1):
             asked = 0.0
             try:
                 async with asyncio.timeout(self.timeout):
                     status, headers, content = await self._exchange(client, path, body)
             except (TimeoutError, httpx.TimeoutException):
-                said = f"no answer within {self.timeout:g} s"
+                said, remedy = f"no answer within {self.timeout:g} s", "see that the server is up, or raise timeout,"
             except httpx.RequestError as error:
                 said = f"no answer ({self._readable(str(error)) or type(error).__name__})"
+                remedy = "see that the server is up,"
             else:
                 if status == 200:
                     return self._parsed(content, headers)
                 said = f"it answered {status} ({self._fault(content) or 'and said nothing'})"
+                remedy = "wait until the server is well,"
                 if status not in _PASSING:
                     raise Refused(f"{self.url}: {said}; {_remedy(status)}", status)
                 asked = _retry_after(headers.get("retry-after", ""))
@@ -115,7 +117,7 @@ class Endpoint:
                 pause = self.backoff * 2**attempt * random.uniform(0.5, 1.0)  # noqa: S311 - nothing secret in it
                 await asyncio.sleep(min(max(pause, asked), self.patience))
         times = f", {self.retries + 1} times in a row" if self.retries else ""
-        raise CellEnd(f"{self.url}: {said}{times}; see that the server is up, and run again with --retry")
+        raise CellEnd(f"{self.url}: {said}{times}; {remedy} and run again with --retry")
 
     async def _exchange(
         self, client: httpx.AsyncClient, path: str, body: dict[str, Any]

@@ -69,9 +69,9 @@ def _network(checkpoint: str, revision: str | None) -> Any:
     """The U-Net in a checkpoint's folder ``unet``."""
     config = UNet2DModel.load_config(checkpoint, subfolder="unet", revision=revision)
     kinds = {kind.__name__: kind for kind in (UNet1DModel, UNet2DModel)}
-    name = config.get("_class_name")
+    name = config.get("_class_name", "a model of unknown class")
     if name not in kinds:
-        raise CheckpointError(f"its unet is a {name}; name a UNet1DModel or a UNet2DModel")
+        raise CheckpointError(f"its unet is {name}; name one with a UNet1DModel or a UNet2DModel")
     return kinds[name].from_pretrained(checkpoint, subfolder="unet", revision=revision, use_safetensors=True)
 
 

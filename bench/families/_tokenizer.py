@@ -11,7 +11,7 @@ from tokenizers.decoders import ByteLevel as ByteLevelDecoder
 from tokenizers.models import BPE
 from tokenizers.pre_tokenizers import ByteLevel
 from tokenizers.trainers import BpeTrainer
-from transformers import AutoTokenizer, PreTrainedTokenizerFast
+from transformers import AutoConfig, AutoTokenizer, PreTrainedTokenizerFast
 
 from bench.dataset import Dataset, Items
 
@@ -41,6 +41,7 @@ def load(checkpoint: str, **common: Any) -> Any:
     For some types of model ``AutoTokenizer`` takes the class that the type's makers use, whatever a folder says, and
     with it another pre-tokenizer. Where a folder says that its tokenizer.json is all there is to it, it is so here.
     """
+    AutoConfig.from_pretrained(checkpoint, **common)  # which says of another library's model that it is none of these
     about = Path(checkpoint) / "tokenizer_config.json"
     said = json.loads(about.read_text(encoding="utf-8")).get("tokenizer_class") if about.is_file() else None
     complete = said in ("PreTrainedTokenizerFast", "TokenizersBackend")

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from bench.errors import CheckpointError
 from bench.families._autoencoding import Autoencoding
 from bench.model import Batch
+from bench.options import Natural
 
 MODALITY = "image"
 OFFERS = ("image", "network", "objective", "reconstruction", "samples")
@@ -42,7 +43,7 @@ class Autoencoder(Autoencoding):
         beside: nn.Module | None = None,
         *,
         density: Literal["full", "diagonal"] = "full",
-        sample_size: int = 0,
+        sample_size: Natural = 0,
     ) -> None:
         self.density = density
         super().__init__(body, beside, sample_size)

@@ -70,7 +70,7 @@ class CausalLM(Model):
         self.network = network
         self.network.generation_config = GenerationConfig()  # sample from the model's distribution as it is
         self.tokenizer = tokenizer
-        self.limit = getattr(network.config.get_text_config(), "max_position_embeddings", None) or 2**31
+        self.limit = _architecture.positions(network)
         self.context = min(context, self.limit)
         self.options: dict[str, Any] = {"context": context, "max_new_tokens": max_new_tokens}
         self.options |= {"temperature": temperature, "top_p": top_p, "prompt": prompt}

@@ -15,7 +15,7 @@ from bench.errors import CheckpointError, NotApplicable
 from bench.families._cycle_networks import CycleNetworks
 from bench.families._errors import one_line
 from bench.families._images import to_items, to_pixels, to_rows
-from bench.model import Batch, Model
+from bench.model import Batch, Model, resting
 from bench.options import NonNegative
 
 MODALITY = "image_pair"
@@ -171,7 +171,9 @@ class CycleGAN(Model):
             real, made = self.realness(batch), self.realness(batch, outputs.detach())
             return ((real.float() - _REAL) ** 2).mean() + ((made.float() + _REAL) ** 2).mean()
         if player is self.network:
-            deceived = 2 * ((self.realness(batch, outputs).float() - _REAL) ** 2).mean()  # a mean over both ways
+            with resting(self.critics.parameters()):
+                made = self.realness(batch, outputs)
+            deceived = 2 * ((made.float() - _REAL) ** 2).mean()  # a mean over both ways
             return deceived + self._consistency(batch, outputs)
         pairs = zip(self._both(outputs), self._both(batch["images"]), strict=True)
         return torch.stack([energy_distance(made, real) for made, real in pairs]).sum()

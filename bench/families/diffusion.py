@@ -59,6 +59,8 @@ class Diffusion(Model):
         except Exception as error:
             said = one_line(error)
             raise CheckpointError(f"checkpoint {checkpoint}: not a UNet2DModel with its scheduler ({said})") from error
+        if sound := [name for name in ("stft", "mel") if Path(checkpoint, name).is_dir()]:
+            raise CheckpointError(f"checkpoint {checkpoint}: its pictures are of sound ({sound[0]}); name family audio")
         if type(pipeline.scheduler) not in DDPMScheduler().compatibles:
             kind = type(pipeline.scheduler).__name__
             raise CheckpointError(f"checkpoint {checkpoint}: its {kind} does not add noise as DDPM does; name another")

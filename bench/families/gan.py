@@ -1,8 +1,7 @@
 """Generative adversarial networks for images: StyleGAN2-style, DCGAN and SNGAN."""
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,7 +20,7 @@ from bench.families._errors import one_line
 from bench.families._images import to_items, to_pixels, to_rows
 from bench.families._sliced import directions, distance
 from bench.families._stylegan2 import StyleGAN2
-from bench.model import Batch, Model
+from bench.model import Batch, Model, resting
 from bench.options import Fraction, NonNegative
 
 MODALITY = "image"
@@ -217,7 +216,7 @@ class Gan(Model):
             else:
                 loss = F.softplus(made).mean() + F.softplus(-real).mean()
             return loss + self.r1 / 2 * self._steepness(batch) if self.r1 else loss
-        with _resting(self.judge):
+        with resting(self.judge.parameters()):
             made = self.realness(batch, outputs).float()
         loss = -made.mean() if hinge else F.softplus(-made).mean()
         weight = self.options["path_length"]
@@ -263,19 +262,6 @@ class Gan(Model):
             drawn["latents"], how = torch.cat([known, drawn["latents"]]), {"psi": psi, "about": _ABOUT}
         images = self._made(drawn, **how)
         return {"images": images.float().clamp(-1, 1), "item": torch.arange(rows)}
-
-
-@contextmanager
-def _resting(player: nn.Module) -> Iterator[None]:
-    """Gradients go through a player's passes, not into its weights."""
-    weights = [weight for weight in player.parameters() if weight.requires_grad]
-    for weight in weights:
-        weight.requires_grad_(False)
-    try:
-        yield
-    finally:
-        for weight in weights:
-            weight.requires_grad_(True)
 
 
 def _checked(given: Mapping[str, Any]) -> Architecture:

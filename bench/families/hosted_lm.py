@@ -23,8 +23,9 @@ _NOT_GIVEN = frozenset({400, 404, 405, 422, 501})  # what servers answer that kn
 
 
 class HostedLM(Model):
-    """A language model behind an OpenAI-compatible endpoint, asked for samples and, where it gives them, for
-    log-probabilities. ``checkpoint`` is its name there. Nothing of it is here, so nothing of it can be trained.
+    """A language model behind an OpenAI-compatible endpoint, which gives samples and, where it can, likelihoods.
+
+    ``checkpoint`` is its name there. Nothing of it is here, so nothing of it can be trained.
 
     Protocol ``completions``: examples and each text stand behind a ``separator``, a sample is what the model writes
     behind the last one until it writes another. A text's likelihood is that of its tokens after the same beginning;

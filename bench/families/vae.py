@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from bench.families._autoencoding import Autoencoding, drawn
 from bench.model import Batch
-from bench.options import Count, NonNegative
+from bench.options import Count, Natural, NonNegative
 
 MODALITY = "image"
 OFFERS = ("image", "likelihood_bound", "network", "objective", "reconstruction", "samples")
@@ -48,7 +48,7 @@ class VAE(Autoencoding):
         *,
         beta: NonNegative = 1.0,
         importance_samples: Count = 1,
-        sample_size: int = 0,
+        sample_size: Natural = 0,
     ) -> None:
         super().__init__(body, beside, sample_size)
         self.options |= {"beta": beta, "importance_samples": importance_samples}

@@ -36,7 +36,7 @@ class Clap:
             self._extractor = ClapFeatureExtractor.from_pretrained(weights)
         except Exception as error:
             problem = f"weights {weights!r} cannot be loaded ({' '.join(str(error).split())})"
-            remedy = "name a ClapModel's hub id or folder in the metric's option 'weights'"
+            remedy = "run `bench fetch SUITE` where there is a network, or name a ClapModel's folder in 'weights'"
             raise CheckpointError(f"feature space clap: {problem}; {remedy}") from error
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._network, self._given = network.eval().to(self._device), sample_rate

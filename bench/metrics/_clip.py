@@ -33,7 +33,9 @@ class ClipScore:
             self.processor = CLIPImageProcessor.from_pretrained(weights)
         except Exception as error:
             said = " ".join(str(error).split())
-            raise CheckpointError(f"CLIP weights {weights}: not a CLIPModel with its tokenizer ({said})") from error
+            problem = f"CLIP weights {weights}: not a CLIPModel with its tokenizer ({said})"
+            remedy = "run `bench fetch SUITE` where there is a network, or name a folder in the metric's option 'clip'"
+            raise CheckpointError(f"{problem}; {remedy}") from error
         if missing := sorted(info["missing_keys"]):
             raise CheckpointError(f"CLIP weights {weights}: there are none for {missing[0]}; name a complete CLIPModel")
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")

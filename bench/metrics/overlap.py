@@ -10,13 +10,14 @@ from sacrebleu.metrics.chrf import CHRF
 
 from bench.errors import NotApplicable
 from bench.evaluation import Evaluation, Score
+from bench.options import Natural
 
 NEEDS = ("text", "condition", "samples")
 
 _ROUGE = ("rouge1", "rouge2", "rougeL")
 
 
-def overlap(evaluation: Evaluation, *, bootstraps: int = 1000) -> list[Score]:
+def overlap(evaluation: Evaluation, *, bootstraps: Natural = 1000) -> list[Score]:
     """BLEU, chrF and ROUGE-1/2/L of each sample against what the test split has for its source; exact matches.
 
     BLEU and chrF are sacrebleu's of all samples together, from 0 to 100

@@ -6,21 +6,18 @@ peak of its resident set above what it was before the model was built, in bytes.
 
 import math
 import sys
-from collections.abc import Callable
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from diffusers import DDPMScheduler, UNet2DModel
-from torch import Tensor
 
-from bench.cell import Budget
 from bench.dataset import Dataset
 from bench.families.causal_lm import CausalLM
 from bench.families.diffusion import Diffusion
 from bench.memory import Peak, resident
-from bench.model import Batch, Model
+from bench.model import Model
 from bench.transfer import Transfer
+from tests.benchmarks.steps import LOSSES, taken
 from tests.models import pictures, texts, transfer_of
 
 TEXT = {"n_layer": 2, "n_embd": 128, "n_head": 4, "n_positions": 64, "vocab_size": 1024}
@@ -61,71 +58,26 @@ def ours(transfer: Transfer) -> None:
 
 
 def by_hand(transfer: Transfer) -> None:
-    """AdamW, warm-up and cosine, clipping, validation at intervals, the best weights kept."""
-    model, budget, steps = transfer.model, transfer.budget, transfer.steps
-    network, batch_size = model.network, budget.batch_size
-    train, held_out = model.encode(transfer.data.train), model.encode(transfer.data.validation)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=budget.learning_rate, weight_decay=budget.weight_decay)
-    loss_of: Callable[[Any, Batch, torch.Generator], Tensor] = image_loss if "images" in train else text_loss
-    generator = torch.Generator().manual_seed(0)
-    total = len(next(iter(train.values())))
-    pending = torch.empty(0, dtype=torch.int64)
+    """The steps, validation at intervals, the best weights kept."""
+    model, every = transfer.model, transfer.steps // transfer.budget.validations
+    network, losses = model.network, LOSSES[type(model)]
+    held_out = model.encode(transfer.data.validation)
     best, best_loss = {}, math.inf
 
     @torch.no_grad()
     def validate() -> float:
-        noise = torch.Generator().manual_seed(20_000)
         network.eval()
-        loss = loss_of(model, held_out, noise)
+        [loss] = losses(model, held_out, torch.Generator().manual_seed(20_000))
         network.train()
         return float(loss)
 
-    network.train()
-    for step in range(steps + 1):
-        if step % (steps // budget.validations) == 0:
+    for step in taken(transfer):
+        if step % every == 0:
             loss = validate()
             if loss < best_loss:
                 best_loss, best = loss, {name: value.clone() for name, value in network.state_dict().items()}
-        if step == steps:
-            break
-        if len(pending) < batch_size:
-            pending = torch.cat([pending, torch.randperm(total, generator=generator)])
-        chosen, pending = pending[:batch_size], pending[batch_size:]
-        for group in optimizer.param_groups:
-            group["lr"] = rate((step + 0.5) / steps, budget)
-        optimizer.zero_grad()
-        training_loss = loss_of(model, {name: value[chosen] for name, value in train.items()}, generator)
-        training_loss.backward()
-        if not math.isfinite(training_loss.item()):
-            raise ArithmeticError(f"diverged at step {step}")
-        if budget.clip:
-            torch.nn.utils.clip_grad_norm_(network.parameters(), budget.clip)
-        optimizer.step()
     network.load_state_dict(best)
     network.eval()
-
-
-def rate(progress: float, budget: Budget) -> float:
-    if progress < budget.warmup:
-        return budget.learning_rate * progress / budget.warmup
-    left = (1 - progress) / (1 - budget.warmup)
-    return budget.learning_rate * (1 - math.cos(math.pi * left)) / 2
-
-
-def text_loss(model: CausalLM, rows: Batch, generator: torch.Generator) -> Tensor:
-    length = rows["length"]
-    ids = rows["input_ids"][:, : int(length.max())].long()
-    logits = model.network(input_ids=ids[:, :-1], use_cache=False).logits
-    padding = torch.arange(1, ids.shape[1]) >= length[:, None]
-    return F.cross_entropy(logits.flatten(0, 1), ids[:, 1:].masked_fill(padding, -100).flatten())
-
-
-def image_loss(model: Diffusion, rows: Batch, generator: torch.Generator) -> Tensor:
-    images = rows["images"].float() / 127.5 - 1
-    noise = torch.randn(images.shape, generator=generator)
-    timesteps = torch.randint(1000, (len(images),), generator=generator)
-    predicted = model.network(model.noise.add_noise(images, noise, timesteps), timesteps).sample
-    return F.mse_loss(predicted, noise)
 
 
 LOOPS = {"ours": ours, "by_hand": by_hand}

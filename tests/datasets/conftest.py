@@ -1,9 +1,9 @@
-"""Each embedded domain, built once for all tests, and a second time in another process meanwhile."""
+"""Each embedded domain, built when it is first asked for, and a second time in another process."""
 
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pytest
 
@@ -33,6 +33,24 @@ def elsewhere() -> Iterator[subprocess.Popen[str]]:
         process.kill()
 
 
+class Domains(Mapping[str, Dataset]):
+    """Name to domain, built when it is first asked for."""
+
+    def __init__(self) -> None:
+        self.made: dict[str, Dataset] = {}
+
+    def __getitem__(self, name: str) -> Dataset:
+        if name not in self.made:
+            self.made[name] = plugins.find("datasets", name).load()()
+        return self.made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(NAMES)
+
+    def __len__(self) -> int:
+        return len(NAMES)
+
+
 @pytest.fixture(scope="session")
-def domains(elsewhere: subprocess.Popen[str]) -> dict[str, Dataset]:
-    return {name: plugins.find("datasets", name).load()() for name in NAMES}
+def domains() -> Domains:
+    return Domains()

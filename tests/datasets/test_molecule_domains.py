@@ -1,6 +1,7 @@
 """The molecule domains: disjoint by scaffold and by what they are, and a user's own file."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from rdkit.Chem.Scaffolds.MurckoScaffold import MurckoScaffoldSmiles
 from bench import plugins
 from bench.dataset import SPLITS, Dataset, load
 from bench.datasets.smiles_file import content, smiles_file
-from bench.errors import DataError
+from bench.errors import DataError, PluginError
 
 NAMES = ("nci_molecules", "nci_polycyclics", "nci_organosulfur")
 ALKANES = [f"{'C' * length}O" for length in range(1, 31)]
@@ -115,10 +116,10 @@ def test_scaffolds_are_held_out_whole(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "lines", "said"),
     [
-        ("mine.csv", ["smiles,name", "CC,x"], "it has no column 'structure'; it has: smiles, name"),
-        ("mine.csv", [""], "it has no column 'structure'; it has: none"),
+        ("mine.csv", ["smiles,name", "CC,x"], "no column 'structure'; name one in the option column: smiles, name"),
+        ("mine.csv", [""], "it has no column 'structure'; name one in the option column: it has none"),
         ("mine.smi", [""], "it holds no molecule; give it one SMILES per line, or name its column"),
-        ("mine.smi", ["%%%", "hello"], "it holds no molecule; "),
+        ("mine.smi", ["%%%", "hello"], "none of its 2 lines is a molecule; give it one SMILES per line"),
     ],
 )
 def test_a_file_of_no_use_is_one_clear_line(name: str, lines: list[str], said: str, tmp_path: Path) -> None:
@@ -143,8 +144,15 @@ def test_bytes_that_are_no_text_are_no_molecules(tmp_path: Path) -> None:
 
 
 def test_too_few_for_three_splits_is_one_clear_line(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="split is empty; give it more items"):
+    with pytest.raises(DataError, match="split is empty; give it more items, or the option split: random"):
         smiles_file(path=written(tmp_path / "mine.smi", ["CCO", "CCN"]))
+
+
+@pytest.mark.parametrize("held_out", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("split", ["random", "scaffold"])
+def test_a_share_that_leaves_a_split_empty_is_named(split: Any, held_out: float, tmp_path: Path) -> None:
+    with pytest.raises(PluginError, match=rf"option 'held_out': {held_out} will not do; it should be above 0"):
+        smiles_file(path=written(tmp_path / "mine.smi", ALKANES), split=split, held_out=held_out)
 
 
 def test_a_changed_file_is_another_dataset(tmp_path: Path) -> None:

@@ -127,6 +127,29 @@ def test_a_column_that_is_not_there(kind: str, tmp_path: Path) -> None:
         load(kind, tmp_path / "a", ["txt"])
 
 
+@pytest.mark.parametrize(("kind", "broken"), [("csv", b"text,label,same\na,b,c,d\n"), ("jsonl", b"{oops\n")])
+def test_a_first_row_that_is_broken_hides_no_missing_column(kind: str, broken: bytes, tmp_path: Path) -> None:
+    WRITERS[kind](tmp_path / "a", rows())
+    written = (tmp_path / "a").read_bytes()
+    (tmp_path / "a").write_bytes(broken + (written.partition(b"\n")[2] if kind == "csv" else written))
+    with pytest.raises(DataError, match="has no column 'txt'; name one of: label, "):
+        load(kind, tmp_path / "a", ["txt"])
+
+
+def test_a_first_row_without_the_column_is_damaged_and_no_more(tmp_path: Path) -> None:
+    as_jsonl(tmp_path / "a.jsonl", [{"label": "x"}, *rows()])
+    data = load("jsonl", tmp_path, ["text"])
+    assert (len(every(data)), data.skipped) == (20, 1)
+
+
+def test_a_quote_that_is_never_closed_is_counted(tmp_path: Path) -> None:
+    table = "text\n" + "".join(f"text {n}\n" for n in range(20))
+    (tmp_path / "a.csv").write_text(f'{table}"half" a quote\nafter it\n"open\nand lost\n')
+    data = load("csv", tmp_path, ["text"])
+    assert (len(every(data)), data.skipped) == (21, 2)
+    assert "after it" in every(data)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("columns", "modality"), [(["a", "b"], "text"), (["a"], "text_pair"), ([], "text")])
 def test_as_many_columns_as_an_item_has_parts(kind: str, columns: list[str], modality: str, tmp_path: Path) -> None:

@@ -357,7 +357,7 @@ def damage(folder: Path, how: str) -> str:
             attention_head_dim=2,
         )
         made.save_pretrained(unet)
-        return "its unet is a UNet2DConditionModel; name a UNet1DModel or a UNet2DModel"
+        return "its unet is UNet2DConditionModel; name one with a UNet1DModel or a UNet2DModel"
     if how == "another scheduler":
         (folder / "scheduler/scheduler_config.json").unlink()
         EulerDiscreteScheduler().save_pretrained(folder / "scheduler")

@@ -98,6 +98,7 @@ def test_each_player_gets_gradients_of_its_own_loss_alone() -> None:
     made.zero_grad()
     made.loss(batch, made(batch), made.network).backward()
     assert all(weight.grad is not None for weight in made.network.parameters())
+    assert all(weight.grad is None for weight in made.critics.parameters())
 
 
 @torch.no_grad()

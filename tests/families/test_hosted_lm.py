@@ -4,6 +4,7 @@ All of it against real HTTP on loopback.
 """
 
 import math
+import os
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -35,9 +36,7 @@ def server() -> Iterator[Server]:
         yield found
 
 
-@pytest.fixture(autouse=True)
-def key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("KEY_OF_A_TEST", KEY)
+os.environ["KEY_OF_A_TEST"] = KEY  # before any run: cells inherit what was there when their server was started
 
 
 def model_at(server: Server, **options: Any) -> HostedLM:
@@ -257,7 +256,7 @@ FOR_GOOD: dict[str, tuple[Fault, str, int]] = {
     "429 for an hour": (status(429, "", Retry_After="3600"), "asks to wait 3600 s; .*patience", 1),
     "500": (status(500, "Internal Server Error"), r"500 \(Internal Server Error\), 3 times in a row; .*--retry", 3),
     "503 in HTML": (status(503, PAGE), "answered 503 .*, 3 times in a row", 3),
-    "hanging": (hosting.hangs, "no answer within 0.5 s, 3 times in a row", 3),
+    "hanging": (hosting.hangs, "within 0.5 s, 3 times in a row; see that the server is up, or raise timeout", 3),
     "dripping": (hosting.drips, "no answer within 0.5 s, 3 times in a row", 3),
     "hanging up": (hosting.hangs_up, "no answer .*, 3 times in a row", 3),
     "ending early": (hosting.ends_early, "no answer .*, 3 times in a row", 3),

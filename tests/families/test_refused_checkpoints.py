@@ -9,15 +9,42 @@ import pytest
 import torch
 from diffusers import DDPMPipeline, ScoreSdeVeScheduler, UNet2DConditionModel, UNet2DModel
 
+from bench import plugins
 from bench.errors import CheckpointError
 from bench.families.causal_lm import CausalLM
 from bench.families.diffusion import Diffusion
 from bench.model import Model
-from tests.models import language_model, network, saved, texts, tokenizer, unet
+from tests.models import TRAINED, language_model, model_of, network, saved, texts, tokenizer, unet
 
 
 def load(family: type[Model], folder: Path) -> Model:
     return family.from_checkpoint(str(folder), revision=None, trust_remote_code=False)
+
+
+@pytest.fixture(scope="module")
+def others(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Family to a checkpoint of it, in the layout of transformers, of a diffusers pipeline and of one of its models."""
+    families = ("causal_lm", "diffusion", "vae")
+    return {family: saved(model_of(family), tmp_path_factory.mktemp(family)) for family in families}
+
+
+@pytest.mark.parametrize("family", TRAINED)
+def test_a_checkpoint_of_another_family(family: str, others: dict[str, Path]) -> None:
+    alike = {"molecules": "causal_lm", "autoencoder": "vae"}.get(family, family)  # these load the same networks
+    for other, folder in others.items():
+        if other != alike:
+            with pytest.raises(CheckpointError) as caught:
+                load(plugins.find("families", family).load(), folder)
+            said = str(caught.value)
+            assert str(folder) in said
+            assert "\n" not in said
+            assert len(said.replace(str(folder), "")) < 700
+            assert "sentencepiece" not in said, "its tokenizer is not what is wrong with it"
+
+
+def test_pictures_of_sound_are_not_pictures(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"its pictures are of sound \(stft\); name family audio"):
+        load(Diffusion, saved(model_of("audio"), tmp_path))
 
 
 # Language models ------------------------------------------------------------------------------------------------------

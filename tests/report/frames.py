@@ -25,6 +25,7 @@ def frame_of(values: Values, metric: str = "bits_per_byte", better: str = "lower
                 "data_quality": "clean",
                 "status": status, "metric": metric if scored else "", "value": value if scored else float("nan"),
                 "unit": "bits/byte", "better": better, "n": 10, "error": float("nan"), "reason": reason,
+                "damaged": 0,
             }  # fmt: skip
             rows.append(row | columns)
     return pd.DataFrame(rows, columns=list(results.COLUMNS)).astype(results.COLUMNS)
