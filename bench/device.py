@@ -1,5 +1,7 @@
 """What a process computes on, in which precision, and how it says that memory ran out."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import torch
@@ -25,6 +27,13 @@ def accelerator(budget: "Budget") -> Accelerator:
     if AcceleratorState._shared_state and AcceleratorState().mixed_precision != mixed:
         AcceleratorState._reset_state()
     return Accelerator(cpu=not torch.cuda.is_available(), mixed_precision=mixed)
+
+
+@contextmanager
+def sampling(budget: "Budget") -> Iterator[None]:
+    """How samples are drawn: in inference mode and, on a GPU, in the precision that training has."""
+    with torch.inference_mode(), accelerator(budget).autocast():
+        yield
 
 
 def out_of_memory(error: BaseException) -> bool:

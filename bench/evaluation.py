@@ -14,7 +14,9 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
+from bench.cell import Budget
 from bench.dataset import Columns, Dataset, Items, take
+from bench.device import sampling
 from bench.model import Batch, Model
 
 Better = Literal["lower", "higher", "none"]
@@ -92,6 +94,7 @@ class Evaluation:
         batch_size: rows at a time, in scoring and in sampling.
         seed: of every random number drawn in the evaluation; equal for all approaches, so they see the same noise.
         training: what training took.
+        budget: of the training; samples are drawn in its precision.
         baseline_memory: the process's resident set before any model was loaded, in bytes.
     """
 
@@ -102,6 +105,7 @@ class Evaluation:
     batch_size: int
     seed: int
     training: Training
+    budget: Budget = field(default_factory=lambda: Budget(steps=0))
     baseline_memory: int = 0
 
     def generator(self) -> torch.Generator:
@@ -116,7 +120,7 @@ class Evaluation:
         for start in range(0, self.samples_wanted, self.batch_size):
             size = min(self.batch_size, self.samples_wanted - start)
             indices = torch.arange(start, start + size) % total
-            with torch.inference_mode():
+            with sampling(self.budget):
                 batch = self.model.sample(self.model.collate(rows, indices), generator)
             drawn.append({key: value.cpu() for key, value in batch.items()})
         return self.model.join(drawn)
@@ -140,7 +144,10 @@ class Evaluation:
 
     @cached_property
     def references(self) -> Any:
-        """The test split in the form and at the resolution of ``samples``."""
+        """The test split: texts as they are, anything else in the form and at the resolution of ``samples``."""
+        given = self._generated(self.data.test)
+        if isinstance(given, list):
+            return given
         return self._generated(self.model.decode(self.encode("test")))
 
     @cached_property

@@ -170,6 +170,7 @@ def _evaluation(cell: Cell, transfer: Transfer, training: Training, baseline: in
         batch_size=cell.evaluation.batch_size,
         seed=cell.seed,
         training=training,
+        budget=cell.budget,
         baseline_memory=baseline,
     )
 

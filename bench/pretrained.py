@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,8 +19,8 @@ from bench.transfer import Transfer
 _ENCODING_GENERATION = 2
 """Raised when a family of ours encodes in another way, or encoded data are kept in another form."""
 
-_AT_ONCE = 1024
-"""Items with arrays that are encoded at a time, so that a large folder of pictures need not fit into memory."""
+_AT_ONCE, _BYTES = 1024, 1 << 27
+"""Items that are encoded at a time, at most, and what their rows may take: a large folder need not fit into memory."""
 
 _RECIPE_GENERATION = 1
 """Raised when pretraining changes: models of an older generation are trained anew."""
@@ -39,8 +40,9 @@ def load(spec: ModelSpec, progress: Callable[[int], None] = lambda taken: None, 
         return _from_hub(spec, family)
     checkpoint = str(_recipe_folder(spec, family, progress)) if spec.recipe else spec.checkpoint
     revision, trusted = (None, False) if spec.recipe else (spec.revision, spec.trust_remote_code)
-    model: Model = family.from_checkpoint(checkpoint, revision=revision, trust_remote_code=trusted, **spec.options)
-    return model
+    return _complete(
+        family.from_checkpoint(checkpoint, revision=revision, trust_remote_code=trusted, **spec.options), checkpoint
+    )
 
 
 def _from_hub(spec: ModelSpec, family: type[Model]) -> Model:
@@ -48,10 +50,20 @@ def _from_hub(spec: ModelSpec, family: type[Model]) -> Model:
     assert spec.checkpoint is not None
     folder = str(fetching.folder(spec.checkpoint, spec.revision, code=spec.trust_remote_code))
     try:
-        return family.from_checkpoint(folder, revision=None, trust_remote_code=spec.trust_remote_code, **spec.options)
+        return _complete(
+            family.from_checkpoint(folder, revision=None, trust_remote_code=spec.trust_remote_code, **spec.options),
+            spec.checkpoint,
+        )
     except CheckpointError as error:
         also = f"; if something of it is missing here, {fetching.REMEDY}" if fetching.offline() else ""
         raise CheckpointError(str(error).replace(folder, spec.checkpoint) + also) from error
+
+
+def _complete(model: Model, checkpoint: str | None) -> Model:
+    """The model, if its checkpoint had all its weights: libraries leave the others without a value."""
+    if missing := next((name for name, weight in model.named_parameters() if weight.is_meta), None):
+        raise CheckpointError(f"checkpoint {checkpoint}: it has no weights for {missing}; name a complete one")
+    return model
 
 
 def encode(model: Model, items: Items) -> Batch:
@@ -62,17 +74,24 @@ def encode(model: Model, items: Items) -> Batch:
 
 
 def _write(model: Model, items: Items, into: Path) -> None:
-    """Encode arrays part by part, each item a row; texts, whose rows are as wide as the longest, all at once."""
+    """Encode part by part: arrays, each item a row, straight to disk; texts, of unknown numbers of rows, in memory."""
     columns = [items[name] for name in items.names] if isinstance(items, Columns) else [items]
-    whole, size = len(items), _AT_ONCE if any(isinstance(column, np.ndarray) for column in columns) else len(items)
-    kept: dict[str, np.ndarray] = {}
-    for start in range(0, whole, size):
-        part = model.encode(items[start : start + size])
-        for name, rows in part.items():
+    one_each = any(isinstance(column, np.ndarray) for column in columns)
+    size = _AT_ONCE
+    if one_each and len(items) > 1:
+        size = min(size, max(1, _BYTES // sum(rows.nbytes for rows in model.encode(items[:1]).values())))
+    kept: dict[str, Any] = {}
+    for start in range(0, len(items), size):
+        for name, rows in model.encode(items[start : start + size]).items():
+            part = rows.numpy() + (start if name == "item" else 0)
+            if not one_each:
+                kept.setdefault(name, []).append(part)
+                continue
             if start == 0:
-                shape = (whole if size < whole else len(rows), *rows.shape[1:])
-                kept[name] = open_memmap(into / f"{name}.npy", "w+", rows.numpy().dtype, shape)
-            kept[name][start : start + len(rows)] = rows.numpy() + (start if name == "item" else 0)
+                kept[name] = open_memmap(into / f"{name}.npy", "w+", part.dtype, (len(items), *part.shape[1:]))
+            kept[name][start : start + len(part)] = part
+    for name in kept if not one_each else ():
+        np.save(into / f"{name}.npy", np.concatenate(kept[name]))
 
 
 def recipe_steps(spec: ModelSpec) -> int:

@@ -2,13 +2,12 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from bench.cell import Quality
-from bench.dataset import Columns, Dataset, Items, join_items, subset_indices, take
+from bench.dataset import Columns, Dataset, Items, subset_indices, take
 
 _WRONG_CHARACTERS = 0.3
 """Share of the characters of a spoilt text that are replaced, with characters as frequent as they are in the texts."""
@@ -35,11 +34,11 @@ def degraded(data: Dataset, quality: Quality, seed: int) -> Dataset:
     worse = np.floor(np.arange(1, total + 1) * quality.share) > np.floor(np.arange(total) * quality.share)
     random = np.random.default_rng([seed, 1])
     if quality.kind == "duplicated":
-        source = np.arange(total)
+        source, kept = np.arange(total), np.flatnonzero(~worse)
         for place in np.flatnonzero(worse):
-            source[order[place]] = order[random.choice(np.flatnonzero(~worse[:place]))]
+            source[order[place]] = order[kept[random.integers(np.searchsorted(kept, place))]]
         groups = None if data.groups is None else data.groups[source]
-        return replace(data.learning_from(take(data.train, source), groups), skipped=data.skipped)
+        return data.learning_from(take(data.train, source), groups)
     spoilt = _spoilt(data, order[worse], random)
     return data.learning_from(spoilt, data.groups)
 
@@ -60,9 +59,9 @@ def _spoilt(data: Dataset, chosen: np.ndarray, random: np.random.Generator) -> I
 
 
 def _replaced(items: Any, chosen: np.ndarray, worse: Any) -> Any:
-    place = np.arange(len(items))
-    place[chosen] = len(items) + np.arange(len(chosen))
-    found: Any = take(join_items([items, worse]), place)
+    found = np.array(items) if isinstance(items, np.ndarray) else list(items)
+    for place, item in zip(chosen, worse, strict=True):
+        found[place] = item
     return found
 
 
@@ -78,14 +77,15 @@ def _noisy_texts(texts: Any, random: np.random.Generator) -> list[str]:
 
 
 def _noisy_pictures(pictures: Any, random: np.random.Generator) -> np.ndarray:
-    noise = random.normal(0, _PIXEL_NOISE, pictures.shape)
+    noise = _PIXEL_NOISE * random.standard_normal(pictures.shape, np.float32)
     noisy: np.ndarray = np.clip(np.round(pictures + noise), 0, 255).astype(np.uint8)
     return noisy
 
 
 def _noisy_sounds(sounds: Any, random: np.random.Generator) -> np.ndarray:
     loudness = np.sqrt(np.square(sounds, dtype=np.float64).mean(axis=1, keepdims=True))
-    noisy = (sounds + loudness * random.normal(0, 1, sounds.shape)) / math.sqrt(2)  # as loud as before
+    noise = random.standard_normal(sounds.shape, np.float32)
+    noisy = (sounds + loudness.astype(np.float32) * noise) / math.sqrt(2)  # as loud as before
     limits = np.iinfo(np.int16)
     kept: np.ndarray = np.clip(np.round(noisy), limits.min, limits.max).astype(np.int16)
     return kept

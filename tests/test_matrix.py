@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from bench import dataset, plugins, suite
+from bench.errors import SuiteError
 from bench.matrix import CONTROLS
 from tests.plans import DROP, IMAGES, Changes, cells, load, refused_run, write
 
@@ -19,8 +20,15 @@ def test_every_model_meets_the_datasets_of_its_modality(tmp_path: Path) -> None:
     pairs = [(cell.model_name, cell.target.name) for cell in cells(tmp_path, TWO_MODALITIES)]
     met = [("tiny", "python_reference"), ("tiny", "python_code"), ("images", "handwritten_digits")]
     assert list(dict.fromkeys(pairs)) == met
-    chosen = {**TWO_MODALITIES, "models/tiny/datasets": ["python_code"]}
+    left = ["python_code", "handwritten_digits"]
+    chosen = {**TWO_MODALITIES, "models/tiny/datasets": ["python_code"], "datasets": left}
     assert {cell.target.name for cell in cells(tmp_path, chosen, model_name="tiny")} == {"python_code"}
+
+
+def test_a_dataset_that_no_model_meets_is_named(tmp_path: Path) -> None:
+    chosen: Changes = {**TWO_MODALITIES, "models/tiny/datasets": ["python_code"]}
+    with pytest.raises(SuiteError, match=r"reference: it is text, and no model of the suite meets it; take it out"):
+        cells(tmp_path, chosen)
 
 
 def test_sizes_and_seeds_are_crossed_and_what_uses_no_data_has_one_size(tmp_path: Path) -> None:

@@ -2,13 +2,13 @@
 
 import torch
 
+from bench.device import sampling
 from bench.errors import NotApplicable
 from bench.model import Batch, Model
 from bench.training import rows_of
 from bench.transfer import Transfer
 
 
-@torch.no_grad()
 def made_up(transfer: Transfer, count: int, seed: int, model: Model | None = None) -> Batch:
     """Samples as encoded rows of the transfer's model, ``count`` items; some may take several rows.
 
@@ -24,5 +24,7 @@ def made_up(transfer: Transfer, count: int, seed: int, model: Model | None = Non
     generator = torch.Generator().manual_seed(transfer.seed + seed)
     size = transfer.budget.micro_batch_size or transfer.budget.batch_size
     batches = (model.collate(rows, part % rows_of(rows)) for part in torch.arange(count).split(size))
-    samples = [{name: value.cpu() for name, value in model.sample(batch, generator).items()} for batch in batches]
-    return transfer.model.encode(model.decode(model.join(samples)))
+    with sampling(transfer.budget):
+        samples = [{name: value.cpu() for name, value in model.sample(batch, generator).items()} for batch in batches]
+        items = model.decode(model.join(samples))
+    return transfer.model.encode(items)

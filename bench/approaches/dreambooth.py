@@ -5,6 +5,7 @@ from torch import Tensor
 
 from bench.approaches._reference import pretrained
 from bench.dataset import Columns
+from bench.device import sampling
 from bench.errors import PluginError
 from bench.model import Batch, Model
 from bench.options import Count, NonNegative
@@ -52,8 +53,7 @@ def dreambooth(
     size, rows, drawn, counter = 0, Batch(), list[Batch](), torch.Generator().manual_seed(transfer.seed + _SEED)
 
     def make(left: int) -> None:
-        with torch.no_grad():
-            rows.update(_pictures(transfer, old.pop(), class_caption, class_images))
+        rows.update(_pictures(transfer, old.pop(), class_caption, class_images))
 
     def begin(batch: Batch, _: torch.Generator) -> Batch:
         nonlocal size
@@ -85,5 +85,7 @@ def _pictures(transfer: Transfer, model: Model, caption: str, count: int) -> Bat
     size = transfer.budget.micro_batch_size or transfer.budget.batch_size
     generator = torch.Generator().manual_seed(transfer.seed + _SEED)
     batches = (model.collate(asked, part % len(captions)) for part in torch.arange(count).split(size))
-    drawn = [{name: value.cpu() for name, value in model.sample(batch, generator).items()} for batch in batches]
-    return model.encode(model.decode(model.join(drawn)))
+    with sampling(transfer.budget):
+        drawn = [{name: value.cpu() for name, value in model.sample(batch, generator).items()} for batch in batches]
+        items = model.decode(model.join(drawn))
+    return model.encode(items)

@@ -157,7 +157,10 @@ def _encoded(row: dict[str, Any], column: str) -> bytes | Path:
     if isinstance(held.get("bytes"), bytes):
         return bytes(held["bytes"])
     if isinstance(held.get("path"), str):
-        return Path(held["path"])
+        path = Path(held["path"]).resolve()
+        if not path.is_relative_to(Path(constants.HF_HUB_CACHE).resolve()):  # a row is not to name what else is here
+            raise Damaged(f"column {column!r} names a file outside of the hub's cache")
+        return path
     raise Damaged(f"column {column!r} holds no picture")
 
 

@@ -15,7 +15,6 @@ from bench.options import Fraction
 
 MODALITY = "molecule"
 EXTRA = "molecules"
-READS_FILES = True
 
 _TABLES = {".csv": ",", ".tsv": "\t"}
 
@@ -65,7 +64,7 @@ def content(*, path: str, **options: Any) -> str:
 def _lines(path: Path, column: str) -> Iterator[str]:
     """The SMILES of the file, as they stand there; blank lines are none."""
     try:
-        with path.open(encoding="utf-8", errors="replace", newline="") as file:
+        with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
             if path.suffix.lower() not in _TABLES:
                 yield from (fields[0] for line in file if (fields := line.split()))
                 return

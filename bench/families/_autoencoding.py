@@ -8,8 +8,6 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from diffusers import AutoencoderKL
-from huggingface_hub import hf_hub_download
-from huggingface_hub.errors import EntryNotFoundError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -112,21 +110,16 @@ class Autoencoding(Model):
             if said["missing_keys"]:
                 raise CheckpointError(f"it has no weights for {said['missing_keys'][0]}; save it again")
             model = cls(body.float(), **options)
-            model._restore(checkpoint, revision)
+            model._restore(checkpoint)
         except CheckpointError as error:
             raise CheckpointError(f"checkpoint {checkpoint}: {error}") from None
         except Exception as error:
             raise CheckpointError(f"checkpoint {checkpoint}: not an autoencoder ({one_line(error)})") from error
         return model
 
-    def _restore(self, checkpoint: str, revision: str | None) -> None:
+    def _restore(self, checkpoint: str) -> None:
         """What stands beside the network, where the checkpoint has it: one of another library has not."""
         path = Path(checkpoint) / self.file
-        if not Path(checkpoint).is_dir():
-            try:
-                path = Path(hf_hub_download(checkpoint, self.file, revision=revision))
-            except EntryNotFoundError:
-                return
         if path.exists():
             self.network.beside.load_state_dict(load_file(path))
 

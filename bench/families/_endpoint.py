@@ -204,6 +204,8 @@ def address(url: str) -> str:
 
 def key(variable: str) -> str:
     """The key in an environment variable; :class:`ValueError` names the variable, never what it holds."""
+    if variable and not variable.isidentifier():
+        raise ValueError("key_variable is no name of an environment variable; name one, and never write the key itself")
     found = os.environ.get(variable, "").strip()
     if variable and not found:
         raise ValueError(f"the environment variable {variable} is not set; export the key")

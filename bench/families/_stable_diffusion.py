@@ -115,7 +115,9 @@ def load(checkpoint: str, revision: str | None) -> Parts:
         raise CheckpointError(f"{where}: not a {_KIND} with safetensors ({one_line(error)})") from error
     if getattr(diffusers, config["_class_name"], None) not in DDPMScheduler().compatibles:
         raise CheckpointError(f"{where}: its {config['_class_name']} does not add noise as DDPM does; name another")
-    return Parts(Network(unet, text), vae.requires_grad_(False), tokenizer, DDPMScheduler.from_config(config))
+    # as diffusers' own pipeline has it, whatever kind of scheduler was saved: latents have no bounds
+    noise = DDPMScheduler.from_config(config, clip_sample=False, steps_offset=1)
+    return Parts(Network(unet, text), vae.requires_grad_(False), tokenizer, noise)
 
 
 def _component(kind: Any, where: str, checkpoint: str, part: str, revision: str | None, dtype: dict[str, Any]) -> Any:

@@ -72,7 +72,7 @@ class Autoencoder(Autoencoding):
         rows, shape = len(batch["images"]), self.network.code_shape(self.height, self.width)
         noise = torch.randn(rows, torch.Size(shape).numel(), generator=generator)
         codes = self.network.beside.draw(noise).to(self.device).view(rows, *shape)
-        return {"images": self.network(codes=codes).clamp(-1, 1), "item": torch.arange(rows)}
+        return {"images": self.network(codes=codes).float().clamp(-1, 1), "item": torch.arange(rows)}
 
 
 class CodeDensity(nn.Module):

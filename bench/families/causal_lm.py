@@ -1,7 +1,6 @@
 """Language models that predict the next token: anything ``AutoModelForCausalLM`` loads, with its own tokenizer."""
 
 import copy
-import hashlib
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -163,15 +162,12 @@ class CausalLM(Model):
 
     @cached_property
     def _vocabulary(self) -> str:
-        """Hash of everything the tokenizer does."""
-        backend = getattr(self.tokenizer, "backend_tokenizer", None)
-        known = backend.to_str() if backend else repr(sorted(self.tokenizer.get_vocab().items()))
-        return hashlib.sha256(known.encode()).hexdigest()
+        return _tokenizer.fingerprint(self.tokenizer)
 
     def encode(self, items: Items) -> Batch:
         rows: list[list[int]] = []
         item, text = [], []
-        for index, tokens in enumerate(self._read(items)):
+        for index, tokens in enumerate(_tokenizer.read(self.tokenizer, items)):
             chain = [self.start, *tokens, self.end]
             for begin in range(0, len(chain) - 1, self.context):
                 rows.append(chain[begin : begin + self.context + 1])
@@ -184,19 +180,14 @@ class CausalLM(Model):
             "item": torch.tensor(item),
         }
 
-    def _read(self, items: Items) -> list[list[int]]:
-        """The tokens of each text; what looks like a special token in it is text."""
-        plain = {"add_special_tokens": False, "split_special_tokens": True, "verbose": False}
-        tokens: list[list[int]] = self.tokenizer(list(items), **plain)["input_ids"]
-        return tokens
-
     def lengths(self, items: Items) -> list[int]:
-        return [1 + len(tokens) + (self.end != self.start) for tokens in self._read(items)]
+        return [1 + len(tokens) + (self.end != self.start) for tokens in _tokenizer.read(self.tokenizer, items)]
 
     def show(self, items: Items, most: int) -> None:
         # where one token starts and ends a text, the start of the next is its end
         end = [self.end] * (self.end != self.start)
-        tokens = [token for text in self._read(items) for token in (self.start, *text, *end)][:most]
+        texts = _tokenizer.read(self.tokenizer, items)
+        tokens = [token for text in texts for token in (self.start, *text, *end)][:most]
         self.shown = self.shown.new_tensor(tokens)
         self.reserve(len(tokens))
 
@@ -257,10 +248,7 @@ class CausalLM(Model):
 
     def divergence(self, batch: Batch, outputs: Tensor, reference: Tensor, temperature: float = 1.0) -> Tensor:
         """KL(reference ‖ outputs) in nats per token, both softened, times temperature² (Hinton et al. 2015)."""
-        kept = _tokens.first(batch["length"] - 1, outputs)
-        ours = F.log_softmax(outputs[kept].float() / temperature, dim=-1)
-        theirs = F.log_softmax(reference[kept].float() / temperature, dim=-1)
-        return F.kl_div(ours, theirs, reduction="batchmean", log_target=True) * temperature**2
+        return _tokens.divergence(_tokens.first(batch["length"] - 1, outputs), outputs, reference, temperature)
 
     def sample_in_full(self, batch: Batch, generator: torch.Generator) -> Batch:
         return self._generate(batch, generator, in_full=True)

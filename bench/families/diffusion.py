@@ -195,7 +195,7 @@ class Diffusion(Model):
             self.options["eta"],
             generator,
         )
-        return {"images": images.clamp(-1, 1), "item": torch.arange(shape[0])}
+        return {"images": images.float().clamp(-1, 1), "item": torch.arange(shape[0])}
 
 
 def _fault(network: Any, noise: DDPMScheduler, inference_steps: int) -> str:

@@ -8,7 +8,6 @@ from typing import Any, Self
 import numpy as np
 import torch
 import torch.nn.functional as F
-from huggingface_hub import snapshot_download
 from pydantic import ValidationError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -88,10 +87,7 @@ class Gan(Model):
     @classmethod
     def from_checkpoint(cls, checkpoint: str, *, revision: str | None, trust_remote_code: bool, **options: Any) -> Self:
         try:
-            files = [_CONFIG, _WEIGHTS]
-            local = Path(checkpoint).is_dir()
-            found = checkpoint if local else snapshot_download(checkpoint, revision=revision, allow_patterns=files)
-            config, weights = json.loads(Path(found, _CONFIG).read_text()), load_file(Path(found, _WEIGHTS))
+            config, weights = json.loads(Path(checkpoint, _CONFIG).read_text()), load_file(Path(checkpoint, _WEIGHTS))
             family = config.pop("family", None) if isinstance(config, dict) else None
         except Exception as error:
             said = one_line(error)

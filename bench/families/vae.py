@@ -102,7 +102,7 @@ class VAE(Autoencoding):
     def sample(self, batch: Batch, generator: torch.Generator) -> Batch:
         rows = len(batch["images"])
         codes = torch.randn(rows, *self.network.code_shape(self.height, self.width), generator=generator)
-        return {"images": self.network(codes=codes.to(self.device)).clamp(-1, 1), "item": torch.arange(rows)}
+        return {"images": self.network(codes=codes.to(self.device)).float().clamp(-1, 1), "item": torch.arange(rows)}
 
 
 class PixelScale(nn.Module):

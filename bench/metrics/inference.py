@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from bench import memory
+from bench.device import sampling
 from bench.evaluation import Evaluation, Score
 from bench.options import Count
 
@@ -40,7 +41,6 @@ def inference(evaluation: Evaluation, *, repetitions: Count = 20, warmup: Count 
     return scores
 
 
-@torch.inference_mode()
 def _time(evaluation: Evaluation, size: int, repetitions: int, warmup: int) -> np.ndarray:
     """Seconds of each timed call, shape (repetitions,)."""
     model, rows, generator = evaluation.model, evaluation.encode("test"), evaluation.generator()
@@ -49,7 +49,8 @@ def _time(evaluation: Evaluation, size: int, repetitions: int, warmup: int) -> n
     for _ in range(warmup + repetitions):
         _synchronise(model.device)
         started = time.perf_counter()
-        model.sample_in_full(batch, generator)
+        with sampling(evaluation.budget):
+            model.sample_in_full(batch, generator)
         _synchronise(model.device)
         seconds.append(time.perf_counter() - started)
     return np.array(seconds[warmup:])

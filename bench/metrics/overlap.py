@@ -24,7 +24,7 @@ def overlap(evaluation: Evaluation, *, bootstraps: Natural = 1000) -> list[Score
     (``nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp`` and ``nrefs:1|case:mixed|eff:yes|nc:6|nw:0|space:no``, that is
     chrF2); their standard errors are bootstrapped over samples. ROUGE is the mean over samples of rouge-score's F1
     without stemming, from 0 to 1, its L over the whole text at once; it reads ASCII letters and digits only. A match is
-    exact up to white space at the ends. There is one reference each, as the model's tokenizer writes it.
+    exact up to white space at the ends. There is one reference each, in full, however long the model's rows are.
 
     Paper: Papineni et al. 2002 (BLEU); Popović 2015 (chrF); Lin 2004 (ROUGE); Post 2018, A Call for Clarity in
     Reporting BLEU Scores (sacrebleu); Koehn 2004, Statistical Significance Tests (bootstrap)

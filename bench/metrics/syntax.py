@@ -16,8 +16,8 @@ def syntax(evaluation: Evaluation) -> list[Score]:
     """Share of the samples that Python's own parser accepts, beside that of the test split's texts.
 
     A text without any statement, such as an empty one or a comment, is none. Nothing is run, so names need not be known
-    nor types fit. Prose rarely parses, a single word does: where fewer than half of the test split's texts are Python
-    as the model's tokenizer writes them, the metric does not apply.
+    nor types fit. Prose rarely parses, a single word does: where fewer than half of the test split's texts are Python,
+    the metric does not apply.
 
     Paper: Yin & Neubig 2017, A Syntactic Neural Model for General-Purpose Code Generation (grammatical output); Chen et
     al. 2021, Evaluating Large Language Models Trained on Code
@@ -25,7 +25,7 @@ def syntax(evaluation: Evaluation) -> list[Score]:
     reference = [is_python(text) for text in evaluation.references]
     real = sum(reference) / len(reference)
     if real < _PYTHON:
-        raise NotApplicable(f"{real:.0%} of the test texts are Python as the model's tokenizer writes them")
+        raise NotApplicable(f"{real:.0%} of the test texts are Python; it takes {_PYTHON:.0%}")
     accepted, n = [is_python(text) for text in evaluation.samples], len(evaluation.samples)
     share = sum(accepted) / n
     error = math.sqrt(share * (1 - share) / (n - 1)) if n > 1 else None
