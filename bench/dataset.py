@@ -35,7 +35,8 @@ class Dataset:
     Attributes:
         name: the plugin's name.
         modality: what its items are: ``"text"``, ``"image"``, ``"audio"``, ``"captioned_image"`` …
-        train, validation, test: disjoint splits; no item of one is a near-duplicate of an item of another.
+        train, validation, test: disjoint splits. In our own domains no item of one is a near-duplicate of an item of
+            another; in people's own data, none is equal to one.
         fingerprint: hash of every item of every split, in order.
         groups: where the domain has sub-domains, which of them each training item belongs to: int64, shape
             (training items,), negative for those that belong to none.

@@ -43,6 +43,7 @@ def labelled(dataset: str, kinds: tuple[str, ...], draw: Draw, sample_rate: int,
     """Sounds of each kind, always the same ones, in shuffled splits; of near-duplicates the one that is held out stays.
 
     Each sound has random numbers of its own, so at another rate or length it is the same sound, as far as noise allows.
+    Long ones are compared by their first second: later, what has died away is alike in all.
     """
     samples = samples_of(dataset, sample_rate, seconds)
     sounds, names, splits = [], [], []
@@ -54,7 +55,7 @@ def labelled(dataset: str, kinds: tuple[str, ...], draw: Draw, sample_rate: int,
             names.append(kind)
             splits.append(split)
     drawn, kind_of, split_of = np.stack(sounds), np.array(names), np.array(splits)
-    order = np.random.default_rng(0).permutation(np.flatnonzero(distinct(drawn)))
+    order = np.random.default_rng(0).permutation(np.flatnonzero(distinct(drawn[:, :sample_rate])))
     chosen = {split: order[split_of[order] == split] for split in SPLITS}
     return {split: (drawn[indices], kind_of[indices]) for split, indices in chosen.items()}
 

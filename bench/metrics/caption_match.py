@@ -20,10 +20,10 @@ HUB = ("clip",)
 def caption_match(evaluation: Evaluation, *, space: str = "digit_classifier", clip: str = "") -> list[Score]:
     """Share of the samples that a classifier takes for what their caption names; CLIPScore where weights are given.
 
-    The classifier chooses among what these captions name. It is not always right: beside stands the
-    share of the test split's real pictures that it takes for what theirs name. Captions that name nothing it knows are
-    left out. The CLIPScore is the mean of 2.5 max(cos, 0) of the embeddings of a picture and of its caption after
-    "A photo depicts", and beside it stands that of the real pictures.
+    What it names is the character alone, not a style such as bold. The classifier chooses among what these captions
+    name. It is not always right: beside stands the share of the test split's real pictures that it takes for what
+    theirs name. Captions that name nothing it knows are left out. The CLIPScore is the mean of 2.5 max(cos, 0) of the
+    embeddings of a picture and of its caption after "A photo depicts", and beside it stands that of the real pictures.
 
     Paper: Hessel et al. 2021, CLIPScore: A Reference-free Evaluation Metric for Image Captioning
 

@@ -29,12 +29,12 @@ def chemistry(evaluation: Evaluation) -> list[Score]:
 
     All but validity are of the valid samples, whose number each score states; where there are fewer than two, validity
     stands alone. Uniqueness is the share of different molecules among them, novelty the share of these that the cell
-    did not learn from. Internal diversity is 1 minus the mean Tanimoto similarity of all pairs of Morgan fingerprints
-    (radius 2, 1024 bits; each molecule with itself included, p = 1). QED and logP (Crippen) are Wasserstein-1 distances
-    between the samples' values and the test split's. Scaffold similarity is the cosine of the counts of Bemis-Murcko
-    scaffolds of at least two rings, 0 where one side has none. Uniqueness and internal diversity depend on the number
-    of samples: compare at equal N. Standard errors are over samples, for this test split; those of internal diversity
-    and of the distances are the delete-one jackknife's.
+    did not learn from (what is recited from pretraining counts as new). Internal diversity is 1 minus the mean Tanimoto
+    similarity of all pairs of Morgan fingerprints (radius 2, 1024 bits; each molecule with itself included, p = 1). QED
+    and logP (Crippen) are Wasserstein-1 distances between the samples' values and the test split's. Scaffold similarity
+    is the cosine of the counts of Bemis-Murcko scaffolds of at least two rings, 0 where one side has none. Uniqueness
+    and internal diversity depend on the number of samples: compare at equal N. Standard errors are over samples, for
+    this test split; those of internal diversity and of the distances are the delete-one jackknife's.
 
     Paper: Polykovskiy et al. (2020), Molecular Sets (MOSES); Benhenda (2017) (internal diversity); Bickerton et al.
     (2012) (QED); Wildman, Crippen (1999) (logP).

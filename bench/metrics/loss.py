@@ -14,7 +14,8 @@ def loss(evaluation: Evaluation) -> list[Score]:
     """Mean of what training minimises, on the test split, with noise that is the same for every approach.
 
     Per token in nats where the family has a likelihood (the end of a text included) or a pseudo-likelihood (masked
-    tokens alone), else the mean squared error of its predictions. The standard error takes the items as independent,
+    tokens alone); the bound per dimension in nats for a VAE, its KL times ``beta``; else the mean squared error of its
+    predictions. The standard error takes the items as independent,
     not their tokens.
     """
     model, generator = evaluation.model, evaluation.generator()
