@@ -21,7 +21,6 @@ from bench.model import Batch, Model, resting
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
-    from accelerate.optimizer import AcceleratedOptimizer
 
     from bench.cell import Budget
     from bench.transfer import Transfer
@@ -179,7 +178,7 @@ class Loop:
             restore(self.stored, self.best)
         self.model.eval()
 
-    def _optimizer(self, player: nn.Module) -> "AcceleratedOptimizer":
+    def _optimizer(self, player: nn.Module) -> torch.optim.Optimizer:
         """AdamW over what trains, one group per learning-rate factor."""
         groups: dict[float, list[nn.Parameter]] = {}
         for parameter in player.parameters():
@@ -188,7 +187,8 @@ class Loop:
         listed = [{"params": parameters, "factor": factor} for factor, parameters in groups.items()]
         decay, rate = self.budget.weight_decay, self.budget.learning_rate
         optimizer = torch.optim.AdamW(listed, lr=rate, weight_decay=decay, betas=self.model.betas)
-        return self.context.prepare_optimizer(optimizer)
+        # without a scaler accelerate's adds nothing, and looks for a package that is not there at each step
+        return self.context.prepare_optimizer(optimizer) if self.context.scaler else optimizer
 
     def _step(self, progress: float) -> None:
         for hook in self.transfer.schedule:
@@ -223,7 +223,7 @@ class Loop:
         rows = torch.arange(rows_of(batch), device=self.context.device)
         return batch | {"row": rows}  # so that of a part it can be told which part it is
 
-    def backward(self, batch: Batch, player: nn.Module, optimizer: "AcceleratedOptimizer") -> Tensor:
+    def backward(self, batch: Batch, player: nn.Module, optimizer: torch.optim.Optimizer) -> Tensor:
         """Gradients of the whole batch, taken in parts that fit into memory; its loss."""
 
         def gradients() -> Tensor:
@@ -293,5 +293,5 @@ class Loop:
         self.transfer.curve.append(row | {"seconds": time.perf_counter() - self.transfer.began})
 
 
-def _trained(optimizer: "AcceleratedOptimizer") -> list[Tensor]:
+def _trained(optimizer: torch.optim.Optimizer) -> list[Tensor]:
     return [parameter for group in optimizer.param_groups for parameter in group["params"]]
