@@ -3,21 +3,29 @@
 import random
 from pathlib import Path
 
-import pytest
-
 from bench import composition, plugins
 from tests import tiny
+from tests.models import EXEMPLARS
 from tests.plans import IMAGES
 
-SEEDS = (0, 1)
 COUNT = 10
 
 
 def drawn(seed: int) -> list[str]:
-    """Ten compositions of two to four approaches that train, all different and none contradictory."""
+    """Ten compositions of two to four approaches that train, all different and none contradictory.
+
+    Those that belong to other families altogether, such as textual inversion, are left out.
+    """
     generator, found = random.Random(seed), list[str]()
     known = [plugins.find("approaches", name) for name in plugins.names("approaches")]
-    training = [p for p in known if p.constants.get("TRAINS", True) and p.module.startswith("bench.")]
+    families = [plugins.find("families", name) for name in EXEMPLARS]
+    training = [
+        approach
+        for approach in known
+        if approach.constants.get("TRAINS", True)
+        and approach.module.startswith("bench.")
+        and not all(composition.inapplicable([approach], family, also=("source",)) for family in families)
+    ]
     while len(found) < COUNT:
         parts = generator.sample(training, generator.randint(2, 4))
         written = " + ".join(part.name for part in parts)
@@ -26,9 +34,8 @@ def drawn(seed: int) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-def test_ten_random_compositions(seed: int, tmp_path: Path) -> None:
-    compositions = drawn(seed)
+def test_ten_random_compositions(tmp_path: Path) -> None:
+    compositions = drawn(0)
     unet = {"block_out_channels": [8, 8], "norm_num_groups": 4, "layers_per_block": 2}
     unet |= {"down_block_types": ["DownBlock2D", "AttnDownBlock2D"], "up_block_types": ["AttnUpBlock2D", "UpBlock2D"]}
     images = IMAGES | {"recipe": IMAGES["recipe"] | {"architecture": unet}, "options": {"inference_steps": 2}}
