@@ -1,9 +1,6 @@
 """Language models that predict the next token: anything ``AutoModelForCausalLM`` loads, with its own tokenizer."""
 
-import copy
 from collections.abc import Mapping
-from functools import cached_property
-from pathlib import Path
 from typing import Any, Self
 
 import torch
@@ -18,10 +15,11 @@ from transformers import (
 )
 
 from bench.dataset import Dataset, Items
-from bench.errors import CheckpointError, NotApplicable
+from bench.errors import CheckpointError
 from bench.families import _architecture, _tokenizer, _tokens
 from bench.families._errors import one_line
-from bench.model import Batch, Model
+from bench.families._language_model import LanguageModel
+from bench.model import Batch
 from bench.options import Count, Fraction, Positive
 
 MODALITY = "text"
@@ -31,7 +29,7 @@ _IGNORED = -100  # the label that torch's cross-entropy leaves out
 _CORRUPTED = 0.15  # of the tokens, as in BERT and T5 (Raffel et al. 2020)
 
 
-class CausalLM(Model):
+class CausalLM(LanguageModel):
     """Autoregressive language models, any architecture that transformers loads.
 
     A row holds up to ``context`` predicted tokens. A longer text becomes several rows, each starting with the last
@@ -48,9 +46,8 @@ class CausalLM(Model):
 
     modality = MODALITY
     offers = frozenset(OFFERS)
+    kind, loader = "a causal language model", AutoModelForCausalLM
     new_tokenizer: Any = staticmethod(_tokenizer.byte_level_bpe)
-    network: Any
-    tokenizer: Any
     start: int
     shown: Tensor
 
@@ -81,22 +78,9 @@ class CausalLM(Model):
         self.end: int = tokenizer.eos_token_id if tokenizer.eos_token_id is not None else self.start
         self.register_buffer("shown", torch.empty(0, dtype=torch.int64), persistent=False)  # stands before each row
 
-    @classmethod
-    def from_checkpoint(cls, checkpoint: str, *, revision: str | None, trust_remote_code: bool, **options: Any) -> Self:
-        common: dict[str, Any] = {"revision": revision, "trust_remote_code": trust_remote_code}
-        where = f"checkpoint {checkpoint}"
-        try:
-            tokenizer = _tokenizer.load(checkpoint, **common)
-            network, info = AutoModelForCausalLM.from_pretrained(
-                checkpoint, use_safetensors=True, dtype=torch.float32, output_loading_info=True, **common
-            )
-            model = cls(network, tokenizer, **options)
-        except Exception as error:
-            raise CheckpointError(f"{where}: not a causal language model ({one_line(error)})") from error
-        if missing := sorted(info["missing_keys"]):
-            raise CheckpointError(f"{where}: it has no weights for {missing[0]}; name one of a causal language model")
-        model._check(where)
-        return model
+    @property
+    def probe(self) -> int:
+        return self.start
 
     @classmethod
     def from_architecture(cls, architecture: Mapping[str, Any], source: Dataset, **options: Any) -> Self:
@@ -115,10 +99,10 @@ class CausalLM(Model):
             model = cls(AutoModelForCausalLM.from_config(config), tokenizer, **options)
         except Exception as error:
             raise CheckpointError(f"{where}: transformers cannot build it ({one_line(error)})") from error
-        model._check(where)
+        model.check(where)
         return model
 
-    def _check(self, where: str) -> None:
+    def check(self, where: str) -> None:
         """Raise :class:`CheckpointError` where the network is no causal language model of the tokenizer's tokens."""
         if not set(self.tokenizer.get_vocab().values()) - set(self.tokenizer.all_special_ids):
             raise CheckpointError(f"{where}: its tokenizer knows no words; save the tokenizer beside the weights")
@@ -132,37 +116,9 @@ class CausalLM(Model):
         if ahead:
             raise CheckpointError(f"{where}: not causal, it sees the token it is to predict; set is_decoder: true")
 
-    def save(self, folder: Path) -> None:
-        self.network.save_pretrained(folder)
-        self.tokenizer.save_pretrained(folder)
-
-    def fresh(self) -> Self:
-        network = type(self.network)(copy.deepcopy(self.network.config))
-        return type(self)(network.to(self.device), self.tokenizer, **self.options)
-
-    def student(self) -> Self:
-        """Every other layer of this model, of each kind, and all that is not a layer (as in DistilBERT, Sanh et al.
-        2019)."""
-        network = copy.deepcopy(self.network)
-        _architecture.halve(network, self.start)
-        return type(self)(network, self.tokenizer, **self.options)
-
-    def blocks(self) -> list[nn.Module]:
-        return _architecture.blocks(self.network, self.start)
-
-    def generating_end(self) -> list[nn.Module]:
-        head = self.network.get_output_embeddings()
-        if head is None:
-            raise NotApplicable(f"{type(self.network).__name__} has no output embeddings")
-        return [head]
-
     def encoding(self) -> dict[str, Any]:
         ends = [self.start, self.end]
-        return {"family": "causal_lm", "tokenizer": self._vocabulary, "context": self.context, "ends": ends}
-
-    @cached_property
-    def _vocabulary(self) -> str:
-        return _tokenizer.fingerprint(self.tokenizer)
+        return {"family": "causal_lm", "tokenizer": self.vocabulary, "context": self.context, "ends": ends}
 
     def encode(self, items: Items) -> Batch:
         rows: list[list[int]] = []

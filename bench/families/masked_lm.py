@@ -1,8 +1,6 @@
 """Language models that restore masked tokens: anything ``AutoModelForMaskedLM`` loads, with its own tokenizer."""
 
-import copy
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Self
 
 import torch
@@ -11,10 +9,11 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForMaskedLM, PreTrainedModel, PreTrainedTokenizerBase
 
 from bench.dataset import Dataset, Items
-from bench.errors import CheckpointError, NotApplicable
+from bench.errors import CheckpointError
 from bench.families import _architecture, _masks, _tokenizer, _tokens
 from bench.families._errors import one_line
-from bench.model import Batch, Model
+from bench.families._language_model import LanguageModel
+from bench.model import Batch
 from bench.options import Count, Fraction, NonNegative, Positive
 
 MODALITY = "text"
@@ -25,7 +24,7 @@ _CORRUPTED = 0.15  # of the tokens, as in BERT
 _AT_ONCE = 1 << 26  # logits that scoring has in memory, as far as whole rows allow
 
 
-class MaskedLM(Model):
+class MaskedLM(LanguageModel):
     """Bidirectional language models, any architecture that transformers loads; texts are made by iterative unmasking.
 
     A row holds up to ``context`` tokens of a text between the marks that the tokenizer has for its start and its end.
@@ -52,8 +51,7 @@ class MaskedLM(Model):
 
     modality = MODALITY
     offers = frozenset(OFFERS)
-    network: Any
-    tokenizer: Any
+    kind, loader = "a masked language model", AutoModelForMaskedLM
     forbidden: Tensor
 
     def __init__(
@@ -77,29 +75,16 @@ class MaskedLM(Model):
         self.padding: int = self.mask if tokenizer.pad_token_id is None else tokenizer.pad_token_id
         either = (tokenizer.cls_token_id, tokenizer.bos_token_id), (tokenizer.sep_token_id, tokenizer.eos_token_id)
         self.before, self.behind = ([token for token in pair if token is not None][:1] for pair in either)
-        self.vocabulary, self.limit = _tokenizer.fingerprint(tokenizer), _architecture.positions(network)
+        self.limit = _architecture.positions(network)
         self.context = min(context, self.limit - len(self.before) - len(self.behind))
         size = network.config.get_text_config().vocab_size
         forbidden = torch.arange(size) >= len(tokenizer)  # what no text has in it: padding of the vocabulary, marks
         forbidden[[token for token in tokenizer.all_special_ids if token < size]] = True
         self.register_buffer("forbidden", forbidden, persistent=False)
 
-    @classmethod
-    def from_checkpoint(cls, checkpoint: str, *, revision: str | None, trust_remote_code: bool, **options: Any) -> Self:
-        common: dict[str, Any] = {"revision": revision, "trust_remote_code": trust_remote_code}
-        where = f"checkpoint {checkpoint}"
-        try:
-            tokenizer = _tokenizer.load(checkpoint, **common)
-            network, info = AutoModelForMaskedLM.from_pretrained(
-                checkpoint, use_safetensors=True, dtype=torch.float32, output_loading_info=True, **common
-            )
-            model = cls(network, tokenizer, **options)
-        except Exception as error:
-            raise CheckpointError(f"{where}: not a masked language model ({one_line(error)})") from error
-        if missing := sorted(info["missing_keys"]):
-            raise CheckpointError(f"{where}: it has no weights for {missing[0]}; name one of a masked language model")
-        model._check(where)
-        return model
+    @property
+    def probe(self) -> int:
+        return self.mask
 
     @classmethod
     def from_architecture(cls, architecture: Mapping[str, Any], source: Dataset, **options: Any) -> Self:
@@ -116,10 +101,10 @@ class MaskedLM(Model):
             model = cls(AutoModelForMaskedLM.from_config(config), tokenizer, **options)
         except Exception as error:
             raise CheckpointError(f"{where}: transformers cannot build it ({one_line(error)})") from error
-        model._check(where)
+        model.check(where)
         return model
 
-    def _check(self, where: str) -> None:
+    def check(self, where: str) -> None:
         """Raise :class:`CheckpointError` where the network does not restore the tokenizer's tokens from both sides."""
         if bool(self.forbidden.all()):
             raise CheckpointError(f"{where}: its tokenizer knows no words; save the tokenizer beside the weights")
@@ -137,30 +122,6 @@ class MaskedLM(Model):
             raise CheckpointError(f"{where}: it does not run on tokens alone ({one_line(error)})") from error
         if not ahead:
             raise CheckpointError(f"{where}: it sees only what stands before a token; set its is_decoder: false")
-
-    def save(self, folder: Path) -> None:
-        self.network.save_pretrained(folder)
-        self.tokenizer.save_pretrained(folder)
-
-    def fresh(self) -> Self:
-        network = type(self.network)(copy.deepcopy(self.network.config))
-        return type(self)(network.to(self.device), self.tokenizer, **self.options).to(self.device)
-
-    def student(self) -> Self:
-        """Every other layer of this model, of each kind, and all that is not a layer (as in DistilBERT, Sanh et al.
-        2019)."""
-        network = copy.deepcopy(self.network)
-        _architecture.halve(network, self.mask)
-        return type(self)(network, self.tokenizer, **self.options).to(self.device)
-
-    def blocks(self) -> list[nn.Module]:
-        return _architecture.blocks(self.network, self.mask)
-
-    def generating_end(self) -> list[nn.Module]:
-        head = self.network.get_output_embeddings()
-        if head is None:
-            raise NotApplicable(f"{type(self.network).__name__} has no output embeddings")
-        return [head]
 
     def encoding(self) -> dict[str, Any]:
         marks = [self.before, self.behind, self.padding]

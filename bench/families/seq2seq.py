@@ -1,9 +1,6 @@
 """Sequence-to-sequence language models, that write one text after reading another."""
 
-import copy
 from collections.abc import Mapping
-from functools import cached_property
-from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import torch
@@ -12,10 +9,11 @@ from torch import Tensor, nn
 from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from bench.dataset import Columns, Dataset, Items
-from bench.errors import CheckpointError, NotApplicable
+from bench.errors import CheckpointError
 from bench.families import _architecture, _encoder_decoder, _tokenizer, _tokens
 from bench.families._errors import one_line
-from bench.model import Batch, Model
+from bench.families._language_model import LanguageModel
+from bench.model import Batch
 from bench.options import Count, Fraction, Positive
 
 MODALITY = "text_pair"
@@ -25,7 +23,7 @@ _IGNORED = -100  # the label that torch's cross-entropy leaves out
 _CORRUPTED = 0.15  # of the tokens, as in BERT and T5 (Raffel et al. 2020)
 
 
-class Seq2Seq(Model):
+class Seq2Seq(LanguageModel):
     """Encoder-decoder language models, any architecture that transformers loads, or two of one encoder.
 
     A checkpoint of a sequence-to-sequence model (T5, BART, mBART, Pegasus, Marian …) is used as it is. One of an
@@ -52,8 +50,6 @@ class Seq2Seq(Model):
     modality = MODALITY
     offers = frozenset(OFFERS)
     generated: ClassVar[str] = "target"
-    network: Any
-    tokenizer: Any
 
     def __init__(
         self,
@@ -84,6 +80,10 @@ class Seq2Seq(Model):
         if self.context <= sum(map(len, self.around)):
             raise CheckpointError(f"option 'context': {self.context} leaves no room for text; ask for more")
 
+    @property
+    def probe(self) -> int:
+        return self.starts[0]
+
     @classmethod
     def from_checkpoint(cls, checkpoint: str, *, revision: str | None, trust_remote_code: bool, **options: Any) -> Self:
         where = f"checkpoint {checkpoint}"
@@ -92,7 +92,7 @@ class Seq2Seq(Model):
             model = cls(network, tokenizer, **options)
         except CheckpointError as error:
             raise CheckpointError(f"{where}: {error}") from None
-        model._check(where)
+        model.check(where)
         return model
 
     @classmethod
@@ -105,10 +105,10 @@ class Seq2Seq(Model):
             model = cls(_encoder_decoder.untrained(wanted, tokenizer), tokenizer, **options)
         except Exception as error:
             raise CheckpointError(f"{where}: transformers cannot build it ({one_line(error)})") from error
-        model._check(where)
+        model.check(where)
         return model
 
-    def _check(self, where: str) -> None:
+    def check(self, where: str) -> None:
         """Raise :class:`CheckpointError` where the network does not write the tokenizer's tokens one after another."""
         words = set(self.tokenizer.get_vocab().values()) - set(self.tokenizer.all_special_ids)
         if len(words) < 2:  # T5's, made of nothing, has a space
@@ -123,37 +123,9 @@ class Seq2Seq(Model):
         if ahead:
             raise CheckpointError(f"{where}: its decoder sees the token it is to predict; set its is_decoder: true")
 
-    def save(self, folder: Path) -> None:
-        self.network.save_pretrained(folder)
-        self.tokenizer.save_pretrained(folder)
-
-    def fresh(self) -> Self:
-        network = type(self.network)(copy.deepcopy(self.network.config))
-        return type(self)(network.to(self.device), self.tokenizer, **self.options)
-
-    def student(self) -> Self:
-        """Every other layer of encoder and decoder, of each kind, and all that is not a layer (as in DistilBERT, Sanh
-        et al. 2019; Shleifer & Rush 2020, Pre-trained Summarization Distillation)."""
-        network = copy.deepcopy(self.network)
-        _architecture.halve(network, self.starts[0])
-        return type(self)(network, self.tokenizer, **self.options)
-
-    def blocks(self) -> list[nn.Module]:
-        return _architecture.blocks(self.network, self.starts[0])
-
-    def generating_end(self) -> list[nn.Module]:
-        head = self.network.get_output_embeddings()
-        if head is None:
-            raise NotApplicable(f"{type(self.network).__name__} has no output embeddings")
-        return [head]
-
-    @cached_property
-    def _vocabulary(self) -> str:
-        return _tokenizer.fingerprint(self.tokenizer)
-
     def encoding(self) -> dict[str, Any]:
         marks, lengths = [*self.around, self.starts, self.end], [self.context, self.target_context]
-        return {"family": "seq2seq", "tokenizer": self._vocabulary, "contexts": lengths, "marks": marks}
+        return {"family": "seq2seq", "tokenizer": self.vocabulary, "contexts": lengths, "marks": marks}
 
     def encode(self, items: Items) -> Batch:
         """Each item as one row: ``source`` in ``source_length`` tokens, ``input_ids`` in ``length``, of which ``text``

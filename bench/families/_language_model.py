@@ -1,0 +1,89 @@
+"""What language models of every kind share: transformers' checkpoints, a tokenizer beside the network, its layers."""
+
+import copy
+from abc import abstractmethod
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import torch
+from torch import nn
+
+from bench.errors import CheckpointError, NotApplicable
+from bench.families import _architecture, _tokenizer
+from bench.families._errors import one_line
+from bench.model import Model
+
+
+class LanguageModel(Model):
+    """A network that transformers loads, and its tokenizer.
+
+    Attributes:
+        kind: what a checkpoint must be, in words.
+        loader: the class of transformers that loads it.
+        network, tokenizer: as transformers has them.
+        options: what the family was given.
+    """
+
+    kind: ClassVar[str]
+    loader: ClassVar[Any]
+    network: Any
+    tokenizer: Any
+    options: dict[str, Any]
+
+    @property
+    @abstractmethod
+    def probe(self) -> int:
+        """A token that the network can be tried with."""
+
+    @abstractmethod
+    def check(self, where: str) -> None:
+        """Raise :class:`CheckpointError`, which begins with ``where``, if network and tokenizer will not do."""
+
+    @classmethod
+    def from_checkpoint(cls, checkpoint: str, *, revision: str | None, trust_remote_code: bool, **options: Any) -> Self:
+        common: dict[str, Any] = {"revision": revision, "trust_remote_code": trust_remote_code}
+        where = f"checkpoint {checkpoint}"
+        try:
+            tokenizer = _tokenizer.load(checkpoint, **common)
+            network, info = cls.loader.from_pretrained(
+                checkpoint, use_safetensors=True, dtype=torch.float32, output_loading_info=True, **common
+            )
+            model = cls(network, tokenizer, **options)
+        except Exception as error:
+            raise CheckpointError(f"{where}: not {cls.kind} ({one_line(error)})") from error
+        if missing := sorted(info["missing_keys"]):
+            raise CheckpointError(f"{where}: it has no weights for {missing[0]}; name one of {cls.kind}")
+        model.check(where)
+        return model
+
+    def save(self, folder: Path) -> None:
+        self.network.save_pretrained(folder)
+        self.tokenizer.save_pretrained(folder)
+
+    def fresh(self) -> Self:
+        return self._with(type(self.network)(copy.deepcopy(self.network.config)))
+
+    def student(self) -> Self:
+        """Every other layer, of each kind and on each side, and all that is not a layer (as in DistilBERT, Sanh et al.
+        2019; Shleifer & Rush 2020, Pre-trained Summarization Distillation)."""
+        network = copy.deepcopy(self.network)
+        _architecture.halve(network, self.probe)
+        return self._with(network)
+
+    def _with(self, network: Any) -> Self:
+        return type(self)(network, self.tokenizer, **self.options).to(self.device)
+
+    def blocks(self) -> list[nn.Module]:
+        return _architecture.blocks(self.network, self.probe)
+
+    def generating_end(self) -> list[nn.Module]:
+        head = self.network.get_output_embeddings()
+        if head is None:
+            raise NotApplicable(f"{type(self.network).__name__} has no output embeddings")
+        return [head]
+
+    @cached_property
+    def vocabulary(self) -> str:
+        """Hash of all that the tokenizer does."""
+        return _tokenizer.fingerprint(self.tokenizer)
