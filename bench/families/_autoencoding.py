@@ -13,9 +13,10 @@ from torch import Tensor, nn
 
 from bench.dataset import Dataset, Items
 from bench.errors import CheckpointError, NotApplicable
+from bench.families import _hidden
 from bench.families._conv_vae import ConvolutionalAutoencoder
 from bench.families._errors import one_line
-from bench.families._images import hidden, to_items, to_pixels, to_rows
+from bench.families._images import to_items, to_pixels, to_rows
 from bench.model import Batch, Model
 
 KINDS = {"convolutional": ConvolutionalAutoencoder, "autoencoder_kl": AutoencoderKL}
@@ -213,7 +214,9 @@ class Autoencoding(Model):
 
         Paper: Im et al. 2017, Denoising Criterion for Variational Auto-Encoding Framework
         """
-        return batch | {"hidden": hidden(batch["images"], share, generator)}
+        rows, size = len(batch["images"]), batch["images"].shape[2:]
+        places = _hidden.hidden(rows, size, _hidden.PATCHES, _hidden.SHARE if share is None else share, generator)
+        return batch | {"hidden": places.to(self.device)}
 
     def seen(self, batch: Batch) -> Tensor:
         """The images as the encoder is given them."""

@@ -1,6 +1,4 @@
-"""Pictures as rows of pixels and back, in the shape a network takes; and which of their patches are hidden."""
-
-import math
+"""Pictures as rows of pixels and back, in the shape a network takes."""
 
 import numpy as np
 import torch
@@ -8,15 +6,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from bench.dataset import Items
-
-PATCHES = 8
-"""In a row and in a column of an image, each of which is hidden or not."""
-
-HIDDEN = 0.75
-"""Of the patches, where nothing else is asked for.
-
-Paper: Wei et al. 2023, Diffusion Models as Masked Autoencoders
-"""
 
 
 def to_rows(items: Items, channels: int, height: int, width: int) -> Tensor:
@@ -46,12 +35,3 @@ def to_items(images: Tensor) -> np.ndarray:
 def to_pixels(images: Tensor) -> Tensor:
     """From 0…255 to -1…1."""
     return images.float() / 127.5 - 1
-
-
-def hidden(images: Tensor, share: float | None, generator: torch.Generator) -> Tensor:
-    """Which pixels lie in hidden patches, as many patches in each row: bool, shape (rows, 1, height, width)."""
-    grid = [min(PATCHES, side) for side in images.shape[2:]]
-    count = max(1, round((HIDDEN if share is None else share) * math.prod(grid)))
-    rank = torch.rand(len(images), math.prod(grid), generator=generator).argsort(1).argsort(1)
-    marked = F.interpolate((rank < count).float().view(-1, 1, *grid), images.shape[2:]) > 0
-    return marked.to(images.device)

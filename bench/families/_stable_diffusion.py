@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import diffusers
-import numpy as np
 import torch
 from diffusers import AutoencoderKL, DDPMScheduler, StableDiffusionPipeline, UNet2DConditionModel
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
@@ -218,15 +217,3 @@ def student(network: Network) -> Network:
     for layer, known in zip(made.reader.encoder.layers, network.reader.encoder.layers[::2], strict=True):
         layer.load_state_dict(known.state_dict())
     return made
-
-
-def pixels(images: np.ndarray, channels: int, size: tuple[int, int]) -> Tensor:
-    """uint8 images of shape (N, H, W, C) as (N, channels, *size): made grey, copied to colours, resized as needed."""
-    rows = torch.from_numpy(np.array(images)).permute(0, 3, 1, 2)
-    if rows.shape[1] != channels:
-        grey = rows.float().mean(1, keepdim=True).round().to(torch.uint8)
-        rows = grey if channels == 1 else grey.expand(-1, channels, -1, -1)
-    if rows.shape[2:] != size:
-        resized = nn.functional.interpolate(rows.float(), size, mode="bicubic", antialias=True)
-        rows = resized.round().clamp(0, 255).to(torch.uint8)
-    return rows.contiguous()

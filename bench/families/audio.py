@@ -1,7 +1,6 @@
 """Sound models that learn to remove noise: diffusers' U-Nets on waveforms and on spectrograms."""
 
 import json
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -14,7 +13,7 @@ from torch import Tensor, nn
 
 from bench.dataset import Dataset, Items
 from bench.errors import CheckpointError
-from bench.families import _sound_parts
+from bench.families import _hidden, _sound_parts
 from bench.families._denoising import smaller
 from bench.families._errors import one_line
 from bench.families._sound import Sound, Waveform
@@ -25,7 +24,7 @@ from bench.options import Count, NonNegative
 MODALITY = "audio"
 OFFERS = ("audio", "network", "samples", "objective")
 
-_PARTS = 16, 8  # of a sound's time, and of its frequencies, each of which is hidden or not
+_PARTS = 8, 16  # of a sound's frequencies, and of its time, each of which is hidden or not
 _CORRUPTED = 0.5  # of the parts
 
 
@@ -155,11 +154,8 @@ class Audio(Model):
         Paper: Wei et al. 2023, Diffusion Models as Masked Autoencoders (of images)
         """
         rows, size = len(batch["sounds"]), self.sound.shape(batch["sounds"].shape[1])[1:]
-        grid = [min(parts, side) for parts, side in zip(_PARTS[::-1], size, strict=False)][-len(size) :]
-        count = max(1, round((_CORRUPTED if share is None else share) * math.prod(grid)))
-        rank = torch.rand(rows, math.prod(grid), generator=generator).argsort(1).argsort(1)
-        hidden = F.interpolate((rank < count).float().view(-1, 1, *grid), size) > 0
-        return batch | {"hidden": hidden.to(self.device)}
+        places = _hidden.hidden(rows, size, _PARTS[-len(size) :], _CORRUPTED if share is None else share, generator)
+        return batch | {"hidden": places.to(self.device)}
 
     def draw(self, batch: Batch, generator: torch.Generator) -> Batch:
         """The sounds in the form the network learns, noise of that shape, and a timestep for every row."""
@@ -180,11 +176,7 @@ class Audio(Model):
         """Mean squared error of the predicted noise or velocity, as the checkpoint's scheduler says; where a transform
         has hidden parts, in these."""
         wanted = self.noise.wanted(batch["clean"], batch["noise"], batch["timesteps"])
-        if "hidden" not in batch:
-            return F.mse_loss(outputs.float(), wanted)
-        hidden = batch["hidden"].expand_as(wanted).flatten(1)
-        squares = (outputs.float() - wanted).flatten(1) ** 2
-        return ((squares * hidden).sum(1) / hidden.sum(1)).mean()
+        return _hidden.squared_error(batch, outputs, wanted)
 
     def units(self, batch: Batch) -> int:
         return len(batch["sounds"])

@@ -1,6 +1,5 @@
 """Image models that learn to remove noise: diffusers' ``UNet2DModel`` with its scheduler."""
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -13,16 +12,15 @@ from torch import Tensor, nn
 
 from bench.dataset import Dataset, Items
 from bench.errors import CheckpointError, NotApplicable
+from bench.families import _hidden
 from bench.families._denoising import Discrete, smaller
 from bench.families._errors import one_line
+from bench.families._images import to_items, to_pixels, to_rows
 from bench.model import Batch, Model
 from bench.options import Count, NonNegative
 
 MODALITY = "image"
 OFFERS = ("image", "network", "samples", "objective")
-
-_PATCHES = 8  # in a row and in a column of an image, each of which is hidden or not
-_CORRUPTED = 0.75  # of the patches (Wei et al. 2023)
 
 
 class Diffusion(Model):
@@ -112,27 +110,16 @@ class Diffusion(Model):
         return {"family": "diffusion", "shape": shape}
 
     def encode(self, items: Items) -> Batch:
-        images = torch.from_numpy(np.array(items)).permute(0, 3, 1, 2)
-        channels = self.network.config.in_channels
-        if images.shape[1] != channels:
-            grey = images.float().mean(1, keepdim=True).round().to(torch.uint8)
-            images = grey if channels == 1 else grey.expand(-1, channels, -1, -1)
-        if images.shape[2:] != (self.height, self.width):
-            resized = F.interpolate(images.float(), (self.height, self.width), mode="bicubic", antialias=True)
-            images = resized.round().clamp(0, 255).to(torch.uint8)
-        return {"images": images.contiguous(), "item": torch.arange(len(images))}
+        images = to_rows(items, self.network.config.in_channels, self.height, self.width)
+        return {"images": images, "item": torch.arange(len(images))}
 
     def decode(self, batch: Batch) -> np.ndarray:
-        images = batch["images"]
-        if images.dtype != torch.uint8:
-            images = ((images + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
-        array: np.ndarray = images.permute(0, 2, 3, 1).cpu().numpy()
-        return array
+        return to_items(batch["images"])
 
     def collate(self, rows: Batch, indices: Tensor) -> Batch:
         """Pixels from 0…255 to -1…1."""
         batch = super().collate(rows, indices)
-        return batch | {"images": batch["images"].float() / 127.5 - 1}
+        return batch | {"images": to_pixels(batch["images"])}
 
     def coarser(self, batch: Batch, share: float) -> Batch:
         """Images of the next size that the way down can halve as often as it does; the mean of what they were."""
@@ -147,12 +134,9 @@ class Diffusion(Model):
 
         Paper: Wei et al. 2023, Diffusion Models as Masked Autoencoders
         """
-        images = batch["images"]
-        grid = [min(_PATCHES, side) for side in images.shape[2:]]
-        count = max(1, round((_CORRUPTED if share is None else share) * math.prod(grid)))
-        rank = torch.rand(len(images), math.prod(grid), generator=generator).argsort(1).argsort(1)
-        hidden = F.interpolate((rank < count).float().view(-1, 1, *grid), images.shape[2:]) > 0
-        return batch | {"hidden": hidden.to(images.device)}
+        rows, size = len(batch["images"]), batch["images"].shape[2:]
+        places = _hidden.hidden(rows, size, _hidden.PATCHES, _hidden.SHARE if share is None else share, generator)
+        return batch | {"hidden": places.to(self.device)}
 
     def draw(self, batch: Batch, generator: torch.Generator) -> Batch:
         """Noise of the images' shape, and a timestep for every row."""
@@ -173,11 +157,7 @@ class Diffusion(Model):
         """Mean squared error of the predicted noise (or of what the checkpoint's scheduler says it predicts), where a
         transform has hidden patches, in these."""
         wanted = Discrete(self.noise).wanted(batch["images"], batch["noise"], batch["timesteps"])
-        if "hidden" not in batch:
-            return F.mse_loss(outputs.float(), wanted)
-        hidden = batch["hidden"].expand_as(wanted).flatten(1)  # by image: patches may differ in size
-        squares = (outputs.float() - wanted).flatten(1) ** 2
-        return ((squares * hidden).sum(1) / hidden.sum(1)).mean()
+        return _hidden.squared_error(batch, outputs, wanted)
 
     def units(self, batch: Batch) -> int:
         return len(batch["images"])

@@ -1,7 +1,6 @@
 """Pictures from captions: latent diffusion with a text encoder, in Stable Diffusion's components."""
 
 import hashlib
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -12,8 +11,9 @@ from torch import Tensor, nn
 
 from bench.dataset import Columns, Dataset, Items
 from bench.errors import CheckpointError, NotApplicable
-from bench.families import _stable_diffusion
+from bench.families import _hidden, _stable_diffusion
 from bench.families._denoising import Discrete
+from bench.families._images import to_rows
 from bench.families._stable_diffusion import Network, Parts
 from bench.model import Batch, Model
 from bench.options import Count, Fraction, NonNegative
@@ -21,8 +21,6 @@ from bench.options import Count, Fraction, NonNegative
 MODALITY = "captioned_image"
 OFFERS = ("image", "caption", "condition", "network", "samples", "objective")
 
-_PATCHES = 8  # in a row and in a column of the latents, each of which is hidden or not
-_CORRUPTED = 0.75  # of the patches (Wei et al. 2023)
 _PACE = 0.05  # of the running scale of latents while their autoencoder trains
 
 
@@ -155,7 +153,7 @@ class TextToImage(Model):
 
     def encode(self, items: Items) -> Batch:
         assert isinstance(items, Columns)
-        images = _stable_diffusion.pixels(items["images"], self.vae.config.in_channels, (self.height, self.width))
+        images = to_rows(items["images"], self.vae.config.in_channels, self.height, self.width)
         captions = torch.tensor([self._row(caption) for caption in items["caption"]], dtype=torch.int32)
         return {"images": images, "caption_ids": captions, "item": torch.arange(len(images))}
 
@@ -192,12 +190,9 @@ class TextToImage(Model):
 
         Paper: Wei et al. 2023, Diffusion Models as Masked Autoencoders
         """
-        shape = self._latent_shape(batch)
-        grid = [min(_PATCHES, side) for side in shape[2:]]
-        count = max(1, round((_CORRUPTED if share is None else share) * math.prod(grid)))
-        rank = torch.rand(shape[0], math.prod(grid), generator=generator).argsort(1).argsort(1)
-        hidden = F.interpolate((rank < count).float().view(-1, 1, *grid), shape[2:]) > 0
-        return batch | {"hidden": hidden.to(batch["images"].device)}
+        rows, _, *size = self._latent_shape(batch)
+        places = _hidden.hidden(rows, size, _hidden.PATCHES, _hidden.SHARE if share is None else share, generator)
+        return batch | {"hidden": places.to(batch["images"].device)}
 
     # Learning and generating --------------------------------------------------------------------------------------
 
@@ -261,11 +256,7 @@ class TextToImage(Model):
         own = torch.zeros((), device=wanted.device)
         if self.encoder_learns:
             outputs, own = outputs[:, :-1].view_as(wanted), outputs[:, -1].mean()
-        if "hidden" not in batch:
-            return F.mse_loss(outputs.float(), wanted) + own
-        hidden = batch["hidden"].expand_as(wanted).flatten(1)
-        squares = (outputs.float() - wanted).flatten(1) ** 2
-        return ((squares * hidden).sum(1) / hidden.sum(1)).mean() + own
+        return _hidden.squared_error(batch, outputs, wanted) + own
 
     def units(self, batch: Batch) -> int:
         return len(batch["images"])
