@@ -72,7 +72,11 @@ def _network(checkpoint: str, revision: str | None) -> Any:
     name = config.get("_class_name", "a model of unknown class")
     if name not in kinds:
         raise CheckpointError(f"its unet is {name}; name one with a UNet1DModel or a UNet2DModel")
-    return kinds[name].from_pretrained(checkpoint, subfolder="unet", revision=revision, use_safetensors=True)
+    known = {"subfolder": "unet", "revision": revision, "use_safetensors": True, "output_loading_info": True}
+    network, info = kinds[name].from_pretrained(checkpoint, **known)
+    if missing := sorted(info["missing_keys"]):
+        raise CheckpointError(f"its unet has no weights for {missing[0]}; name a complete one")
+    return network
 
 
 def _noise(checkpoint: str, revision: str | None) -> Noise:

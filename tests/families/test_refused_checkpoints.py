@@ -1,6 +1,7 @@
 """Checkpoints that cannot be used: each gives one line that names the folder and the fault, and runs no code."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,13 +9,15 @@ from typing import Any
 import pytest
 import torch
 from diffusers import DDPMPipeline, ScoreSdeVeScheduler, UNet2DConditionModel, UNet2DModel
+from safetensors.torch import load_file, save_file
 
-from bench import plugins
+from bench import plugins, pretrained
+from bench.cell import ModelSpec
 from bench.errors import CheckpointError
 from bench.families.causal_lm import CausalLM
 from bench.families.diffusion import Diffusion
 from bench.model import Model
-from tests.models import TRAINED, language_model, model_of, network, saved, texts, tokenizer, unet
+from tests.models import TRAINED, language_model, model_of, network, saved, small, texts, tokenizer, unet
 
 
 def load(family: type[Model], folder: Path) -> Model:
@@ -45,6 +48,21 @@ def test_a_checkpoint_of_another_family(family: str, others: dict[str, Path]) ->
 def test_pictures_of_sound_are_not_pictures(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"its pictures are of sound \(stft\); name family audio"):
         load(Diffusion, saved(model_of("audio"), tmp_path))
+
+
+@pytest.mark.parametrize("family", TRAINED)
+def test_a_checkpoint_that_lacks_a_weight(family: str, tmp_path: Path) -> None:
+    """Loaded as a run loads it: no cell is to find out."""
+    folder = saved(model_of(family), tmp_path)
+    sizes = {path: path.stat().st_size for path in folder.rglob("*.safetensors")}
+    largest = max(sizes, key=sizes.__getitem__)
+    weights = load_file(largest)
+    del weights[max(weights, key=lambda name: weights[name].numel())]
+    save_file(weights, largest, {"format": "pt"})
+    spec = ModelSpec(family=family, checkpoint=str(folder), fingerprint="cut", options=small(family).OPTIONS)
+    with pytest.raises(CheckpointError, match=re.escape(str(folder))) as caught:
+        pretrained.load(spec)
+    assert "\n" not in str(caught.value)
 
 
 # Language models ------------------------------------------------------------------------------------------------------
