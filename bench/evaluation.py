@@ -136,11 +136,16 @@ class Evaluation:
 
     @cached_property
     def conditions(self) -> Columns | None:
-        """Where the family is conditional: what each of the ``samples`` was asked for."""
-        if not isinstance(self._sampled_items, Columns):
+        """Where the family is conditional: what each of the ``samples`` was asked for; texts in full, as the test split
+        has them."""
+        made, asked = self._sampled_items, self.data.test
+        if not isinstance(made, Columns) or not isinstance(asked, Columns):
             return None
-        names = [name for name in self._sampled_items.names if name != self.model.generated]
-        return Columns({name: self._sampled_items[name] for name in names})
+        which = np.arange(len(made)) % len(asked)
+        given = {name: asked[name] for name in made.names if name != self.model.generated}
+        return Columns(
+            {n: [held[i] for i in which] if isinstance(held, list) else made[n] for n, held in given.items()}
+        )
 
     @cached_property
     def references(self) -> Any:

@@ -24,6 +24,7 @@ def caption_match(evaluation: Evaluation, *, space: str = "digit_classifier", cl
     name. It is not always right: beside stands the share of the test split's real pictures that it takes for what
     theirs name. Captions that name nothing it knows are left out. The CLIPScore is the mean of 2.5 max(cos, 0) of the
     embeddings of a picture and of its caption after "A photo depicts", and beside it stands that of the real pictures.
+    ``truncated_captions`` is the share of the test split's captions that are too long for the model to read whole.
 
     Paper: Hessel et al. 2021, CLIPScore: A Reference-free Evaluation Metric for Image Captioning
 
@@ -31,9 +32,10 @@ def caption_match(evaluation: Evaluation, *, space: str = "digit_classifier", cl
         space: a feature space that has ``named(caption)`` and ``classify(images, among)``.
         clip: folder or hub id of a CLIP model in transformers' form, with its tokenizer and image processor.
     """
-    asked, real = evaluation.conditions, evaluation.model.decode(evaluation.encode("test"))
+    asked, real, read = evaluation.conditions, evaluation.data.test, evaluation.model.decode(evaluation.encode("test"))
     assert asked is not None
     assert isinstance(real, Columns)
+    assert isinstance(read, Columns)
     pairs = {"": (asked["caption"], evaluation.samples), "_of_real_images": (real["caption"], evaluation.references)}
     right = _right(space, pairs)
     if not right and not clip:
@@ -42,7 +44,15 @@ def caption_match(evaluation: Evaluation, *, space: str = "digit_classifier", cl
     scores = [_mean(f"caption_match{of}[{space}]", values, of) for of, values in right.items()]
     for of, (captions, images) in pairs.items() if clip else ():
         scores.append(_mean(f"clip_score{of}[{Path(clip).name}]", clip_score(clip)(list(captions), images), of))
-    return scores
+    cut = [
+        _letters(shorter) < _letters(caption) for shorter, caption in zip(read["caption"], real["caption"], strict=True)
+    ]
+    return [*scores, Score("truncated_captions", sum(cut) / len(cut), "", "none", len(cut))]
+
+
+def _letters(caption: str) -> int:
+    """How many, white space left out, which tokenizers take in several ways."""
+    return len("".join(caption.split()))
 
 
 def _right(name: str, pairs: dict[str, tuple[Any, Any]]) -> dict[str, np.ndarray]:
