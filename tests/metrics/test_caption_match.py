@@ -31,15 +31,22 @@ class Remembers:
         return columns
 
 
-def evaluation(test: Columns, drawn: Columns) -> Evaluation:
-    data = Dataset("drawn", "captioned_image", test[:1], test[:1], test)
-    made = Evaluation(Remembers(), data, lambda split: getattr(data, split), len(drawn), 4, 0, Training())  # type: ignore
+def evaluation(test: Columns, drawn: Columns, read: Columns | None = None) -> Evaluation:
+    """``read`` is what a model's rows hold of the test split; by default all of it."""
+    data, rows = Dataset("drawn", "captioned_image", test[:1], test[:1], test), read or test
+    made = Evaluation(Remembers(), data, lambda split: rows, len(drawn), 4, 0, Training())  # type: ignore
     made.__dict__["sampled"] = drawn
     return made
 
 
 def scores(test: Columns, drawn: Columns, **options: Any) -> dict[str, Score]:
     return {score.metric: score for score in caption_match(evaluation(test, drawn), **options)}
+
+
+def both(test: Columns, drawn: Columns) -> tuple[Score, Score]:
+    """Of the samples, and of the real pictures."""
+    found = scores(test, drawn)
+    return found["caption_match[digit_classifier]"], found["caption_match_of_real_images[digit_classifier]"]
 
 
 def digits(count: int = 60) -> Columns:
@@ -51,20 +58,18 @@ def digits(count: int = 60) -> Columns:
 
 def test_right_pictures_match_their_captions() -> None:
     test = digits()
-    found = scores(test, test)
-    assert set(found) == {"caption_match[digit_classifier]", "caption_match_of_real_images[digit_classifier]"}
-    share, real = found.values()
+    share, real = both(test, test)
     assert share.value == real.value > 0.95
     assert (share.n, share.better, real.better) == (60, "higher", "none")
 
 
 def test_the_share_is_that_of_the_samples_and_its_error_binomial() -> None:
-    """A third of the captions say the next digit."""
-    test, names = digits(), list(digits(200)["caption"])
-    other = {one: next(name for name in names if name != one) for one in set(names)}
-    swapped = [other[one] if index % 3 == 0 else one for index, one in enumerate(test["caption"])]
-    found = scores(test, Columns({"caption": swapped, "images": test["images"]}))
-    share, real = found.values()
+    """A third of the pictures show another digit."""
+    test, more = digits(), digits(200)
+    names = list(more["caption"])
+    other = [next(i for i, name in enumerate(names) if name != one) for one in test["caption"]]
+    shown = [more["images"][other[i]] if i % 3 == 0 else image for i, image in enumerate(test["images"])]
+    share, real = both(test, Columns({"caption": test["caption"], "images": np.stack(shown)}))
     assert share.value == pytest.approx(real.value * 2 / 3, abs=0.03)
     assert share.error == pytest.approx((share.value * (1 - share.value) / 59) ** 0.5)
 
@@ -72,15 +77,26 @@ def test_the_share_is_that_of_the_samples_and_its_error_binomial() -> None:
 def test_samples_may_be_coloured_and_of_another_size() -> None:
     test = digits(40)
     large = np.repeat(np.repeat(np.repeat(test["images"], 2, 1), 2, 2), 3, 3)
-    share, real = scores(test, Columns({"caption": test["caption"], "images": large})).values()
+    share, real = both(test, Columns({"caption": test["caption"], "images": large}))
     assert share.value == pytest.approx(real.value, abs=0.03)
 
 
 def test_captions_that_name_nothing_are_left_out() -> None:
     test = digits(20)
     captions = [caption if index < 12 else "some scribble" for index, caption in enumerate(test["caption"])]
-    share, real = scores(test, Columns({"caption": captions, "images": test["images"]})).values()
-    assert (share.n, real.n) == (12, 20)
+    named = Columns({"caption": captions, "images": test["images"]})
+    share, real = both(named, named)
+    assert (share.n, real.n) == (12, 12)
+
+
+def test_captions_are_judged_in_full_and_those_that_are_cut_are_counted() -> None:
+    """The last word says which digit it is, and no row holds it."""
+    test = digits(10)
+    cut = Columns({"caption": ["a handwr"] * 10, "images": test["images"]})
+    found = {score.metric: score for score in caption_match(evaluation(test, cut, read=cut))}
+    assert found["caption_match[digit_classifier]"].n == 10
+    assert found["truncated_captions"].value == 1
+    assert scores(test, test)["truncated_captions"].value == 0
 
 
 def test_where_no_caption_names_anything_it_says_so() -> None:
@@ -134,7 +150,7 @@ def test_clip_score_is_two_and_a_half_times_the_cosine(clip: Path) -> None:
 def test_clip_scores_stand_beside_the_match_and_alone(clip: Path) -> None:
     test = digits(6)
     found = scores(test, test, clip=str(clip))
-    assert list(found)[2:] == ["clip_score[tiny-clip]", "clip_score_of_real_images[tiny-clip]"]
+    assert list(found)[2:4] == ["clip_score[tiny-clip]", "clip_score_of_real_images[tiny-clip]"]
     assert found["clip_score[tiny-clip]"].value == found["clip_score_of_real_images[tiny-clip]"].value
     nameless = Columns({"caption": ["a cat"] * 6, "images": test["images"]})
     assert list(scores(nameless, nameless, clip=str(clip))) == list(found)[2:]
