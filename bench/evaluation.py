@@ -139,7 +139,7 @@ class Evaluation:
         """Where the family is conditional: what each of the ``samples`` was asked for; texts in full, as the test split
         has them."""
         made, asked = self._sampled_items, self.data.test
-        if not isinstance(made, Columns) or not isinstance(asked, Columns):
+        if not isinstance(made, Columns) or not isinstance(asked, Columns) or "condition" not in self.model.offers:
             return None
         which = np.arange(len(made)) % len(asked)
         given = {name: asked[name] for name in made.names if name != self.model.generated}

@@ -9,7 +9,7 @@ from bench.transfer import Transfer
 TRAINS = False
 USES_DATA = False
 
-_OF_SAMPLES = {"samples", "text", "image", "audio", "molecule", "caption"}  # and they answer no condition of another's
+_OF_SAMPLES = {"samples", "text", "image", "audio", "molecule"}  # and they answer no caption and no source
 
 
 def real_data(transfer: Transfer) -> None:
