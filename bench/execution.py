@@ -133,8 +133,11 @@ def _recorded(cell: Cell, run: Path) -> Iterator[dict[str, Any]]:
 
 def _domains(cell: Cell) -> dict[str, dict[str, Any]]:
     """What the cell's domains held, the target and the source where it is known, and how much was damaged."""
-    specs = [cell.target, *([cell.model.recipe.source] if cell.model.recipe else [])]
-    held = {spec.name: dataset.load(spec.plugin, spec.options) for spec in specs}
+    specs = {cell.target.name: cell.target}
+    if cell.model.recipe:  # which may be the same domain with other options
+        source = cell.model.recipe.source
+        specs |= {source.name if source.name != cell.target.name else f"{source.name} (source)": source}
+    held = {name: dataset.load(spec.plugin, spec.options) for name, spec in specs.items()}
     damaged = {name: data.skipped for name, data in held.items() if data.skipped}
     return {"datasets": {name: data.fingerprint for name, data in held.items()}} | (
         {"damaged_items": damaged} if damaged else {}

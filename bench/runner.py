@@ -186,7 +186,7 @@ class _Run:
         first = [Task("device", "describe_device", (), _PREPARING_LIMIT, ready)]
         first += [task(f"dataset {spec.name}", "prepare_dataset", spec) for spec in specs.values()]
         self._stage("datasets", first, workers=cores)
-        self._refuse_mixing({spec.name: found[key][1] for key, spec in specs.items()})
+        self._refuse_mixing({cell.target.name: found[cell.target.model_dump_json()][1] for cell in cells})
         for cell in cells:
             size, self.ledger.fingerprints[cell.target.name] = found[cell.target.model_dump_json()]
             if cell.data_size > size:
