@@ -59,7 +59,7 @@ def test_long_sounds_are_cut_alike_and_chance_is_left_alone(checkpoint: Path) ->
 
 def test_weights_that_are_not_there_are_one_line(tmp_path: Path) -> None:
     with pytest.raises(
-        CheckpointError, match=r"feature space clap: weights .* cannot be loaded .* option 'weights'"
+        CheckpointError, match=r"feature space clap: weights .* cannot be loaded .* in 'weights'"
     ) as caught:
         Clap(weights=str(tmp_path / "nowhere"))
     assert "\n" not in str(caught.value)

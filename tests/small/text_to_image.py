@@ -14,7 +14,7 @@ OPTIONS = {"inference_steps": 2, "guidance_scale": 2.0}
 ARCHITECTURE: dict[str, Any] = {
     "unet": {
         "block_out_channels": (4, 8),
-        "layers_per_block": 1,
+        "layers_per_block": 2,
         "norm_num_groups": 2,
         "attention_head_dim": 2,
         "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D"),
