@@ -3,6 +3,7 @@
 import copy
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -125,9 +126,16 @@ def started(*arguments: str, cwd: Path) -> Iterator[subprocess.Popen[str]]:
     """A Python process in a session of its own, as a terminal would start it; nothing of it is left afterwards."""
     pipe = subprocess.PIPE
     command = [sys.executable, *arguments]
-    with subprocess.Popen(
-        command, cwd=cwd, env=environment(), stdout=pipe, stderr=pipe, text=True, start_new_session=True
-    ) as process:
+    before = signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # which background jobs ignore
+    try:
+        process = subprocess.Popen(
+            command, cwd=cwd, env=environment(), stdout=pipe, stderr=pipe, text=True, start_new_session=True
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
+    with process:
         try:
             yield process
         finally:
