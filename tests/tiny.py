@@ -126,9 +126,7 @@ def started(*arguments: str, cwd: Path) -> Iterator[subprocess.Popen[str]]:
     """A Python process in a session of its own, as a terminal would start it; nothing of it is left afterwards."""
     pipe = subprocess.PIPE
     command = [sys.executable, *arguments]
-    before = signal.signal(
-        signal.SIGINT, signal.default_int_handler
-    )  # which background jobs ignore
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # which background jobs ignore
     try:
         process = subprocess.Popen(
             command, cwd=cwd, env=environment(), stdout=pipe, stderr=pipe, text=True, start_new_session=True
