@@ -46,9 +46,11 @@ def expand(suite: Suite) -> list[Cell]:
         if spec.name not in met:
             problem = f"it is {plugin.modality(spec.options)}, and no model of the suite meets it"
             raise suite.error(f"datasets.{dataset_entry.name}", problem, "take it out, or add a model for it")
+    alone = all(entry.metrics is not None for entry in suite.file.models.values())
     for plugin, _ in metrics:
         if not any(plugin.name == name for cell in cells for name, _ in cell.metrics):
-            raise suite.error("metrics", f"{plugin.name} scores none of the models", _needs(plugin))
+            remedy = "each has metrics of its own; take it out here, or theirs" if alone else _needs(plugin)
+            raise suite.error("metrics", f"{plugin.name} scores none of the models", remedy)
     _check_distinct(suite, cells)
     return cells
 
