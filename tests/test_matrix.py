@@ -191,6 +191,10 @@ def test_a_model_is_scored_by_what_it_can_be_asked_for(tmp_path: Path) -> None:
     ("changes", "said"),
     [
         ({"metrics": ["cost", "fidelity"]}, "metrics: fidelity scores none of the models; it needs: "),
+        (
+            {"models/tiny/metrics": ["perplexity"], "metrics": ["cost"]},
+            "metrics: cost scores none of the models; each has metrics of its own; take it out here",
+        ),
         ({"models/tiny/metrics": ["fidelity"]}, "models.tiny.metrics: fidelity cannot score causal_lm; it needs: "),
         ({**TWO_MODALITIES, "metrics": ["perplexity"]}, "models.images: no metric of the suite scores it; add one"),
     ],

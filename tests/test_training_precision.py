@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from bench import device
 from bench.cell import Budget
+from bench.evaluation import Evaluation, Training
 from tests.models import TRAINED, data_of, model_of, prepare, transfer_of
 
 
@@ -80,3 +81,24 @@ def test_training_under_autocast(family: str, approach: str, monkeypatch: pytest
     assert kept == {torch.float32}
     assert all(math.isfinite(loss) for loss in rough)
     assert rough == pytest.approx(exact, rel=0.05)
+
+
+@pytest.mark.parametrize("family", TRAINED)
+def test_sampling_under_autocast(family: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In inference mode, bfloat16 inside; what comes out is as many whole items as in full precision."""
+    model, data, inside = model_of(family), data_of(family), set[tuple[torch.dtype, bool]]()
+
+    def note(module: nn.Module, inputs: Any, output: Tensor) -> None:
+        inside.add((output.dtype, torch.is_inference_mode_enabled()))
+
+    for module in model.modules():
+        if isinstance(module, nn.Linear | nn.Conv2d | nn.Conv1d):
+            module.register_forward_hook(note)
+    monkeypatch.setattr(device, "precision", lambda budget: "bf16")
+    made = Evaluation(model, data, lambda split: model.encode(getattr(data, split)), 5, 4, 0, Training())
+    assert len(made.samples) == 5
+    assert {inference for _, inference in inside} == {True}
+    assert torch.bfloat16 in {dtype for dtype, _ in inside}
+    floats = [value for value in made.sampled.values() if value.is_floating_point()]
+    assert all(bool(value.isfinite().all()) for value in floats)
+    assert all(value.dtype == torch.float32 for value in floats), "pixels and sounds keep all their digits"
