@@ -198,10 +198,10 @@ class Loop:
         # the rate in the middle of the step, so that neither the first nor the last step is wasted on a rate of zero
         peak = self.budget.learning_rate * self.transfer.shape(progress + 0.5 / self.steps)
         batch = self.batch()
+        learning = {weight for _, optimizer in self.optimizers for weight in _trained(optimizer)}
         for player, optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = peak * group["factor"]
-            learning = {weight for _, other in self.optimizers for weight in _trained(other)}
             with resting(learning.difference(_trained(optimizer))):  # their gradients would be thrown away
                 loss = self.backward(batch, player, optimizer)
             self._check()  # the step before: on a GPU this one is still under way, and waiting for it would cost

@@ -2,6 +2,7 @@
 
 import torch
 
+from bench.dataset import Items
 from bench.device import sampling
 from bench.errors import NotApplicable
 from bench.model import Batch, Model
@@ -22,9 +23,13 @@ def made_up(transfer: Transfer, count: int, seed: int, model: Model | None = Non
         raise NotApplicable("part of the model is new, so its samples would tell nothing of what it knew")
     rows, model = transfer.encode(transfer.data.train), (model or transfer.model).eval()
     generator = torch.Generator().manual_seed(transfer.seed + seed)
+    return transfer.model.encode(drawn(transfer, model, rows, count, generator))
+
+
+def drawn(transfer: Transfer, model: Model, rows: Batch, count: int, generator: torch.Generator) -> Items:
+    """``count`` samples of a model, each for one of the encoded rows in turn, as many at a time as the budget has."""
     size = transfer.budget.micro_batch_size or transfer.budget.batch_size
     batches = (model.collate(rows, part % rows_of(rows)) for part in torch.arange(count).split(size))
     with sampling(transfer.budget):
         samples = [{name: value.cpu() for name, value in model.sample(batch, generator).items()} for batch in batches]
-        items = model.decode(model.join(samples))
-    return transfer.model.encode(items)
+        return model.decode(model.join(samples))

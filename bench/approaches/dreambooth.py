@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor
 
+from bench.approaches import _samples
 from bench.approaches._reference import pretrained
 from bench.dataset import Columns
-from bench.device import sampling
 from bench.errors import PluginError
 from bench.model import Batch, Model
 from bench.options import Count, NonNegative
@@ -82,10 +82,5 @@ def _pictures(transfer: Transfer, model: Model, caption: str, count: int) -> Bat
     assert isinstance(examples, Columns)
     captions = [caption] if caption else list(examples["caption"])
     asked = model.encode(Columns({"caption": captions, "images": examples["images"][: len(captions)]}))
-    size = transfer.budget.micro_batch_size or transfer.budget.batch_size
     generator = torch.Generator().manual_seed(transfer.seed + _SEED)
-    batches = (model.collate(asked, part % len(captions)) for part in torch.arange(count).split(size))
-    with sampling(transfer.budget):
-        drawn = [{name: value.cpu() for name, value in model.sample(batch, generator).items()} for batch in batches]
-        items = model.decode(model.join(drawn))
-    return model.encode(items)
+    return model.encode(_samples.drawn(transfer, model, asked, count, generator))

@@ -16,7 +16,7 @@ from bench.errors import CheckpointError, NotApplicable
 from bench.families import _hidden
 from bench.families._conv_vae import ConvolutionalAutoencoder
 from bench.families._errors import one_line
-from bench.families._images import to_items, to_pixels, to_rows
+from bench.families._images import shrinkage, to_items, to_pixels, to_rows
 from bench.model import Batch, Model
 
 KINDS = {"convolutional": ConvolutionalAutoencoder, "autoencoder_kl": AutoencoderKL}
@@ -51,7 +51,7 @@ class Coder(nn.Module):
         config = self.body.config
         if isinstance(self.body, ConvolutionalAutoencoder):
             return (config.latent_dim,)
-        factor = _factor(self.body)
+        factor = shrinkage(self.body)
         return config.latent_channels, height // factor, width // factor
 
     def _moments(self, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -203,7 +203,7 @@ class Autoencoding(Model):
         """Images of the next size that the way down can halve as often as it does; the mean of what they were."""
         if isinstance(self.network.body, ConvolutionalAutoencoder):
             raise NotApplicable("its code is one vector, made from images of one size")
-        factor = _factor(self.network.body)
+        factor = shrinkage(self.network.body)
         if factor >= min(self.height, self.width):
             raise NotApplicable(f"its way down ends at one pixel of {factor} pixels' side: it takes no smaller images")
         size = [max(1, round(share * side / factor)) * factor for side in (self.height, self.width)]
@@ -239,11 +239,6 @@ def _parts(*parts: nn.Module | None) -> nn.ModuleList:
     return nn.ModuleList(part for part in parts if part is not None)
 
 
-def _factor(body: Any) -> int:
-    """By which an ``AutoencoderKL`` makes the sides of an image shorter."""
-    return int(2 ** (len(body.config.block_out_channels) - 1))
-
-
 def _size(body: Any, wanted: int) -> tuple[int, int]:
     own = body.config.sample_size
     height, width = (own, own) if isinstance(own, int) else own
@@ -259,7 +254,7 @@ def _fault(body: Any, height: int, width: int, variational: bool) -> str:
     if isinstance(body, ConvolutionalAutoencoder):
         deterministic = variational and not body.config.variational
         return "its codes have no variance, so it is no vae; use the family autoencoder" if deterministic else ""
-    config, factor = body.config, _factor(body)
+    config, factor = body.config, shrinkage(body)
     if config.in_channels != config.out_channels:
         return f"{config.in_channels} channels in, {config.out_channels} out; name one that has as many"
     if height % factor or width % factor:

@@ -1,5 +1,7 @@
 """Pictures as rows of pixels and back, in the shape a network takes."""
 
+from typing import Any
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -35,3 +37,8 @@ def to_items(images: Tensor) -> np.ndarray:
 def to_pixels(images: Tensor) -> Tensor:
     """From 0…255 to -1…1."""
     return images.float() / 127.5 - 1
+
+
+def shrinkage(body: Any) -> int:
+    """By which an ``AutoencoderKL`` makes the sides of an image shorter."""
+    return int(2 ** (len(body.config.block_out_channels) - 1))

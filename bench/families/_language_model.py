@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from bench.errors import CheckpointError, NotApplicable
-from bench.families import _architecture, _tokenizer
+from bench.families import _architecture, _tokenizer, _tokens
 from bench.families._errors import one_line
-from bench.model import Model
+from bench.model import Batch, Model
 
 
 class LanguageModel(Model):
@@ -23,6 +23,7 @@ class LanguageModel(Model):
         loader: the class of transformers that loads it.
         network, tokenizer: as transformers has them.
         options: what the family was given.
+        padding: the token behind the end of a row.
     """
 
     kind: ClassVar[str]
@@ -30,6 +31,7 @@ class LanguageModel(Model):
     network: Any
     tokenizer: Any
     options: dict[str, Any]
+    padding: int
 
     @property
     @abstractmethod
@@ -87,3 +89,14 @@ class LanguageModel(Model):
     def vocabulary(self) -> str:
         """Hash of all that the tokenizer does."""
         return _tokenizer.fingerprint(self.tokenizer)
+
+    def collate(self, rows: Batch, indices: Tensor) -> Batch:
+        """As wide as the longest row."""
+        batch = {key: value[indices] for key, value in rows.items()}
+        batch["input_ids"] = batch["input_ids"][:, : int(batch["length"].max())].long()
+        return {key: value.to(self.device, non_blocking=True) for key, value in batch.items()}
+
+    def join(self, batches: list[Batch]) -> Batch:
+        if any("targets" in batch for batch in batches):  # where no noise was put, what is read is the target
+            batches = [{"targets": batch["input_ids"]} | batch for batch in batches]
+        return super().join(_tokens.of_one_width(batches, self.padding))

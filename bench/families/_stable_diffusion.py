@@ -19,6 +19,7 @@ from bench.dataset import Columns, Dataset
 from bench.errors import CheckpointError, NotApplicable
 from bench.families._denoising import smaller
 from bench.families._errors import one_line
+from bench.families._images import shrinkage
 
 _KIND = "StableDiffusionPipeline"
 _PARTS = ("unet", "vae", "text_encoder", "scheduler", "vocab_size", "length")  # of an architecture
@@ -148,7 +149,7 @@ def build(architecture: Mapping[str, Any], source: Dataset) -> Parts:
         vae = AutoencoderKL(
             **{"in_channels": channels, "out_channels": channels, "sample_size": max(sides)} | given["vae"]
         )
-        factor = factor_of(vae)
+        factor = shrinkage(vae)
         if any(side % factor for side in sides):
             raise ValueError(f"its vae halves sides to 1/{factor}, which {sides[0]}x{sides[1]} pixels do not allow")
         tokenizer = clip_tokenizer(known["caption"], words, length)
@@ -164,11 +165,6 @@ def build(architecture: Mapping[str, Any], source: Dataset) -> Parts:
     except Exception as error:
         raise CheckpointError(f"{where}: it cannot be built ({one_line(error)})") from error
     return Parts(Network(unet, text), vae, tokenizer, noise)
-
-
-def factor_of(vae: Any) -> int:
-    """How many pixels a side of the latents' places has."""
-    return int(2 ** (len(vae.config.block_out_channels) - 1))
 
 
 def clip_tokenizer(captions: list[str], size: int, length: int) -> CLIPTokenizer:

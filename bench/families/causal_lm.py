@@ -76,6 +76,7 @@ class CausalLM(LanguageModel):
             raise CheckpointError("the tokenizer has no token to start or end a text with; set its bos or eos token")
         self.start = known[0]
         self.end: int = tokenizer.eos_token_id if tokenizer.eos_token_id is not None else self.start
+        self.padding = self.end
         self.register_buffer("shown", torch.empty(0, dtype=torch.int64), persistent=False)  # stands before each row
 
     @property
@@ -160,16 +161,6 @@ class CausalLM(LanguageModel):
             texts.setdefault(item, []).extend(ids[1 : 1 + count].tolist())
         plain = {"skip_special_tokens": True, "clean_up_tokenization_spaces": False}
         return [self.tokenizer.decode(tokens, **plain) for tokens in texts.values()]
-
-    def collate(self, rows: Batch, indices: Tensor) -> Batch:
-        batch = {key: value[indices] for key, value in rows.items()}
-        batch["input_ids"] = batch["input_ids"][:, : int(batch["length"].max())].long()
-        return {key: value.to(self.device, non_blocking=True) for key, value in batch.items()}
-
-    def join(self, batches: list[Batch]) -> Batch:
-        if any("targets" in batch for batch in batches):  # where no noise was put, what is read is the target
-            batches = [{"targets": batch["input_ids"]} | batch for batch in batches]
-        return super().join(_tokens.of_one_width(batches, self.end))
 
     def coarser(self, batch: Batch, share: float) -> Batch:
         return _tokens.shorter(batch, share * self.context)

@@ -153,16 +153,6 @@ class MaskedLM(LanguageModel):
         plain = {"skip_special_tokens": True, "clean_up_tokenization_spaces": False}
         return [self.tokenizer.decode(tokens, **plain) for tokens in texts.values()]
 
-    def collate(self, rows: Batch, indices: Tensor) -> Batch:
-        batch = {key: value[indices] for key, value in rows.items()}
-        batch["input_ids"] = batch["input_ids"][:, : int(batch["length"].max())].long()
-        return {key: value.to(self.device, non_blocking=True) for key, value in batch.items()}
-
-    def join(self, batches: list[Batch]) -> Batch:
-        if any("targets" in batch for batch in batches):  # where no noise was put, what is read is the target
-            batches = [{"targets": batch["input_ids"]} | batch for batch in batches]
-        return super().join(_tokens.of_one_width(batches, self.padding))
-
     def coarser(self, batch: Batch, share: float) -> Batch:
         text = batch["text"].clamp(max=max(1, round(share * self.context)))
         length = batch["length"] - batch["text"] + text

@@ -71,6 +71,7 @@ class Seq2Seq(LanguageModel):
         self.options |= {"max_new_tokens": max_new_tokens, "temperature": temperature, "top_p": top_p}
         self.options |= {"num_beams": num_beams}
         self.around, self.starts, self.end = _encoder_decoder.marks(network, tokenizer)
+        self.padding: int = self.end
         network.config.decoder_start_token_id = self.starts[0]
         # sample from the model's distribution as it is
         self.network.generation_config = GenerationConfig(decoder_start_token_id=self.starts[0])
@@ -190,7 +191,7 @@ class Seq2Seq(LanguageModel):
         return batch
 
     def join(self, batches: list[Batch]) -> Batch:
-        return self._apart(super().join(_tokens.of_one_width(batches, self.end)))
+        return self._apart(super().join(batches))
 
     def coarser(self, batch: Batch, share: float) -> Batch:
         """Shorter sources and shorter targets."""

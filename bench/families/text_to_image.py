@@ -13,7 +13,7 @@ from bench.dataset import Columns, Dataset, Items
 from bench.errors import CheckpointError, NotApplicable
 from bench.families import _hidden, _stable_diffusion
 from bench.families._denoising import Discrete
-from bench.families._images import to_rows
+from bench.families._images import shrinkage, to_items, to_rows
 from bench.families._stable_diffusion import Network, Parts
 from bench.model import Batch, Model
 from bench.options import Count, Fraction, NonNegative
@@ -74,7 +74,7 @@ class TextToImage(Model):
         self.encoder_learns = any(weight.requires_grad for weight in self.vae.parameters())
         self.register_buffer("scale", torch.tensor(self.vae.config.scaling_factor), persistent=self.encoder_learns)
         self.beginning: list[int] = []  # tokens before every caption
-        self.factor = _stable_diffusion.factor_of(self.vae)
+        self.factor = shrinkage(self.vae)
         size = parts.network.unet.config.sample_size
         self.height, self.width = (self.factor * side for side in ((size, size) if isinstance(size, int) else size))
 
@@ -164,13 +164,11 @@ class TextToImage(Model):
         return [*tokens, self.tokenizer.eos_token_id, *fill]
 
     def decode(self, batch: Batch) -> Columns:
-        images, start = batch["images"], 1 + len(self.beginning)
-        if images.dtype != torch.uint8:
-            images = ((images.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+        start = 1 + len(self.beginning)
         plain = {"skip_special_tokens": True, "clean_up_tokenization_spaces": False}
         captions = self.tokenizer.batch_decode(batch["caption_ids"][:, start:].tolist(), **plain)
         captions = [caption.replace("</w>", " ").strip() for caption in captions]  # which copies of CLIP's forget to do
-        return Columns({"caption": captions, "images": images.permute(0, 2, 3, 1).cpu().numpy()})
+        return Columns({"caption": captions, "images": to_items(batch["images"])})
 
     def collate(self, rows: Batch, indices: Tensor) -> Batch:
         """Pixels from 0…255 to -1…1."""

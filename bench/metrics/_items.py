@@ -41,3 +41,8 @@ def ratio(numerators: np.ndarray, denominators: np.ndarray) -> tuple[float, floa
         return value, None
     residuals = numerators - value * denominators
     return value, math.sqrt(n / (n - 1) * float(residuals @ residuals)) / total
+
+
+def standard_error(values: np.ndarray) -> float | None:
+    """Of the mean of independent values, shape (N,); None where there is but one."""
+    return float(values.std(ddof=1)) / math.sqrt(len(values)) if len(values) > 1 else None

@@ -1,6 +1,5 @@
 """Whether pictures show what their captions say."""
 
-import math
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from bench.dataset import Columns
 from bench.errors import NotApplicable
 from bench.evaluation import Evaluation, Score
 from bench.metrics._clip import clip_score
+from bench.metrics._items import standard_error
 
 NEEDS = ("image", "caption", "samples")
 PRIMARY = "caption_match[{space}]"
@@ -72,6 +72,5 @@ def _right(name: str, pairs: dict[str, tuple[Any, Any]]) -> dict[str, np.ndarray
 
 
 def _mean(metric: str, values: np.ndarray, of: str) -> Score:
-    n = len(values)
-    error = float(values.std(ddof=1)) / math.sqrt(n) if n > 1 else None
-    return Score(metric, float(values.mean()), "", "none" if of else "higher", n, error)
+    error = standard_error(values)
+    return Score(metric, float(values.mean()), "", "none" if of else "higher", len(values), error)

@@ -1,13 +1,10 @@
 """How close the samples' distribution is to the held-out images'."""
 
-import math
-
-import numpy as np
-
 from bench.errors import NotApplicable
 from bench.evaluation import Evaluation, Score
 from bench.metrics import _features
 from bench.metrics._distributions import frechet_distance, kernel_distance, neighbourhoods
+from bench.metrics._items import standard_error
 
 NEEDS = ("image", "samples")
 PRIMARY = "kid[{space}]"
@@ -39,12 +36,8 @@ def fidelity(evaluation: Evaluation, *, space: str = "digit_classifier", weights
     return [
         Score(f"fid[{space}]", frechet_distance(samples, references), "", "lower", n),
         Score(f"kid[{space}]", kid, "", "lower", n, kid_error),
-        Score(f"precision[{space}]", float(near.inside.mean()), "", "higher", n, _error(near.inside)),
+        Score(f"precision[{space}]", float(near.inside.mean()), "", "higher", n, standard_error(near.inside)),
         Score(f"recall[{space}]", float(near.reached.mean()), "", "higher", n),
-        Score(f"density[{space}]", float(near.crowd.mean()), "", "higher", n, _error(near.crowd)),
+        Score(f"density[{space}]", float(near.crowd.mean()), "", "higher", n, standard_error(near.crowd)),
         Score(f"coverage[{space}]", float(near.covered.mean()), "", "higher", n),
     ]
-
-
-def _error(values: np.ndarray) -> float:
-    return float(values.std(ddof=1)) / math.sqrt(len(values))

@@ -1,6 +1,5 @@
 """How much of what should have been written stands in what was written."""
 
-import math
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ from sacrebleu.metrics.chrf import CHRF
 
 from bench.errors import NotApplicable
 from bench.evaluation import Evaluation, Score
+from bench.metrics._items import standard_error
 from bench.options import Natural
 
 NEEDS = ("text", "condition", "samples")
@@ -66,6 +66,4 @@ def corpus(
 
 
 def _mean(name: str, values: np.ndarray) -> Score:
-    return Score(
-        name, float(values.mean()), "", "higher", len(values), float(values.std(ddof=1)) / math.sqrt(len(values))
-    )
+    return Score(name, float(values.mean()), "", "higher", len(values), standard_error(values))

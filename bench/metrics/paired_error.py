@@ -7,6 +7,7 @@ import numpy as np
 from bench import plugins
 from bench.errors import NotApplicable, PluginError
 from bench.evaluation import Evaluation, Score
+from bench.metrics._items import standard_error
 from bench.metrics._similarity import WINDOW, structural_similarity
 
 NEEDS = ("condition", "image")
@@ -28,14 +29,14 @@ def paired_error(evaluation: Evaluation) -> list[Score]:
     made, wanted = np.asarray(evaluation.samples), np.asarray(evaluation.wanted)
     differences = (made.astype(float) - wanted).reshape(len(made), -1)
     absolute, squares, n = np.abs(differences).mean(1), (differences**2).mean(1), len(made)
-    root, spread = math.sqrt(squares.mean()), _error(squares)
+    root, spread = math.sqrt(squares.mean()), standard_error(squares)
     scores = [
-        Score("paired_mae", float(absolute.mean()), "levels", "lower", n, _error(absolute)),
+        Score("paired_mae", float(absolute.mean()), "levels", "lower", n, standard_error(absolute)),
         Score("paired_rmse", root, "levels", "lower", n, spread / (2 * root) if spread and root else spread),
     ]
     if min(made.shape[1:3]) >= WINDOW:
         alike = structural_similarity(made, wanted)
-        scores.append(Score("ssim", float(alike.mean()), "", "higher", n, _error(alike)))
+        scores.append(Score("ssim", float(alike.mean()), "", "higher", n, standard_error(alike)))
     return scores
 
 
@@ -44,7 +45,3 @@ def _is_paired(name: str) -> bool:
         return bool(plugins.find("datasets", name).constants.get("PAIRED", False))
     except PluginError:
         return False
-
-
-def _error(values: np.ndarray) -> float | None:
-    return float(values.std(ddof=1)) / math.sqrt(len(values)) if len(values) > 1 else None

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from bench.evaluation import Evaluation, Score
-from bench.metrics._items import batches
+from bench.metrics._items import batches, standard_error
 
 NEEDS = ("image", "reconstruction")
 PRIMARY = "reconstruction_mse"
@@ -28,10 +28,6 @@ def reconstruction(evaluation: Evaluation) -> list[Score]:
         decibels = -10 * np.log10(errors)
     n, mean = len(errors), float(decibels.mean())
     return [
-        Score("reconstruction_mse", float(errors.mean()), "", "lower", n, _error(errors)),
-        Score("psnr", mean, "dB", "higher", n, _error(decibels) if math.isfinite(mean) else None),
+        Score("reconstruction_mse", float(errors.mean()), "", "lower", n, standard_error(errors)),
+        Score("psnr", mean, "dB", "higher", n, standard_error(decibels) if math.isfinite(mean) else None),
     ]
-
-
-def _error(values: np.ndarray) -> float | None:
-    return float(values.std(ddof=1)) / math.sqrt(len(values)) if len(values) > 1 else None
