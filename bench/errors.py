@@ -10,8 +10,10 @@
     - ``NotApplicable``: the approach has no meaning for this model or data.
     - ``Diverged``: the loss became NaN or infinite.
     - ``OutOfMemory``: even one example at a time does not fit.
+    - ``Incompatible``: libraries that are installed do not do it together, or not for this model.
 """
 
+from importlib.metadata import version
 from typing import ClassVar
 
 
@@ -76,3 +78,21 @@ class OutOfMemory(CellEnd):
     """Even one example at a time does not fit into memory."""
 
     status = "out_of_memory"
+
+
+class Incompatible(CellEnd):
+    """What was asked has a meaning, but libraries that are installed do not do it together, or not for this model.
+
+    A failed row, so that a release that breaks something does not look as if that had no meaning.
+
+    Args:
+        problem: what does not run, in one line.
+        libraries: the distributions it is between, which the text names with their versions.
+    """
+
+    def __init__(self, problem: str, *libraries: str) -> None:
+        self.problem, self.libraries = problem, libraries
+        super().__init__(f"{problem} (with {' and '.join(f'{name} {version(name)}' for name in libraries)})")
+
+    def __reduce__(self) -> tuple[type, tuple[str, ...]]:
+        return type(self), (self.problem, *self.libraries)

@@ -4,6 +4,7 @@ import copy
 import difflib
 import re
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -16,7 +17,7 @@ from transformers.pytorch_utils import Conv1D
 
 from bench.approaches._blocks import called, own
 from bench.device import out_of_memory
-from bench.errors import NotApplicable, PluginError
+from bench.errors import CellEnd, Incompatible, NotApplicable, PluginError
 from bench.model import Model
 from bench.transfer import Transfer
 
@@ -124,11 +125,34 @@ def _refusal(module: nn.Module, configure: Configure) -> str:
             _tuned(alone, configure(["layer"]))
             with torch.enable_grad():
                 after: Tensor = alone["layer"](given)
-        except Exception as error:  # whatever a method says of a layer it was not made for
+        except (ValueError, NotImplementedError) as error:  # what a method says of a layer it was not made for
+            return " ".join(f"PEFT says: {error}".split())
+        except Exception as error:
             if out_of_memory(error):
                 raise
-            return " ".join(f"PEFT says: {error}".split())
+            return " ".join(f"{_BROKE}{type(error).__name__}: {error}".split())
     return "" if after.requires_grad else f"{type(module).__name__} is left as it is"
+
+
+_BROKE = "PEFT breaks: "
+
+
+def commonest(refused: Mapping[str, str]) -> str:
+    """Why most layers cannot have a method; but first what PEFT broke at, which may be why others cannot either."""
+    broke = [reason for reason in refused.values() if reason.startswith(_BROKE)]
+    reasons = Counter(broke or refused.values())
+    return reasons.most_common(1)[0][0] if reasons else "none is of the kind it is for"
+
+
+def unable(problem: str, refused: Mapping[str, str]) -> CellEnd:
+    """How a cell ends where no layer can have a method: what PEFT breaks at does not show that it has no meaning.
+
+    Args:
+        problem: what cannot be done.
+        refused: layers to reasons, of :func:`refusals`.
+    """
+    said = f"{problem}: {commonest(refused)}"
+    return Incompatible(said, "peft", "torch") if _BROKE in said else NotApplicable(said)
 
 
 def _input(module: nn.Module) -> Tensor:
@@ -195,6 +219,6 @@ def low_rank(transfer: Transfer, approach: str, wanted: str | list[str], **optio
     elif isinstance(wanted, list):
         able = named(able, wanted, approach, "layers")
     if not able:
-        raise NotApplicable(f"no linear or convolutional layer ({wanted}) to add a low-rank update to")
+        raise unable(f"no linear or convolutional layer ({wanted}) to add a low-rank update to", refused)
     turned = any(isinstance(found[name], Conv1D) for name in able)
     inject(transfer, able, lambda names: configure(names, turned))

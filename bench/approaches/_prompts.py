@@ -6,9 +6,10 @@ from typing import Any
 import torch
 from peft import PromptLearningConfig, get_peft_model
 
+from bench.approaches import _key_values
 from bench.approaches._blocks import own
 from bench.device import out_of_memory
-from bench.errors import NotApplicable, PluginError
+from bench.errors import Incompatible, PluginError
 from bench.transfer import Transfer
 
 
@@ -22,6 +23,10 @@ def put_before(transfer: Transfer, name: str, config: PromptLearningConfig, *, o
         name: of the approach.
         config: of the method. Where the network reads one text and writes another, they stand before the one read.
         option: of the approach, that says how many positions the vectors take.
+
+    Raises:
+        PluginError: the model has not that many positions.
+        Incompatible: PEFT does not do it for this network, or not with the transformers that is installed.
     """
     model, tokens = transfer.model, config.num_virtual_tokens
     if not 0 < tokens <= model.limit - _PROBE:
@@ -37,16 +42,17 @@ def put_before(transfer: Transfer, name: str, config: PromptLearningConfig, *, o
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # PEFT asks the network by names of older versions
             model.network = get_peft_model(network.requires_grad_(False), config)
+        _key_values.reconcile(model.network)
         model.reserve(tokens)
         agrees = _generates_what_it_scores(transfer)
     except Exception as error:
         if out_of_memory(error):
             raise
         said = f"{name} does not run on {type(network).__name__}: {' '.join(str(error).split())}"
-        raise NotApplicable(said) from error
+        raise Incompatible(said, "peft", "transformers") from error
     if not agrees:
         reason = "with PEFT it would not generate by the probabilities that it is scored with"
-        raise NotApplicable(f"{name} does not run on {type(network).__name__}: {reason}")
+        raise Incompatible(f"{name} does not run on {type(network).__name__}: {reason}", "peft", "transformers")
     for parameter in added:  # such as a new head: it knows nothing yet, so it trains on
         parameter.requires_grad_(True)
 

@@ -3,8 +3,7 @@
 from peft import IA3Config
 from transformers.pytorch_utils import Conv1D
 
-from bench.approaches._peft import activations, inject, refusals
-from bench.errors import NotApplicable
+from bench.approaches._peft import activations, inject, refusals, unable
 from bench.transfer import Transfer
 
 DECIDES = ("weights",)
@@ -31,5 +30,5 @@ def ia3(transfer: Transfer) -> None:
     refused = refusals(found, configure)
     able = [name for name in found if not refused[name]]
     if not able:
-        raise NotApplicable(f"{type(network).__name__} has no keys, values or feed-forward parts to scale")
+        raise unable(f"{type(network).__name__} has no keys, values or feed-forward parts to scale", refused)
     inject(transfer, able, configure)

@@ -4,7 +4,6 @@ import dataclasses
 import inspect
 import re
 import typing
-from collections import Counter
 from typing import Any, Literal
 
 import pydantic
@@ -16,7 +15,17 @@ from torch import nn
 from transformers.pytorch_utils import Conv1D
 
 from bench.approaches._allocation import allocate_while_training
-from bench.approaches._peft import Configure, TransposedLinear, activations, inject, layers, refusals, remedy
+from bench.approaches._peft import (
+    Configure,
+    TransposedLinear,
+    activations,
+    commonest,
+    inject,
+    layers,
+    refusals,
+    remedy,
+    unable,
+)
 from bench.approaches._prompts import put_before
 from bench.errors import NotApplicable, PluginError
 from bench.model import Model
@@ -107,11 +116,10 @@ def _chosen(
             raise PluginError(f"{_WHERE}: target_modules: {name!r} will not do; {reason}")
     able = [name for name in chosen if not refused[name]]
     if not able:
-        reason = Counter(refused.values()).most_common(1)[0][0] if refused else "none is of the kind it is for"
         needed = method == "trainable_tokens"  # it has no defaults to fall back on
         if given and found and (needed or not all(_refused(found, lambda names: configure(names, {})).values())):
-            raise PluginError(f"{_WHERE}: {given} will not do; {reason}")
-        raise NotApplicable(f"{method} can be put beside no layer of {type(network).__name__}: {reason}")
+            raise PluginError(f"{_WHERE}: {given} will not do; {commonest(refused)}")
+        raise unable(f"{method} can be put beside no layer of {type(network).__name__}", refused)
     for name in able:
         if isinstance(chosen[name], TransposedLinear):
             network.set_submodule(name, chosen[name])

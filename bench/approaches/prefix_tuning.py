@@ -5,8 +5,9 @@ from typing import Any
 import torch
 from peft import PrefixTuningConfig
 
+from bench.approaches import _key_values
 from bench.approaches._prompts import put_before
-from bench.errors import NotApplicable
+from bench.errors import Incompatible, NotApplicable
 from bench.options import Count
 from bench.transfer import Transfer
 
@@ -44,9 +45,9 @@ def _keys(network: Any) -> tuple[int, int, int]:
     """Of the keys that a network keeps of what it has read: heads, width of a head, layers."""
     if getattr(network.config, "is_encoder_decoder", False):
         reason = "beside an encoder it would not generate by the probabilities that it is scored with"
-        raise NotApplicable(f"PEFT's prefixes are for decoders that stand alone: {reason}")
+        raise Incompatible(f"PEFT's prefixes are for decoders that stand alone: {reason}", "peft", "transformers")
     token = torch.zeros(1, 1, dtype=torch.int64, device=next(network.parameters()).device)
-    cache = getattr(network.eval()(input_ids=token, use_cache=True), "past_key_values", None)
+    cache = _key_values.kept(network.eval()(input_ids=token, use_cache=True))
     layers = getattr(cache, "layers", [])
     keys = [layer.keys for layer in layers if getattr(layer, "keys", None) is not None]
     if not keys or len(keys) < len(layers):

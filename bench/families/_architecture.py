@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from bench.errors import NotApplicable
+from bench.errors import Incompatible, NotApplicable
 from bench.families._errors import one_line
 
 
@@ -105,7 +105,7 @@ def halve(network: Any, token: int) -> None:
             network(**given)
     except Exception as error:  # whatever an architecture says when its layers do not stand each on its own
         said = f"{type(network).__name__} does not run with every other layer left out: {one_line(error)}"
-        raise NotApplicable(said) from error
+        raise Incompatible(said, "transformers") from error
 
 
 _DEPTH = {  # what configurations call the number of layers

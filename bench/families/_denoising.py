@@ -9,7 +9,7 @@ import torch
 from diffusers import DDIMScheduler, DDPMScheduler, IPNDMScheduler
 from torch import Tensor
 
-from bench.errors import NotApplicable
+from bench.errors import Incompatible, NotApplicable
 from bench.families._errors import one_line
 
 Predict = Callable[[Tensor, Tensor], Tensor]
@@ -121,7 +121,7 @@ def smaller(network: Any) -> Any:
     """A U-Net with half the residual layers of each block, started from this one's where they fit; where a block has
     only one, or none that the configuration counts, with half the channels, started anew.
 
-    Raises :class:`NotApplicable` where there is no smaller one.
+    Raises :class:`NotApplicable` where there is no smaller one, :class:`Incompatible` where diffusers makes none.
     """
     config = dict(network.config)
     channels, groups = config["block_out_channels"], config["norm_num_groups"]
@@ -141,7 +141,7 @@ def smaller(network: Any) -> Any:
     try:
         made = type(network).from_config(config)
     except Exception as error:
-        raise NotApplicable(f"no smaller U-Net of this architecture: {one_line(error)}") from error
+        raise Incompatible(f"no smaller U-Net of this architecture: {one_line(error)}", "diffusers") from error
     ours, theirs = made.state_dict(), network.state_dict()
     same = {name: theirs[name] for name, value in ours.items() if name in theirs and theirs[name].shape == value.shape}
     made.load_state_dict(ours | same)

@@ -13,7 +13,7 @@ from torch import nn
 from bench import plugins
 from bench.approaches._peft import TransposedLinear
 from bench.dataset import Dataset
-from bench.errors import NotApplicable, PluginError
+from bench.errors import Incompatible, NotApplicable, PluginError
 from bench.model import Model
 from bench.transfer import Transfer, load, save
 from tests.models import (
@@ -305,3 +305,16 @@ def test_what_would_change_pretrained_weights_or_nothing_is_refused(
         with_peft("gpt2", method, **options)
     assert said in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+@WARNINGS
+def test_what_peft_breaks_at_is_no_lack_of_meaning(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A method that says which layers it is for does not apply to others; one that ends in an error has failed."""
+
+    def breaks(*given: Any, **named: Any) -> None:
+        raise AttributeError("no attribute of that name any more")
+
+    monkeypatch.setattr("bench.approaches._peft._tuned", breaks)
+    with pytest.raises(Incompatible, match=r"PEFT breaks: AttributeError: no attribute .* \(with peft \d") as caught:
+        with_peft("gpt2", "lora")
+    assert caught.value.status == "failed"

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from bench import plugins
+from bench.approaches import _key_values
 from bench.approaches._blocks import called
 from bench.model import Model
 from bench.transfer import Transfer
@@ -160,7 +161,8 @@ def test_a_cache_that_the_network_made_itself_has_a_twin_too() -> None:
     ids = torch.tensor([[5, 6, 7, 8, 9]])
     with torch.no_grad():
         first = network(input_ids=ids[:, :3], use_cache=True)
-        second = network(input_ids=ids[:, 3:], past_key_values=first.past_key_values, use_cache=True)
+        read = {_key_values.name_in(network.forward): _key_values.kept(first)}
+        second = network(input_ids=ids[:, 3:], **read, use_cache=True)
         whole = network(input_ids=ids, use_cache=False).logits
     torch.testing.assert_close(torch.cat([first.logits, second.logits], 1), whole, rtol=1e-3, atol=1e-4)
 
