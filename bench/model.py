@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Self
 import torch
 from torch import Tensor, nn
 
-from bench.dataset import Dataset, Items
+from bench.dataset import Columns, Dataset, Items
 from bench.errors import NotApplicable
 
 Batch = dict[str, Tensor]
@@ -101,6 +101,12 @@ class Model(nn.Module, ABC):
     @abstractmethod
     def decode(self, batch: Batch) -> Items:
         """Rows as plain items, conditions among them: the inverse of :meth:`encode` as far as there is one."""
+
+    def restored(self, items: Items) -> list[str | None]:
+        """Where the family offers a likelihood of texts: what its tokenizer gives back of each, whole and without the
+        conditions; None where that is not known."""
+        made = self.decode(self.encode(items))
+        return list(made[self.generated] if isinstance(made, Columns) else made)
 
     def collate(self, rows: Batch, indices: Tensor) -> Batch:
         """The encoded rows at ``indices`` as a batch on the model's device; padding nobody needs is dropped here."""

@@ -19,6 +19,13 @@ def padded(rows: list[list[int]], width: int, value: int) -> Tensor:
     return filled
 
 
+def of_bytes(texts: list[str]) -> Batch:
+    """Texts as rows of their bytes in UTF-8."""
+    coded = [list(text.encode("utf-8", "surrogatepass")) for text in texts]
+    length = [len(row) for row in coded]
+    return {"input_ids": padded(coded, max(1, *length), 0).to(torch.uint8), "length": torch.tensor(length)}
+
+
 def of_one_width(batches: list[Batch], value: int) -> list[Batch]:
     """Batches whose tensors of shape (rows, positions) are padded at their end, each to the widest of its name."""
     wide = [(key, rows.shape[1]) for batch in batches for key, rows in batch.items() if rows.ndim == 2]

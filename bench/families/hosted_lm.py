@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from bench.dataset import Dataset, Items
 from bench.errors import CheckpointError, NotApplicable
-from bench.families import _endpoint, _tokens
+from bench.families import _echo, _endpoint, _tokens
 from bench.model import Batch, Model
 from bench.options import Count, NonNegative, Positive
 
@@ -35,7 +35,8 @@ class HostedLM(Model):
 
     A row is up to ``context`` characters of a text, in UTF-8. How many tokens a text takes is known to the server
     alone, so few-shot examples are chosen by an estimate. The same seed is sent for the same sample; whether the same
-    text comes back is the server's to say.
+    text comes back is the server's to say. Whether its tokenizer loses anything is known where the log-probabilities
+    come with tokens that are named in letters.
 
     Paper: Brown et al. 2020, Language Models are Few-Shot Learners
 
@@ -90,6 +91,7 @@ class HostedLM(Model):
         self.between = separator if protocol == "completions" else instruction
         self.examples: list[str] = []
         self._beginnings: dict[str, list[str]] = {}
+        self._echoes: dict[str, str | None] = {"": ""}
         try:
             if not separator:
                 raise ValueError("option 'separator' is empty; a text needs something to stand behind")
@@ -152,7 +154,7 @@ class HostedLM(Model):
             for begin in range(0, max(1, len(text)), self.context):
                 rows.append(text[begin : begin + self.context])
                 item.append(index)
-        return _rows(rows) | {"item": torch.tensor(item)}
+        return _tokens.of_bytes(rows) | {"item": torch.tensor(item)}
 
     def _texts(self, batch: Batch) -> list[str]:
         """The text of each row."""
@@ -164,6 +166,13 @@ class HostedLM(Model):
         for item, text in zip(batch["item"].tolist(), self._texts(batch), strict=True):
             texts[item] = texts.get(item, "") + text
         return list(texts.values())
+
+    def restored(self, items: Items) -> list[str | None]:
+        """What the server's tokens said of each text when it was scored."""
+        rows, parts = self.encode(items), dict[int, list[str | None]]()
+        for item, text in zip(rows["item"].tolist(), self._texts(rows), strict=True):
+            parts.setdefault(item, []).append(self._echoes.get(text))
+        return [None if None in part else "".join(map(str, part)) for part in parts.values()]
 
     def join(self, batches: list[Batch]) -> Batch:
         return super().join(_tokens.of_one_width(batches, 0))
@@ -205,7 +214,7 @@ class HostedLM(Model):
             path, given = "completions", {"prompt": self._beginning(), "stop": [self.separator]}
         tokens = self._estimate(json.dumps(given, ensure_ascii=False)) + self.sampling["max_tokens"]
         answers = self.server.ask(path, [(common | given | {"seed": seed}, int(tokens)) for seed in seeds])
-        return _rows([self._written(answer) for answer in answers]) | {"item": torch.arange(len(answers))}
+        return _tokens.of_bytes([self._written(answer) for answer in answers]) | {"item": torch.arange(len(answers))}
 
     def _written(self, answer: dict[str, Any]) -> str:
         """The text of an answer, without the separator where the server went on behind it."""
@@ -234,7 +243,7 @@ class HostedLM(Model):
         answers = [self._echoed(answer) for answer in self._scored(asked)]
         if beginning not in self._beginnings:
             self._beginnings[beginning] = answers.pop(0)[0]
-        each = [self._counted(*answers.pop(0), beginning) if text else (0.0, 0) for text in texts]
+        each = [self._counted(*answers.pop(0), beginning, text) if text else (0.0, 0) for text in texts]
         nats, tokens = zip(*each, strict=True)
         return torch.tensor(nats, dtype=torch.float64), torch.tensor(tokens, dtype=torch.int64)
 
@@ -260,13 +269,14 @@ class HostedLM(Model):
             raise NotApplicable(f"{self.server.url} gives log-probabilities of what it writes, none of a given text")
         return tokens[:count], chances[:count]
 
-    def _counted(self, tokens: list[str], chances: list[float | None], beginning: str) -> tuple[float, int]:
-        """Nats and number of the tokens from the first that is not one of the beginning's."""
+    def _counted(self, tokens: list[str], chances: list[float | None], beginning: str, text: str) -> tuple[float, int]:
+        """Nats and number of the tokens from the first that is not one of the beginning's; what they say is kept."""
         before = self._beginnings[beginning]
         same = next((i for i, pair in enumerate(zip(tokens, before, strict=False)) if pair[0] != pair[1]), len(before))
         own = [chance for chance in chances[same:] if isinstance(chance, int | float) and math.isfinite(chance)]
         if len(own) != len(chances) - same:
             raise NotApplicable(f"{self.server.url} gives no log-probability of some tokens of a given text")
+        self._echoes[text] = _echo.given_back(tokens, same, beginning, text)
         return -math.fsum(own), len(own)
 
     def forward(self, batch: Batch) -> Tensor:
@@ -282,10 +292,3 @@ class HostedLM(Model):
 
     def divergence(self, batch: Batch, outputs: Tensor, reference: Tensor, temperature: float = 1.0) -> Tensor:
         raise NotApplicable(f"what {self.name} says of all other tokens is at its server, out of reach")
-
-
-def _rows(texts: list[str]) -> Batch:
-    """Texts as rows of bytes."""
-    coded = [list(text.encode("utf-8", "surrogatepass")) for text in texts]
-    length = [len(row) for row in coded]
-    return {"input_ids": _tokens.padded(coded, max(1, *length), 0).to(torch.uint8), "length": torch.tensor(length)}

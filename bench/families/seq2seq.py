@@ -178,6 +178,12 @@ class Seq2Seq(LanguageModel):
             }
         )
 
+    def restored(self, items: Items) -> list[str | None]:
+        assert isinstance(items, Columns)
+        plain = {"skip_special_tokens": True, "clean_up_tokenization_spaces": False}
+        written = _encoder_decoder.targets(self.tokenizer, items["target"])
+        return [self.tokenizer.decode(tokens, **plain) for tokens in written]
+
     def collate(self, rows: Batch, indices: Tensor) -> Batch:
         batch = {key: value[indices] for key, value in rows.items()}
         batch["source"] = batch["source"][:, : int(batch["source_length"].max())].long()

@@ -5,6 +5,7 @@ import torch
 
 from bench.evaluation import Evaluation, Score
 from bench.metrics._items import batches, per_item, ratio
+from bench.metrics._round_trip import round_trip
 
 NEEDS = ("molecule", "likelihood")
 PRIMARY = "nats_per_molecule"
@@ -14,8 +15,9 @@ PRIMARY = "nats_per_molecule"
 def smiles_likelihood(evaluation: Evaluation) -> list[Score]:
     """Negative log-likelihood of the test split's SMILES, the end of each included: per molecule and per token.
 
-    Per molecule it compares any two models; per token it compares models of one tokenizer. Standard errors take the
-    molecules as independent, not their tokens.
+    Per molecule it compares any two models whose tokenizers lose nothing; per token it compares models of one
+    tokenizer. ``unrestored`` is the share of the SMILES' bytes that the tokenizer does not give back, such as atoms that
+    it does not know. Standard errors take the molecules as independent, not their tokens.
 
     Paper: Arús-Pous et al. (2019), Exploring the GDB-13 chemical space using deep generative models (NLL).
     """
@@ -27,4 +29,5 @@ def smiles_likelihood(evaluation: Evaluation) -> list[Score]:
     return [
         Score("nats_per_molecule", molecule, "nats/molecule", "lower", n, molecule_error),
         Score("nats_per_token", token, "nats/token", "lower", n, token_error),
+        *round_trip(evaluation, evaluation.data.test),
     ]

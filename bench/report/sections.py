@@ -14,6 +14,12 @@ COST_NAMES = (
     *("trainable_parameters", "stored_parameters", "total_parameters"),
 )
 _MOST_LINES = 16
+UNRESTORED = "unrestored"
+_BY_TOKEN = (
+    *("perplexity", "bits_per_byte", "pseudo_perplexity", "pseudo_bits_per_byte"),
+    *("nats_per_molecule", "nats_per_token"),
+)
+"""The share of the texts that a model's tokenizer loses, and the scores that are the better for it."""
 SECONDS = ("tuning_seconds", "training_seconds")
 STORAGE = ("stored_parameters", "checkpoint_bytes")
 """The costs that quality is set against: the first of each that was measured."""
@@ -98,6 +104,18 @@ class Section:
         return sorted(
             self.column(self.primary, size), key=lambda point: -point.mean if point.better == "higher" else point.mean
         )
+
+    def lossy(self, metric: str) -> float:
+        """The share of the texts' bytes that the model's tokenizer does not give back, where the metric counts what its
+        tokens cost. Above 0 such a score is not that of the text: it stands beside other approaches on this model, and
+        beside no other model's."""
+        found = [point.mean for key, point in self.points.items() if key[0] == UNRESTORED]
+        return max(found, default=0.0) if metric in _BY_TOKEN else 0.0
+
+    @property
+    def is_lossy(self) -> bool:
+        """Whether that is so of the metric that ranks."""
+        return self.lossy(self.primary) > 0
 
     def one_of(self, metric: str) -> Point:
         """Any point of a metric: they share unit and direction."""

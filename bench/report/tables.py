@@ -3,9 +3,12 @@
 from dataclasses import dataclass
 
 from bench.report import wording
-from bench.report.sections import Point, Section
+from bench.report.sections import UNRESTORED, Point, Section
 
 NONE = "—"
+
+LOSSY = "‡"
+"""Stands beside scores of a model whose tokenizer loses a part of the texts."""
 
 STATUS_WORDS = {
     "ok": "not measured",
@@ -50,7 +53,8 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """Approach × data size for one metric. ``seeds`` and ``n`` say in words what each entry rests on."""
+    """Approach × data size for one metric. ``seeds`` and ``n`` say in words what each entry rests on, ``lossy`` is
+    :meth:`bench.report.sections.Section.lossy`."""
 
     metric: str
     unit: str
@@ -59,6 +63,18 @@ class Table:
     rows: list[Row]
     seeds: str
     n: str
+    lossy: float = 0.0
+
+    @property
+    def name(self) -> str:
+        """The metric, with a mark where its scores are held against no other model's."""
+        return f"{self.metric} {LOSSY}" if self.lossy else self.metric
+
+    @property
+    def remark(self) -> str:
+        """Why the metric is marked; empty where it is not."""
+        lost = f"the tokenizer loses {wording.share(self.lossy)} of these texts' bytes ({UNRESTORED})"
+        return f"{LOSSY} {lost}: compare approaches, not models" if self.lossy else ""
 
 
 def side_by_side(section: Section, metric: str) -> Table:
@@ -81,6 +97,7 @@ def side_by_side(section: Section, metric: str) -> Table:
         rows=rows,
         seeds=span([point.seeds for point in points.values()], "seed"),
         n=span([n for point in points.values() for n in (point.n_low, point.n_high)], ""),
+        lossy=section.lossy(metric),
     )
 
 

@@ -63,6 +63,13 @@ def quantity(value: float, unit: str, half_width: float = math.nan) -> tuple[str
     return number(value, places), plus_minus(half_width, places), unit
 
 
+def share(value: float) -> str:
+    """``34 %``, ``0.4 %``; what is not nothing is never shown as nothing."""
+    places = 0 if value >= 0.0995 else 1
+    shown = number(100 * max(value, 0.001 * (value > 0)), places)
+    return f"{'less than ' * (0 < value < 0.001)}{shown}\N{NO-BREAK SPACE}%"
+
+
 def in_words(value: float, unit: str) -> str:
     """A cost in running text: ``2.21 MB``."""
     shown, _, unit = quantity(value, unit)

@@ -6,7 +6,7 @@ All of it against real HTTP on loopback.
 import math
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -137,6 +137,35 @@ def test_bits_per_byte_of_a_hosted_model(server: Server) -> None:
     nats = sum(hosting.nats(row, SEPARATOR) for row in rows)
     assert scores["bits_per_byte"] == pytest.approx(nats / math.log(2) / 29, rel=1e-9)
     assert scores["perplexity"] == pytest.approx(math.exp(nats / 28), rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("said", "unrestored"),
+    [
+        (lambda token: token, 0),
+        (str.lower, 2 / 15),  # the first letters of two texts
+        (lambda token: "\N{REPLACEMENT CHARACTER}" if token == "ï" else token, 0),  # which may be a part of a character
+        (lambda token: token.replace(" ", "Ġ"), None),
+    ],
+)
+def test_what_a_hosted_tokenizer_loses_as_far_as_its_tokens_say(
+    server: Server, said: Callable[[str], str], unrestored: float | None
+) -> None:
+    def lossy(handler: hosting.Handler, body: dict[str, Any]) -> None:
+        listed = hosting.logprobs(body["prompt"])
+        listed["tokens"] = [said(token) for token in listed["tokens"]]
+        usage = {"prompt_tokens": len(listed["tokens"]), "total_tokens": len(listed["tokens"])}
+        handler.answer(200, {"choices": [{"text": "", "logprobs": listed}], "usage": usage})
+
+    server.always = lossy
+    model, items = model_at(server, context=6), ["Naïve", "The f i v", ""] if unrestored is not None else ["a b"]
+    data = Dataset("texts", "text", ["a"], ["b"], items)
+    made = Evaluation(model, data, lambda split: model.encode(getattr(data, split)), 4, 2, 0, Training())
+    found = {score.metric: score for score in perplexity(made)}
+    assert ("unrestored" in found) is (unrestored is not None)
+    if unrestored is not None:
+        assert found["unrestored"].value == pytest.approx(unrestored)
+        assert found["unrestored"].n == 3 - ("\N{REPLACEMENT CHARACTER}" == said("ï"))
 
 
 def test_examples_stand_before_each_text(server: Server) -> None:

@@ -75,8 +75,10 @@ class UnigramBytes(Double):
         }
 
     def decode(self, batch: Batch) -> Items:
-        pairs = zip(batch["ids"].tolist(), batch["length"].tolist(), strict=True)
-        return [bytes(row[:length]).decode("ascii") for row, length in pairs]
+        texts: dict[int, bytes] = {}
+        for row, length, item in zip(*(batch[key].tolist() for key in ("ids", "length", "item")), strict=True):
+            texts[item] = texts.get(item, b"") + bytes(row[:length])
+        return [text.decode() for text in texts.values()]
 
     def forward(self, batch: Batch) -> Tensor:
         weights = self.network(torch.zeros_like(batch["ids"]))

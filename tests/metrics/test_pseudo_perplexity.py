@@ -43,7 +43,8 @@ def test_a_masked_language_model_is_scored_by_each_token() -> None:
     with torch.no_grad():
         rows = model.encode(data.test)
         nats, tokens = model.nll(model.collate(rows, torch.arange(len(rows["item"]))))
-    (perplexity, bits) = pseudo_perplexity(evaluation(model, data))
+    (perplexity, bits, unrestored) = pseudo_perplexity(evaluation(model, data))
     assert perplexity.value == pytest.approx(math.exp(float(nats.sum() / tokens.sum())), rel=1e-4)
     size = sum(len(str(text).encode()) for text in data.test)
     assert bits.value == pytest.approx(float(nats.sum()) / math.log(2) / size, rel=1e-4)
+    assert (unrestored.metric, unrestored.value, unrestored.n) == ("unrestored", 0, len(data.test))
