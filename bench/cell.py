@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from bench.cache import content_hash
 
 GENERATION = 1
-"""Raised when a change of ours alters the numbers of an unchanged suite: finished cells then count as missing."""
+"""Raised when a change of ours alters the numbers of an unchanged suite: finished cells then count as missing. Where it
+alters those of checkpoints alone, which come with tokenizers of any kind, families state a CHECKPOINT_GENERATION."""
 
 
 class Strict(BaseModel):
@@ -210,7 +211,8 @@ class Cell(Strict):
         data_size: target examples; 0 for an approach that uses none.
         data_quality: what these are like.
         tuning: the grid's points, each a mapping of budget fields or ``approach.option`` to values.
-        code: plugins that are not ours to hash of their source; :data:`GENERATION` speaks for ours.
+        code: plugins that are not ours to hash of their source; :data:`GENERATION` speaks for ours. The family of a
+            checkpoint to its own generation, where it states one.
         control: whether it is one of the controls.
         reason: why it does not apply; empty where it does.
     """

@@ -137,6 +137,8 @@ def _pair(
     family = plugins.find("families", entry.family)
     sizes = _sizes(suite, model_name, target, spec)
     known = ("source",) if model.recipe or model.source in plugins.names("datasets") else ()
+    stated = family.constants.get("CHECKPOINT_GENERATION") if model.checkpoint else None
+    generation = {} if stated is None else {family.name: f"generation {stated}"}
     cells, trials, budgets = [], {}, {}
     for approach, chain in approaches:
         layers: Layers = [
@@ -164,7 +166,7 @@ def _pair(
             "tuning": tuning,
             "metrics": [(metric.name, options) for metric, options in metrics],
             "evaluation": merged(suite, "evaluation", EvaluationSpec, layers),
-            "code": {part.name: part.version() for part in parts if not part.module.startswith("bench.")},
+            "code": {part.name: part.version() for part in parts if not part.module.startswith("bench.")} | generation,
             "control": approach.approach in CONTROLS,
             "reason": composition.inapplicable([part for part, _ in chain], family, known),
         }

@@ -55,6 +55,12 @@ def read(tokenizer: Any, texts: Items) -> list[list[int]]:
     return tokens
 
 
+def begins_with(tokenizer: Any, start: int) -> bool:
+    """Whether the tokenizer puts that token before a text, as it did in the pretraining of its network."""
+    alone, whole = (tokenizer("", add_special_tokens=added, verbose=False)["input_ids"] for added in (False, True))
+    return bool(whole[:1] == [start] and not alone)
+
+
 def fingerprint(tokenizer: Any) -> str:
     """Hash of everything the tokenizer does."""
     backend = getattr(tokenizer, "backend_tokenizer", None)

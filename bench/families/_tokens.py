@@ -12,6 +12,12 @@ def first(counts: Tensor, outputs: Tensor) -> Tensor:
     return torch.arange(outputs.shape[1], device=outputs.device) < counts[:, None]
 
 
+def span(begin: Tensor, counts: Tensor, outputs: Tensor) -> Tensor:
+    """Boolean mask of shape (rows, positions): ``counts[row]`` positions from ``begin[row]`` on."""
+    places = torch.arange(outputs.shape[1], device=outputs.device) - begin[:, None]
+    return (places >= 0) & (places < counts[:, None])
+
+
 def padded(rows: list[list[int]], width: int, value: int) -> Tensor:
     filled = torch.full((len(rows), width), value, dtype=torch.int64)
     for index, row in enumerate(rows):

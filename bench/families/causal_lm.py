@@ -23,6 +23,7 @@ from bench.model import Batch
 from bench.options import Count, Fraction, Positive
 
 MODALITY = "text"
+CHECKPOINT_GENERATION = 2
 OFFERS = ("text", "network", "samples", "objective", "likelihood", "context", "soft_prompts")
 
 _IGNORED = -100  # the label that torch's cross-entropy leaves out
@@ -33,7 +34,9 @@ class CausalLM(LanguageModel):
     """Autoregressive language models, any architecture that transformers loads.
 
     A row holds up to ``context`` predicted tokens. A longer text becomes several rows, each starting with the last
-    token of the one before, so every token is predicted exactly once, with at most ``context`` tokens to go by.
+    token of the one before, so every token is predicted exactly once, with at most ``context`` tokens to go by. Where
+    the tokenizer puts a token before a text (Gemma's ``<bos>``, Llama's ``<s>``), as it did in pretraining, that token
+    stands before each row, in front of the one that goes on from the row before. Neither of the two is predicted.
 
     Args:
         context: predicted tokens per row; the model's own limit where that is smaller.
@@ -49,6 +52,7 @@ class CausalLM(LanguageModel):
     kind, loader = "a causal language model", AutoModelForCausalLM
     new_tokenizer: Any = staticmethod(_tokenizer.byte_level_bpe)
     start: int
+    starts_rows: bool
     shown: Tensor
 
     def __init__(
@@ -66,8 +70,6 @@ class CausalLM(LanguageModel):
         self.network = network
         self.network.generation_config = GenerationConfig()  # sample from the model's distribution as it is
         self.tokenizer = tokenizer
-        self.limit = _architecture.positions(network)
-        self.context = min(context, self.limit)
         self.options: dict[str, Any] = {"context": context, "max_new_tokens": max_new_tokens}
         self.options |= {"temperature": temperature, "top_p": top_p, "prompt": prompt}
         starts = (tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.cls_token_id, tokenizer.pad_token_id)
@@ -75,6 +77,9 @@ class CausalLM(LanguageModel):
         if not known:
             raise CheckpointError("the tokenizer has no token to start or end a text with; set its bos or eos token")
         self.start = known[0]
+        self.starts_rows = _tokenizer.begins_with(tokenizer, self.start)
+        self.limit = _architecture.positions(network) - self.starts_rows  # of what stands behind that token
+        self.context = min(context, self.limit)
         self.end: int = tokenizer.eos_token_id if tokenizer.eos_token_id is not None else self.start
         self.padding = self.end
         self.register_buffer("shown", torch.empty(0, dtype=torch.int64), persistent=False)  # stands before each row
@@ -118,24 +123,31 @@ class CausalLM(LanguageModel):
             raise CheckpointError(f"{where}: not causal, it sees the token it is to predict; set is_decoder: true")
 
     def encoding(self) -> dict[str, Any]:
-        ends = [self.start, self.end]
-        return {"family": "causal_lm", "tokenizer": self.vocabulary, "context": self.context, "ends": ends}
+        known: dict[str, Any] = {"family": "causal_lm", "tokenizer": self.vocabulary, "context": self.context}
+        return known | {"ends": [self.start, self.end]} | ({"starts_rows": True} if self.starts_rows else {})
 
     def encode(self, items: Items) -> Batch:
+        """Each row has ``length`` tokens, of which ``given`` are not predicted (where that is not 1 for all), and the
+        next ``text`` are of the text."""
         rows: list[list[int]] = []
-        item, text = [], []
+        item, text, given = [], [], []
         for index, tokens in enumerate(_tokenizer.read(self.tokenizer, items)):
             chain = [self.start, *tokens, self.end]
             for begin in range(0, len(chain) - 1, self.context):
-                rows.append(chain[begin : begin + self.context + 1])
+                again = [self.start] * (self.starts_rows and begin > 0)
+                rows.append([*again, *chain[begin : begin + self.context + 1]])
                 item.append(index)
-                text.append(min(len(rows[-1]) - 1, len(tokens) - begin))
+                given.append(1 + len(again))
+                text.append(min(len(rows[-1]) - given[-1], len(tokens) - begin))
         return {
-            "input_ids": _tokens.padded(rows, self.context + 1, self.end).to(torch.int32),
+            "input_ids": _tokens.padded(rows, self.context + 1 + self.starts_rows, self.end).to(torch.int32),
             "length": torch.tensor([len(row) for row in rows]),
             "text": torch.tensor(text),
             "item": torch.tensor(item),
-        }
+        } | ({"given": torch.tensor(given)} if self.starts_rows else {})
+
+    def _given(self, batch: Batch) -> Tensor:
+        return batch["given"] if "given" in batch else torch.ones_like(batch["length"])
 
     def lengths(self, items: Items) -> list[int]:
         return [1 + len(tokens) + (self.end != self.start) for tokens in _tokenizer.read(self.tokenizer, items)]
@@ -157,13 +169,15 @@ class CausalLM(LanguageModel):
 
     def decode(self, batch: Batch) -> list[str]:
         texts: dict[int, list[int]] = {}
-        for ids, count, item in zip(batch["input_ids"], batch["text"].tolist(), batch["item"].tolist(), strict=True):
-            texts.setdefault(item, []).extend(ids[1 : 1 + count].tolist())
+        counts = (column.tolist() for column in (self._given(batch), batch["text"], batch["item"]))
+        for ids, given, count, item in zip(batch["input_ids"], *counts, strict=True):
+            texts.setdefault(item, []).extend(ids[given : given + count].tolist())
         plain = {"skip_special_tokens": True, "clean_up_tokenization_spaces": False}
         return [self.tokenizer.decode(tokens, **plain) for tokens in texts.values()]
 
     def coarser(self, batch: Batch, share: float) -> Batch:
-        return _tokens.shorter(batch, share * self.context)
+        cut = _tokens.shorter(batch, max(1, round(share * self.context)) + self.starts_rows)
+        return cut | {"text": cut["text"].minimum(cut["length"] - self._given(batch))}
 
     def corrupted(self, batch: Batch, share: float | None, generator: torch.Generator) -> Batch:
         return _tokens.noisy(batch, _CORRUPTED if share is None else share, generator)
@@ -179,23 +193,26 @@ class CausalLM(LanguageModel):
 
         Where a transform has put noise on ``input_ids``, the clean tokens stand in ``targets``.
         """
-        labels = batch.get("targets", batch["input_ids"])[:, 1:].masked_fill(
-            ~_tokens.first(batch["length"] - 1, outputs), _IGNORED
-        )
+        labels = batch.get("targets", batch["input_ids"])[:, 1:].masked_fill(~self._predicted(batch, outputs), _IGNORED)
         return F.cross_entropy(outputs.flatten(0, 1).float(), labels.flatten(), ignore_index=_IGNORED)
 
+    def _predicted(self, batch: Batch, outputs: Tensor, *, scored: bool = False) -> Tensor:
+        """Which positions predict a token of the row; or only those that predict one of the text, not its end."""
+        given = self._given(batch)
+        return _tokens.span(given - 1, batch["text"] if scored else batch["length"] - given, outputs)
+
     def units(self, batch: Batch) -> int:
-        return int((batch["length"] - 1).sum())
+        return int((batch["length"] - self._given(batch)).sum())
 
     def nll(self, batch: Batch) -> tuple[Tensor, Tensor]:
         outputs = self(batch)
         labels = batch["input_ids"][:, 1:]
         each = F.cross_entropy(outputs.transpose(1, 2).float(), labels, reduction="none").double()
-        return (each * _tokens.first(batch["text"], outputs)).sum(1), batch["text"]
+        return (each * self._predicted(batch, outputs, scored=True)).sum(1), batch["text"]
 
     def divergence(self, batch: Batch, outputs: Tensor, reference: Tensor, temperature: float = 1.0) -> Tensor:
         """KL(reference ‖ outputs) in nats per token, both softened, times temperature² (Hinton et al. 2015)."""
-        return _tokens.divergence(_tokens.first(batch["length"] - 1, outputs), outputs, reference, temperature)
+        return _tokens.divergence(self._predicted(batch, outputs), outputs, reference, temperature)
 
     def sample_in_full(self, batch: Batch, generator: torch.Generator) -> Batch:
         return self._generate(batch, generator, in_full=True)
@@ -231,4 +248,5 @@ class CausalLM(LanguageModel):
         ended = (ids[:, given:] == self.end).int().cumsum(1) > 0
         text = given - 1 + (~ended).sum(1)
         length = torch.clamp(text + 2, max=ids.shape[1])
-        return {"input_ids": ids, "length": length, "text": text, "item": torch.arange(len(ids), device=ids.device)}
+        rows = {"input_ids": ids, "length": length, "text": text, "item": torch.arange(len(ids), device=ids.device)}
+        return rows | ({"given": torch.ones_like(length)} if self.starts_rows else {})

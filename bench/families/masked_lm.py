@@ -17,6 +17,7 @@ from bench.model import Batch
 from bench.options import Count, Fraction, NonNegative, Positive
 
 MODALITY = "text"
+CHECKPOINT_GENERATION = 2
 OFFERS = ("text", "network", "samples", "objective", "pseudo_likelihood")
 
 _IGNORED = -100  # the label that torch's cross-entropy leaves out

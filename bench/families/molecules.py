@@ -6,12 +6,13 @@ import torch.nn.functional as F
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from bench.families import _smiles, _tokens
+from bench.families import _smiles
 from bench.families.causal_lm import CausalLM
 from bench.model import Batch
 from bench.options import Count, Fraction, Positive
 
 MODALITY = "molecule"
+CHECKPOINT_GENERATION = 2
 OFFERS = ("molecule", "network", "samples", "objective", "likelihood", "context", "soft_prompts")
 
 
@@ -52,7 +53,7 @@ class Molecules(CausalLM):
         super().__init__(network, tokenizer, context=context, max_new_tokens=max_new_tokens, **sampling)
 
     def nll(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        outputs, predicted = self(batch), batch["length"] - 1
+        outputs = self(batch)
         labels = batch["input_ids"][:, 1:]
         each = F.cross_entropy(outputs.transpose(1, 2).float(), labels, reduction="none").double()
-        return (each * _tokens.first(predicted, outputs)).sum(1), predicted
+        return (each * self._predicted(batch, outputs)).sum(1), batch["length"] - self._given(batch)

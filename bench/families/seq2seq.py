@@ -17,6 +17,7 @@ from bench.model import Batch
 from bench.options import Count, Fraction, Positive
 
 MODALITY = "text_pair"
+CHECKPOINT_GENERATION = 2
 OFFERS = ("text", "condition", "network", "samples", "objective", "likelihood", "soft_prompts")
 
 _IGNORED = -100  # the label that torch's cross-entropy leaves out

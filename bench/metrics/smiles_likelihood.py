@@ -16,8 +16,8 @@ def smiles_likelihood(evaluation: Evaluation) -> list[Score]:
     """Negative log-likelihood of the test split's SMILES, the end of each included: per molecule and per token.
 
     Per molecule it compares any two models whose tokenizers lose nothing; per token it compares models of one
-    tokenizer. ``unrestored`` is the share of the SMILES' bytes that the tokenizer does not give back, such as atoms that
-    it does not know. Standard errors take the molecules as independent, not their tokens.
+    tokenizer. ``unrestored`` is the share of the SMILES' bytes that the tokenizer does not give back, such as atoms
+    that it does not know. Standard errors take the molecules as independent, not their tokens.
 
     Paper: Arús-Pous et al. (2019), Exploring the GDB-13 chemical space using deep generative models (NLL).
     """

@@ -3,6 +3,7 @@
 import random
 import time
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -96,7 +97,7 @@ def test_the_common_subsequence_is_a_longest_one() -> None:
         pairs = _common(one, other)
         assert len(pairs) == longest(one, other)
         assert all(one[i] == other[j] for i, j in pairs)
-        assert all(i < k and j < m for (i, j), (k, m) in zip(pairs, pairs[1:], strict=False))
+        assert all(i < k and j < m for (i, j), (k, m) in pairwise(pairs))
         assert lost(one, other) == min(len(one), max(len(one), len(other)) - len(pairs))
 
 
