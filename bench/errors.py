@@ -13,8 +13,9 @@
     - ``Incompatible``: libraries that are installed do not do it together, or not for this model.
 """
 
+from collections.abc import Sequence
 from importlib.metadata import version
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class BenchError(Exception):
@@ -63,9 +64,18 @@ class CellEnd(Exception):
 
 
 class NotApplicable(CellEnd):
-    """The approach has no meaning for this model or data."""
+    """The approach has no meaning for this model or data.
+
+    Args:
+        reason: in words.
+        scores: of a metric a part of which has a meaning: that part.
+    """
 
     status = "not_applicable"
+
+    def __init__(self, reason: str = "", scores: Sequence[Any] = ()) -> None:
+        self.scores = list(scores)
+        super().__init__(reason)
 
 
 class Diverged(CellEnd):

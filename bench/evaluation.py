@@ -1,6 +1,7 @@
 """Contract: what a metric is given, and what it returns.
 
-A metric plugin is a function ``name(evaluation, *, options) -> list[Score]``. Its module may state
+A metric plugin is a function ``name(evaluation, *, options) -> list[Score]``. Where it has no meaning it raises
+:class:`bench.errors.NotApplicable`, with the scores that do have one. Its module may state
 
 - ``NEEDS``: what the model must offer, a tuple of names from a family's ``OFFERS`` (``"likelihood"``, ``"image"`` …);
 - ``EXCLUSIVE = True``: measured in a fresh process while nothing else runs on the machine (latency, memory).

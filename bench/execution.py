@@ -3,6 +3,7 @@
 Runs in a fresh process per task, forked from a server that has imported the heavy libraries already.
 """
 
+import importlib
 import sys
 import time
 import traceback
@@ -109,6 +110,9 @@ def _begin(cell: Cell) -> int:
     used += [("approaches", name) for name, _ in cell.chain] + [("metrics", name) for name, _ in cell.metrics]
     for kind, name in used:
         plugins.find(kind, name).load()
+    for name, options in cell.metrics:  # what a metric needs is there before anything trains
+        if "fetch" in (plugin := plugins.find("metrics", name)).functions:
+            importlib.import_module(plugin.module).fetch(**options)
     _be_quiet(cell.budget.threads)
     return memory.resident()
 
@@ -197,6 +201,7 @@ def _score(cell: Cell, evaluation: Evaluation, *, exclusive: bool) -> tuple[list
         try:
             scores += plugin.load()(evaluation, **options)
         except NotApplicable as reason:
+            scores += reason.scores
             skipped[plugin.name] = str(reason)
     return [vars(score) for score in scores], skipped
 

@@ -40,6 +40,15 @@ class ClipScore:
             raise CheckpointError(f"CLIP weights {weights}: there are none for {missing[0]}; name a complete CLIPModel")
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.model: Any = model.to(self.device).eval()
+        self.longest: int = model.config.text_config.max_position_embeddings
+
+    def truncated(self, captions: list[str]) -> float:
+        """The share of the captions that are too long for the model to read whole."""
+        lengths = [len(ids) for ids in self._read([_PROMPT + caption for caption in captions])["input_ids"]]
+        return sum(length > self.longest for length in lengths) / len(lengths)
+
+    def _read(self, texts: list[str], **options: Any) -> Any:
+        return self.tokenizer(texts, verbose=False, **options)
 
     @torch.inference_mode()
     def __call__(self, captions: list[str], images: np.ndarray) -> np.ndarray:
@@ -54,8 +63,7 @@ class ClipScore:
 
     def _scores(self, captions: list[str], images: np.ndarray) -> np.ndarray:
         texts = [_PROMPT + caption for caption in captions]
-        longest = self.model.config.text_config.max_position_embeddings
-        read = self.tokenizer(texts, padding=True, truncation=True, max_length=longest, return_tensors="pt")
+        read = self._read(texts, padding=True, truncation=True, max_length=self.longest, return_tensors="pt")
         coloured = [Image.fromarray(image.squeeze()).convert("RGB") for image in np.asarray(images)]
         seen = self.processor(images=coloured, return_tensors="pt")
         out = self.model(**read.to(self.device), pixel_values=seen["pixel_values"].to(self.device))

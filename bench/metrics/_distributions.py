@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 _BLOCK = 1024  # rows of a pairwise matrix held at a time
+_ROUNDING = 1e-13  # of a squared distance, relative to the points' squared lengths
 
 
 def frechet_distance(samples: np.ndarray, references: np.ndarray) -> float:
@@ -56,9 +57,9 @@ def gaussian_distance(samples: np.ndarray, references: np.ndarray) -> tuple[floa
     Gretton et al. (2012), A Kernel Two-Sample Test.
 
     Args:
-        samples, references: at least 3 rows each; not all references alike.
+        samples, references: at least 3 rows each; of the references not most alike.
     """
-    bandwidth = _median_distance(references)
+    bandwidth = median_distance(references)
 
     def kernel(x: np.ndarray, y: np.ndarray) -> np.ndarray:
         likeness: np.ndarray = np.exp(-np.maximum(_distances(x, y), 0) / (2 * bandwidth**2))
@@ -67,7 +68,7 @@ def gaussian_distance(samples: np.ndarray, references: np.ndarray) -> tuple[floa
     return _discrepancy(samples, references, kernel, lambda x: np.ones(len(x)))
 
 
-def _median_distance(points: np.ndarray) -> float:
+def median_distance(points: np.ndarray) -> float:
     """Median of the distances between two different points."""
     squares = [_distances(points[:row], points[row : row + 1])[:, 0] for row in range(1, len(points))]
     return float(np.median(np.sqrt(np.maximum(np.concatenate(squares), 0))))
@@ -153,7 +154,9 @@ def _radii(points: np.ndarray, *neighbours: int) -> list[np.ndarray]:
 
 def _distances(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Squared Euclidean distances, shape (N, M)."""
-    squared: np.ndarray = (x**2).sum(1)[:, None] + (y**2).sum(1) - 2 * x @ y.T
+    sizes = (x**2).sum(1)[:, None] + (y**2).sum(1)
+    squared: np.ndarray = sizes - 2 * x @ y.T
+    squared[squared < _ROUNDING * sizes] = 0  # equal points, of which rounding would make near ones
     return squared
 
 

@@ -10,6 +10,8 @@ from sacrebleu.metrics.helpers import extract_all_word_ngrams
 from sacrebleu.tokenizers.tokenizer_13a import Tokenizer13a
 from scipy.sparse import csr_array
 
+from bench.metrics._words import spaced
+
 ORDERS = (1, 2, 3, 4)
 
 Counts = Counter[tuple[str, ...]]
@@ -19,8 +21,9 @@ _tokenize = Tokenizer13a()
 
 
 def ngrams(text: str) -> Counts:
-    """The n-grams of a text's words, as sacrebleu's 13a tokenizer splits them."""
-    counts: Counts = extract_all_word_ngrams(_tokenize(text.rstrip()), ORDERS[0], ORDERS[-1])[0]
+    """The n-grams of a text's words, as sacrebleu's 13a tokenizer splits them; letters of scripts without spaces are
+    words of their own."""
+    counts: Counts = extract_all_word_ngrams(_tokenize(spaced(text.rstrip())), ORDERS[0], ORDERS[-1])[0]
     return counts
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.errors import NotApplicable
 from bench.evaluation import Score
 from bench.metrics._items import ratio
 
@@ -22,6 +23,8 @@ def scores(
         sizes: bytes of each text that were scored, where these are not all.
     """
     size = np.array([len(text.encode("utf-8", "surrogatepass")) for text in texts]) if sizes is None else sizes
+    if not (size.sum() and tokens.sum()):
+        raise NotApplicable("the likelihood of texts needs something in them; to the tokenizer all are empty")
     mean, error = ratio(nats, tokens)
     bits, bits_error = ratio(nats / math.log(2), size)
     value = math.inf if mean > 700 else math.exp(mean)  # beyond it a float overflows

@@ -24,7 +24,9 @@ def caption_match(evaluation: Evaluation, *, space: str = "digit_classifier", cl
     name. It is not always right: beside stands the share of the test split's real pictures that it takes for what
     theirs name. Captions that name nothing it knows are left out. The CLIPScore is the mean of 2.5 max(cos, 0) of the
     embeddings of a picture and of its caption after "A photo depicts", and beside it stands that of the real pictures.
-    ``truncated_captions`` is the share of the test split's captions that are too long for the model to read whole.
+    ``truncated_captions`` is the share of the test split's captions that are too long for the model to read whole,
+    ``clip_truncated_captions`` of those that are too long for CLIP, which judges their beginning. Where all captions
+    name the same, the classifier has no choice, and there is no match.
 
     Paper: Hessel et al. 2021, CLIPScore: A Reference-free Evaluation Metric for Image Captioning
 
@@ -40,10 +42,14 @@ def caption_match(evaluation: Evaluation, *, space: str = "digit_classifier", cl
     right = _right(space, pairs)
     if not right and not clip:
         example = real["caption"][0]
-        raise NotApplicable(f"{space} knows nothing that captions here name, such as {example!r}; name clip weights")
+        found = f"{space} knows no two things that captions here name, such as {example!r}"
+        raise NotApplicable(f"{found}; name clip weights")
     scores = [_mean(f"caption_match{of}[{space}]", values, of) for of, values in right.items()]
     for of, (captions, images) in pairs.items() if clip else ():
         scores.append(_mean(f"clip_score{of}[{Path(clip).name}]", clip_score(clip)(list(captions), images), of))
+    if clip:
+        share = clip_score(clip).truncated(list(real["caption"]))
+        scores.append(Score(f"clip_truncated_captions[{Path(clip).name}]", share, "", "none", len(real["caption"])))
     cut = [
         _letters(shorter) < _letters(caption) for shorter, caption in zip(read["caption"], real["caption"], strict=True)
     ]
@@ -56,13 +62,16 @@ def _letters(caption: str) -> int:
 
 
 def _right(name: str, pairs: dict[str, tuple[Any, Any]]) -> dict[str, np.ndarray]:
-    """For each picture whose caption names something whether it shows it; empty where no caption does."""
+    """For each picture whose caption names something whether it shows it; empty where captions name less than two
+    things, since the classifier chooses among what they name."""
     plugin = plugins.find("features", name)
     space = plugin.load()(**plugin.check({}))
     if not hasattr(space, "classify"):
         raise NotApplicable(f"{name} tells no classes apart; name a feature space that does: digit_classifier")
     named = {of: np.array([space.named(caption) for caption in captions]) for of, (captions, _) in pairs.items()}
     among = sorted({str(said) for said in np.concatenate(list(named.values())) if said})
+    if len(among) < 2:
+        return {}
     kept = {of: np.flatnonzero(said != "") for of, said in named.items()}
     return {
         of: (named[of][which] == space.classify(pairs[of][1][which], among)).astype(float)

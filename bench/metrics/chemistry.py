@@ -15,6 +15,7 @@ from rdkit.DataStructs import BulkTanimotoSimilarity
 from rdkit.rdBase import BlockLogs
 from scipy.stats import wasserstein_distance
 
+from bench.errors import NotApplicable
 from bench.evaluation import Evaluation, Score
 from bench.metrics._molecules import canonical
 
@@ -32,7 +33,7 @@ def chemistry(evaluation: Evaluation) -> list[Score]:
     did not learn from (what is recited from pretraining counts as new). Internal diversity is 1 minus the mean Tanimoto
     similarity of all pairs of Morgan fingerprints (radius 2, 1024 bits; each molecule with itself included, p = 1). QED
     and logP (Crippen) are Wasserstein-1 distances between the samples' values and the test split's. Scaffold similarity
-    is the cosine of the counts of Bemis-Murcko scaffolds of at least two rings, 0 where one side has none. Uniqueness
+    is the cosine of the counts of Bemis-Murcko scaffolds of at least two rings, 0 where no sample has one. Uniqueness
     and internal diversity depend on the number of samples: compare at equal N. Standard errors are over samples, for
     this test split; those of internal diversity and of the distances are the delete-one jackknife's.
 
@@ -44,10 +45,13 @@ def chemistry(evaluation: Evaluation) -> list[Score]:
     scores = [Score("validity", share, "", "higher", total, math.sqrt(share * (1 - share) / total))]
     n = len(drawn)
     if n < 2:
-        return scores
+        raise NotApplicable(f"all but validity needs at least 2 valid samples; {n} of {total} are", scores)
+    test = canonical(evaluation.data.test)
+    if not test:
+        raise NotApplicable("all but validity needs molecules in the test split; there are none", scores)
     different, known = set(drawn), set(canonical(evaluation.data.train))
     new = len(different - known) / len(different)
-    samples, references = _read(drawn), _read(canonical(evaluation.data.test))
+    samples, references = _read(drawn), _read(test)
     diversity, diversity_error = _internal_diversity(samples)
     scores += [
         Score("uniqueness", len(different) / n, "", "higher", n),
@@ -61,10 +65,9 @@ def chemistry(evaluation: Evaluation) -> list[Score]:
     for name, of in properties.items():
         distance, error = _distance(*(np.array([of(molecule) for molecule in side]) for side in (samples, references)))
         scores.append(Score(f"{name}_distance", distance, "", "lower", n, error))
-    return [
-        *scores,
-        Score("scaffold_similarity", _cosine(_scaffolds(samples), _scaffolds(references)), "", "higher", n),
-    ]
+    if not (wanted := _scaffolds(references)):
+        raise NotApplicable(f"scaffold_similarity needs test items of {_RINGS} rings; there are none", scores)
+    return [*scores, Score("scaffold_similarity", _cosine(_scaffolds(samples), wanted), "", "higher", n)]
 
 
 def _read(smiles: list[str]) -> list[Any]:

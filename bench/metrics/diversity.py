@@ -10,13 +10,15 @@ from bench.metrics._ngrams import distinct, ngram_vectors, ngrams, self_bleu
 
 NEEDS = ("samples",)
 
+_DISTINCT = (1, 2, 3)
 _VENDI_TEXTS = 1000  # its time grows with the cube of the number of texts
 
 
 def diversity(evaluation: Evaluation, *, space: str = "digit_classifier", weights: str = "") -> list[Score]:
     """Distinct-1/2/3, self-BLEU and Vendi score of sampled texts; Vendi score of sampled images and sounds.
 
-    Words are those of sacrebleu's 13a tokenizer; samples without a word are left out. The Vendi score is the effective
+    Words are those of sacrebleu's 13a tokenizer, and single characters of scripts without spaces; samples without a
+    word are left out, and distinct-n where no sample has n words. The Vendi score is the effective
     number of different samples: 1 where all are alike, n where none resemble each other. Its kernel is the cosine, of
     n-gram counts (the mean over n = 1 to 4) for texts, of the first 1,000 samples where there are more, and of features
     for images and sounds. All of these depend on the number of samples: compare at equal N.
@@ -58,11 +60,15 @@ def _of_texts(texts: list[str]) -> list[Score]:
         raise NotApplicable(f"diversity needs at least 2 samples with a word in them; {n} of {len(texts)} have one")
     vectors = ngram_vectors(counted[:_VENDI_TEXTS])
     used = vectors.shape[0]
-    return [
-        *(Score(f"distinct_{order}", distinct(counted, order), "", "higher", n) for order in (1, 2, 3)),
+    longest = max(len(ngram) for counts in counted for ngram in counts)
+    scores = [
+        *(Score(f"distinct_{order}", distinct(counted, order), "", "higher", n) for order in _DISTINCT[:longest]),
         Score("self_bleu", self_bleu(counted), "BLEU", "lower", n),
         Score("vendi[ngram]", vendi((vectors @ vectors.T).toarray() / used), "", "higher", used),
     ]
+    if longest < _DISTINCT[-1]:
+        raise NotApplicable(f"distinct_{longest + 1} needs samples of {longest + 1} words, and there are none", scores)
+    return scores
 
 
 def _of_features(items: np.ndarray, space: _features.Space) -> list[Score]:
@@ -70,6 +76,7 @@ def _of_features(items: np.ndarray, space: _features.Space) -> list[Score]:
     if n < 2:
         raise NotApplicable(f"diversity needs at least 2 samples; there is {n}")
     features = space(items)
+    features = np.column_stack([features, ~features.any(1)])  # what has no features is like all that has none
     features = features / np.linalg.norm(features, axis=1, keepdims=True)
     wide = features.shape[1] > n  # of the two products the smaller: both have the same eigenvalues above zero
     kernel = features @ features.T if wide else features.T @ features

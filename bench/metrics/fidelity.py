@@ -1,5 +1,7 @@
 """How close the samples' distribution is to the held-out images'."""
 
+import numpy as np
+
 from bench.errors import NotApplicable
 from bench.evaluation import Evaluation, Score
 from bench.metrics import _features
@@ -31,6 +33,8 @@ def fidelity(evaluation: Evaluation, *, space: str = "digit_classifier", weights
         raise NotApplicable(f"fidelity needs more than {_DENSITY_K} samples and test items; there are {n} and {m}")
     extract = _features.space(space, weights)
     samples, references = extract(evaluation.samples), extract.kept(evaluation.references)
+    if (np.ptp(references, axis=0) == 0).all():
+        raise NotApplicable("fidelity needs test items that differ; to this space all are alike")
     kid, kid_error = kernel_distance(samples, references)
     near = neighbourhoods(samples, references, _MANIFOLD_K, _DENSITY_K)
     return [

@@ -34,10 +34,10 @@ def paired_error(evaluation: Evaluation) -> list[Score]:
         Score("paired_mae", float(absolute.mean()), "levels", "lower", n, standard_error(absolute)),
         Score("paired_rmse", root, "levels", "lower", n, spread / (2 * root) if spread and root else spread),
     ]
-    if min(made.shape[1:3]) >= WINDOW:
-        alike = structural_similarity(made, wanted)
-        scores.append(Score("ssim", float(alike.mean()), "", "higher", n, standard_error(alike)))
-    return scores
+    if min(made.shape[1:3]) < WINDOW:
+        raise NotApplicable(f"ssim needs pictures of {WINDOW} pixels' side; these have {min(made.shape[1:3])}", scores)
+    alike = structural_similarity(made, wanted)
+    return [*scores, Score("ssim", float(alike.mean()), "", "higher", n, standard_error(alike))]
 
 
 def _is_paired(name: str) -> bool:

@@ -1,6 +1,6 @@
 """Two models small enough to know every score of: bytes drawn from one distribution, and pictures of noise."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from bench.dataset import Dataset, Items
-from bench.evaluation import Evaluation, Training
+from bench.errors import NotApplicable
+from bench.evaluation import Evaluation, Score, Training
 from bench.model import Batch, Model
 
 
@@ -136,6 +137,16 @@ class NoisyPictures(Double):
     def sample(self, batch: Batch, generator: torch.Generator) -> Batch:
         shape = batch["images"].shape
         return {"images": torch.randint(256, shape, generator=generator).to(torch.uint8), "item": batch["item"]}
+
+
+def measured(metric: Callable[..., list[Score]], *given: Any, **options: Any) -> tuple[dict[str, Score], str]:
+    """The scores that have a meaning, by name, and why others have none."""
+    reason = ""
+    try:
+        scores = metric(*given, **options)
+    except NotApplicable as end:
+        scores, reason = end.scores, str(end)
+    return {score.metric: score for score in scores}, reason
 
 
 def evaluation(model: Model, data: Dataset, samples: int = 16, batch_size: int = 5) -> Evaluation:

@@ -183,10 +183,33 @@ def test_too_few_sounds_are_one_clear_line(samples: int, references: int) -> Non
 
 
 def test_test_items_that_are_all_alike_have_no_bandwidth() -> None:
+    for silent in (40, 35):  # of 40; most pairs of 35 are alike too
+        checked = measured()
+        checked.references[:silent] = 0
+        with pytest.raises(NotApplicable, match="most pairs of them are alike"):
+            audio_fidelity(checked, space="loudness")
+    checked.references[:] = measured().references
+    assert audio_fidelity(checked, space="loudness")
+
+
+def test_silence_has_no_spectrum_to_be_near() -> None:
     checked = measured()
     checked.references[:] = 0
-    with pytest.raises(NotApplicable, match="all are alike"):
-        audio_fidelity(checked, space="loudness")
+    with pytest.raises(NotApplicable, match="all are silent"):
+        spectral_distance(checked)
+    checked.references[0, 100] = 1
+    assert math.isfinite(spectral_distance(checked)[0].value)
+
+
+def test_samples_without_any_feature_are_like_each_other_and_no_others() -> None:
+    checked = measured(samples=30)
+    checked.samples[:] = 0
+    assert diversity(checked, space="loudness")[0].value == pytest.approx(1)
+    _features.space.cache_clear()
+    checked = measured(samples=30)
+    checked.samples[:15] = 0
+    checked.samples[15:] = checked.samples[15]
+    assert diversity(checked, space="loudness")[0].value == pytest.approx(2)
 
 
 def test_the_spectrum_of_louder_noise_is_so_many_db_away() -> None:

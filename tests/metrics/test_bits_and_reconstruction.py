@@ -16,7 +16,7 @@ from bench.metrics.bits_per_dimension import bits_per_dimension
 from bench.metrics.paired_error import paired_error
 from bench.metrics.reconstruction import reconstruction
 from bench.model import Batch
-from tests.metrics.doubles import NoisyPictures, evaluation, pictures
+from tests.metrics.doubles import NoisyPictures, evaluation, measured, pictures
 
 
 def by_name(scores: list[Score]) -> dict[str, Score]:
@@ -139,7 +139,9 @@ def test_the_true_targets_are_without_error() -> None:
 
 
 def test_small_pictures_have_no_structural_similarity() -> None:
-    assert "ssim" not in by_name(paired_error(evaluation(Translator(), pairs(5, side=8))))
+    found, reason = measured(paired_error, evaluation(Translator(), pairs(5, side=8)))
+    assert list(found) == ["paired_mae", "paired_rmse"]
+    assert reason == "ssim needs pictures of 11 pixels' side; these have 8"
 
 
 @pytest.mark.parametrize("name", ["glyphs", "a domain of somebody's"])

@@ -101,7 +101,7 @@ def test_captions_are_judged_in_full_and_those_that_are_cut_are_counted() -> Non
 
 def test_where_no_caption_names_anything_it_says_so() -> None:
     test = Columns({"caption": ["a cat"] * 3, "images": digits(3)["images"]})
-    with pytest.raises(NotApplicable, match="knows nothing that captions here name, such as 'a cat'; name clip"):
+    with pytest.raises(NotApplicable, match="knows no two things that captions here name, such as 'a cat'; name clip"):
         scores(test, test)
 
 
@@ -151,9 +151,25 @@ def test_clip_scores_stand_beside_the_match_and_alone(clip: Path) -> None:
     test = digits(6)
     found = scores(test, test, clip=str(clip))
     assert list(found)[2:4] == ["clip_score[tiny-clip]", "clip_score_of_real_images[tiny-clip]"]
+    assert found["clip_truncated_captions[tiny-clip]"].value == 0
     assert found["clip_score[tiny-clip]"].value == found["clip_score_of_real_images[tiny-clip]"].value
     nameless = Columns({"caption": ["a cat"] * 6, "images": test["images"]})
     assert list(scores(nameless, nameless, clip=str(clip))) == list(found)[2:]
+
+
+def test_captions_that_clip_does_not_read_whole_are_counted(clip: Path) -> None:
+    images = digits(4)["images"]
+    long = Columns({"caption": ["one bar", "one bar " * 20, "a disc", "a disc of light " * 20], "images": images})
+    assert scores(long, long, clip=str(clip))["clip_truncated_captions[tiny-clip]"].value == 0.5
+
+
+def test_a_classifier_without_a_choice_says_nothing() -> None:
+    """It chooses among what captions name: of one thing all pictures would show it."""
+    test = digits()
+    same = [i for i, caption in enumerate(test["caption"]) if caption == test["caption"][0]]
+    one = Columns({"caption": [test["caption"][i] for i in same], "images": test["images"][::-1][same]})
+    with pytest.raises(NotApplicable, match="knows no two things"):
+        scores(one, one)
 
 
 def test_other_weights_are_named(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from bench.metrics._molecules import canonical
 from bench.metrics.chemistry import chemistry
 from bench.metrics.frechet_chemnet import PRIMARY, frechet_chemnet
 from bench.metrics.smiles_likelihood import smiles_likelihood
+from tests.metrics.doubles import measured
 from tests.small import molecules as small
 
 TEST = ["CCO", "CCN", "c1ccccc1O", "CC(=O)O", "CCCCO", "c1ccc2ccccc2c1"]
@@ -43,7 +44,7 @@ def logp_of(molecule: Any) -> float:
 
 
 def scores(samples: list[str], **splits: list[str]) -> dict[str, Score]:
-    return {score.metric: score for score in chemistry(evaluation(samples, **splits))}
+    return measured(chemistry, evaluation(samples, **splits))[0]
 
 
 def test_validity_uniqueness_and_novelty_are_counted(capfd: pytest.CaptureFixture[str]) -> None:
@@ -62,7 +63,22 @@ def test_what_is_no_molecule(text: str) -> None:
 
 @pytest.mark.parametrize("samples", [["C(", "("], ["C(", "CCO"]])
 def test_without_two_molecules_validity_stands_alone(samples: list[str]) -> None:
-    assert list(scores(samples)) == ["validity"]
+    found, reason = measured(chemistry, evaluation(samples))
+    assert list(found) == ["validity"]
+    assert reason == f"all but validity needs at least 2 valid samples; {samples.count('CCO')} of 2 are"
+
+
+def test_a_test_split_without_molecules_or_scaffolds_has_nothing_to_be_like() -> None:
+    """It would be 0 of whatever is drawn; where only the samples have none it is."""
+    drawn = ["CCO", "c1ccc2ccccc2c1"]
+    found, reason = measured(chemistry, evaluation(drawn, test=["CC", "C1CC1"]))
+    assert "scaffold_similarity" not in found
+    assert "qed_distance" in found
+    assert reason == "scaffold_similarity needs test items of 2 rings; there are none"
+    assert scores(["CCO", "CC"], test=drawn)["scaffold_similarity"].value == 0
+    found, reason = measured(chemistry, evaluation(drawn, test=["no molecule"]))
+    assert list(found) == ["validity"]
+    assert "there are none" in reason
 
 
 def test_internal_diversity_is_that_of_all_pairs_each_with_itself_too() -> None:

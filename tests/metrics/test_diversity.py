@@ -9,7 +9,7 @@ from bench.errors import NotApplicable
 from bench.evaluation import Evaluation, Score
 from bench.metrics._ngrams import distinct, ngram_vectors, ngrams, self_bleu
 from bench.metrics.diversity import diversity, vendi
-from tests.metrics.doubles import UnigramBytes, evaluation, texts
+from tests.metrics.doubles import UnigramBytes, evaluation, measured, texts
 
 TEXTS = [
     "the cat sat on the mat",
@@ -84,14 +84,30 @@ def test_copies_have_self_bleu_100_and_texts_without_a_common_word_0() -> None:
 
 
 def test_scores_of_sampled_texts() -> None:
-    first, again = (diversity(evaluation(UnigramBytes(torch.zeros(256)), texts(["x"]), samples=12)) for _ in range(2))
+    model = UnigramBytes(torch.zeros(256), context=12)
+    first, again = (diversity(evaluation(model, texts(["x"]), samples=12)) for _ in range(2))
     assert first == again
     assert list(by_name(first)) == ["distinct_1", "distinct_2", "distinct_3", "self_bleu", "vendi[ngram]"]
     assert by_name(first)["self_bleu"].better == "lower"
 
 
+def test_there_is_no_share_of_ngrams_that_no_sample_is_long_enough_for() -> None:
+    found, reason = measured(diversity, of(["one two", "three", "one two"]))
+    assert list(found) == ["distinct_1", "distinct_2", "self_bleu", "vendi[ngram]"]
+    assert reason == "distinct_3 needs samples of 3 words, and there are none"
+    assert found["distinct_2"].value == 1 / 5
+
+
+def test_texts_without_spaces_are_taken_by_character() -> None:
+    """By spaces each would be one word that no other has: as different as can be."""
+    alike = by_name(diversity(of(["我喜欢读书。", "我喜欢读报。", "我喜欢读诗。"])))
+    assert alike["self_bleu"].value > 40
+    assert alike["distinct_1"].value == (4 + 3 + 1) / 18
+    assert 1 < alike["vendi[ngram]"].value < 2.5
+
+
 def test_wordless_samples_are_left_out_and_not_counted() -> None:
-    assert {score.n for score in diversity(of(["", "a b", " \n", "c d"]))} == {2}
+    assert {score.n for score in diversity(of(["", "a b e", " \n", "c d"]))} == {2}
     with pytest.raises(NotApplicable, match="at least 2 samples with a word in them; 1 of 3"):
         diversity(of(["", "a", " "]))
 

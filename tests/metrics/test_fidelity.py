@@ -10,6 +10,7 @@ import pytest
 from bench import cache, plugins
 from bench.errors import NotApplicable, PluginError
 from bench.metrics import _features
+from bench.metrics._distributions import neighbourhoods
 from bench.metrics.diversity import diversity
 from bench.metrics.fidelity import PRIMARY, fidelity
 from tests.metrics.doubles import NoisyPictures, evaluation, pictures
@@ -94,6 +95,23 @@ def test_too_few_pictures_are_one_clear_line(samples: int, references: int) -> N
         NotApplicable, match=f"more than 5 samples and test items; there are {samples} and {references}"
     ):
         fidelity(evaluation(NoisyPictures(), pictures(references), samples=samples), space="moments")
+
+
+def test_pictures_that_are_all_alike_have_no_distribution() -> None:
+    checked = evaluation(NoisyPictures(), pictures(40), samples=30)
+    checked.references[:] = checked.references[0]
+    with pytest.raises(NotApplicable, match="test items that differ; to this space all are alike"):
+        fidelity(checked, space="moments")
+
+
+def test_copies_of_a_picture_are_no_distance_apart() -> None:
+    """Their balls have no radius; rounding would leave copies in or out by chance."""
+    random = np.random.default_rng(0)
+    references = np.repeat(random.normal(size=(6, 40)) * 100 + 1e3, 8, 0)
+    found = neighbourhoods(references[::2], references, 3, 5)
+    assert found.inside.all()
+    assert found.covered.all()
+    assert not neighbourhoods(references + 1e-3, references, 3, 5).inside.any()
 
 
 def test_weights_for_a_space_without_any_are_refused() -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from bench.errors import NotApplicable
 from bench.evaluation import Score
 from bench.metrics._items import ratio
 from bench.metrics.loss import loss
@@ -57,6 +58,12 @@ def test_hopeless_model_has_infinite_perplexity() -> None:
     scores = by_name(perplexity(evaluation(UnigramBytes(logits), texts(["aaa", "aa"]))))
     assert scores["perplexity"].value == math.inf
     assert math.isfinite(scores["bits_per_byte"].value)
+
+
+@pytest.mark.parametrize("items", [[""], ["", ""]])
+def test_texts_with_nothing_in_them_have_no_likelihood(items: list[str]) -> None:
+    with pytest.raises(NotApplicable, match="needs something in them"):
+        perplexity(evaluation(UnigramBytes(torch.zeros(256)), texts(items)))
 
 
 def test_ratio_error_is_the_spread_over_repeated_samples() -> None:
