@@ -10,7 +10,7 @@ from rouge_score.tokenize import tokenize
 from sacrebleu.metrics.bleu import BLEU
 
 import bench.metrics.overlap as module
-from bench import plugins
+from bench import execution, plugins
 from bench.errors import PluginError
 from bench.evaluation import Score
 from bench.metrics._words import spaced, without_spaces, words
@@ -145,3 +145,28 @@ def test_a_vocabulary_that_was_downloaded_is_said_to_be(monkeypatch: pytest.Monk
     assert fetch(tokenizer="flores200")
     assert not fetch(tokenizer="flores200")
     assert "fetch" in plugins.find("metrics", "overlap").functions
+
+
+# In a cell ------------------------------------------------------------------------------------------------------------
+
+
+def test_what_has_a_meaning_is_kept_and_the_rest_has_its_reason() -> None:
+    made = evaluation(seq2seq.model(), seq2seq.data())
+    vars(made).update(samples=[CHINESE] * 2, wanted=[CHINESE] * 2, references=[CHINESE] * 2)
+    cell: Any = SimpleNamespace(metrics=[("overlap", {"bootstraps": 0, "tokenizer": "13a"})])
+    scores, skipped = execution._score(cell, made, exclusive=False)
+    assert [score["metric"] for score in scores] == ["chrf", "rouge1", "rouge2", "rougeL", "exact_match"]
+    assert skipped.keys() == {"overlap"}
+    assert skipped["overlap"].startswith("bleu by 13a")
+
+
+def test_what_a_metric_needs_is_missed_before_anything_trains(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(**_: Any) -> Any:
+        raise ImportError("Please install the sentencepiece library")
+
+    monkeypatch.setattr(module, "BLEU", missing)
+    options = {"bootstraps": 0, "tokenizer": "flores200"}
+    model, budget = SimpleNamespace(family="seq2seq"), SimpleNamespace(threads=1)
+    cell: Any = SimpleNamespace(model=model, chain=[], metrics=[("overlap", options)], budget=budget)
+    with pytest.raises(PluginError, match=r"flores200 is not there .Please install the sentencepiece library"):
+        execution._begin(cell)

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from bench import results
-from bench.report import across, aggregate, sections, tables, terminal
+from bench.report import across, aggregate, page, sections, tables, terminal, wording
 from bench.report.wording import share
 from tests.report.frames import frame_of, seeds
 
@@ -54,6 +54,20 @@ def test_marks_and_places_are_of_approaches_on_one_model() -> None:
     assert "no model is ranked against another" in shown
     plain = frame({"bytes": 0.0, "others": 0.0})
     assert "‡" not in across.render({"suite": "s", "run": "r"}, across.rankings(split(plain), plain))
+
+
+def test_the_page_says_what_is_lost() -> None:
+    source = '{% import "parts.html.jinja" as parts with context %}{{ parts.quality_table(table, marks, words) }}'
+    marks = {"best": "★", "tied": "≈", "ahead": "▲", "": ""}
+    exact, lossy = (
+        page.environment()
+        .from_string(source)
+        .render(table=tables.side_by_side(section, PRIMARY["f"]), marks=marks, words=wording)
+        for section in split(frame({"bytes": 0.0, "lower": 0.47}))
+    )
+    assert "‡" not in exact
+    assert "<b>bits_per_byte ‡</b>" in lossy
+    assert "loses 47\N{NO-BREAK SPACE}% of these texts" in lossy
 
 
 def test_the_terminal_says_what_is_lost() -> None:
