@@ -4,6 +4,7 @@ Runs in a fresh process per task, forked from a server that has imported the hea
 """
 
 import importlib
+import math
 import sys
 import time
 import traceback
@@ -203,6 +204,9 @@ def _score(cell: Cell, evaluation: Evaluation, *, exclusive: bool) -> tuple[list
         except NotApplicable as reason:
             scores += reason.scores
             skipped[plugin.name] = str(reason)
+    for score in scores:
+        if not math.isfinite(score.value):  # which no table holds
+            skipped[score.metric] = f"its value is {score.value}"
     return [vars(score) for score in scores], skipped
 
 

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 from rouge_score.tokenize import tokenize
 from sacrebleu.metrics.bleu import BLEU
 
@@ -15,7 +16,7 @@ from bench.errors import PluginError
 from bench.evaluation import Score
 from bench.metrics._words import spaced, without_spaces, words
 from bench.metrics.overlap import fetch, overlap
-from tests.metrics.doubles import evaluation, measured
+from tests.metrics.doubles import UnigramBytes, evaluation, measured, texts
 from tests.small import seq2seq
 
 RUSSIAN = "ответ 1 на вопрос номер 5"
@@ -158,6 +159,15 @@ def test_what_has_a_meaning_is_kept_and_the_rest_has_its_reason() -> None:
     assert [score["metric"] for score in scores] == ["chrf", "rouge1", "rouge2", "rougeL", "exact_match"]
     assert skipped.keys() == {"overlap"}
     assert skipped["overlap"].startswith("bleu by 13a")
+
+
+def test_a_value_that_no_table_holds_has_a_reason() -> None:
+    logits = torch.zeros(256)
+    logits[97] = -1e4
+    made = evaluation(UnigramBytes(logits), texts(["aaa", "aa"]))
+    scores, skipped = execution._score(SimpleNamespace(metrics=[("perplexity", {})]), made, exclusive=False)  # type: ignore[arg-type]
+    assert [score["metric"] for score in scores] == ["perplexity", "bits_per_byte", "unrestored"]
+    assert skipped == {"perplexity": "its value is inf"}
 
 
 def test_what_a_metric_needs_is_missed_before_anything_trains(monkeypatch: pytest.MonkeyPatch) -> None:
