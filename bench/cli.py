@@ -47,9 +47,11 @@ class _Parser(argparse.ArgumentParser):
 
 def _line(said: object) -> str:
     """One line for a terminal, whatever names from files are quoted in it."""
-    return "bench: " + "".join(
-        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in str(said)
-    )
+    return f"bench: {_printable(str(said))}"
+
+
+def _printable(text: str) -> str:
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -119,18 +121,22 @@ def _run(chosen: argparse.Namespace) -> int:
     with progress.show(Console(stderr=chosen.json)) as shown:
         counts = runner.run(checked, folder, shown, workers=chosen.workers, retry=chosen.retry)
     from bench import report
-    from bench.report import terminal
+    from bench.report import circumstances, terminal
 
     page = report.build(folder, chosen.reports)
     frame = results.read_table(folder)
+    left_out = circumstances.left_out(results.records(folder))
     statuses = frame.drop_duplicates("cell")["status"].value_counts().to_dict()
     if chosen.json:
-        print(json.dumps(counts | {"cells": statuses, "results": str(folder), "report": str(page)}))
+        said = {"cells": statuses, "left_out": left_out, "results": str(folder), "report": str(page)}
+        print(json.dumps(counts | said))
     else:
         console = Console()
         terminal.summary(frame, checked.primary(), console)
         already = f", {counts['kept']} were there already" if counts["kept"] else ""
         print(f"{counts['trained']} cells trained now{already}: " + ", ".join(f"{n} {s}" for s, n in statuses.items()))
+        for line in left_out:
+            print(f"left out or changed: {_printable(line)}")
         print(f"results  {folder}\nreport   {page}")
     return int(bool(set(statuses) - {"ok", "not_applicable"}))
 

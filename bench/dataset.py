@@ -8,7 +8,8 @@ them. It is called once per machine; what it returns is kept in the cache (see :
 import importlib
 import json
 import platform
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,10 @@ class Dataset:
             (training items,), negative for those that belong to none.
         sample_rate: of sounds, in Hz; 0 for what makes no sound.
         skipped: damaged items that were left out.
+        seen: how many there were with these; 0 where nobody counted.
+        unit: what they are, in the plural, such as ``rows``.
+        first: why the first of them was left out.
+        remarks: what else of the input was left out or changed: ``3 other files left out: 2 .txt, 1 .pdf``.
     """
 
     name: str
@@ -53,6 +58,10 @@ class Dataset:
     groups: np.ndarray | None = None
     sample_rate: int = 0
     skipped: int = 0
+    seen: int = 0
+    unit: str = "items"
+    first: str = ""
+    remarks: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         for split in SPLITS:
@@ -72,6 +81,10 @@ class Dataset:
         indices = subset_indices(len(self.train), size, seed, self.name)
         groups = None if self.groups is None else self.groups[indices]
         return self.learning_from(take(self.train, indices), groups)
+
+    def left_out(self, name: str) -> list[str]:
+        """What was left out or changed in reading it, a line each, under the name that a suite gives it."""
+        return _left_out(name, vars(self))
 
     def learning_from(self, train: Items, groups: np.ndarray | None = None) -> "Dataset":
         """The same domain with another training split."""
@@ -101,9 +114,28 @@ def load(name: str, options: dict[str, Any] | None = None) -> Dataset:
 
 def sizes(name: str, options: dict[str, Any] | None = None) -> dict[str, int] | None:
     """Number of items of each split where the dataset is in the cache already, else None."""
+    about = _about(name, options)
+    return about["sizes"] if about else None
+
+
+def left_out(name: str, spec: str, options: dict[str, Any]) -> list[str]:
+    """:meth:`Dataset.left_out` of the plugin ``spec``, where the dataset is in the cache already; else nothing."""
+    about = _about(spec, options)
+    return _left_out(name, about) if about else []
+
+
+def _left_out(name: str, about: Mapping[str, Any]) -> list[str]:
+    skipped, seen, first = about["skipped"], about.get("seen"), about.get("first")
+    damaged = f"{skipped} of {seen} {about['unit']} of {name}" if seen else f"{skipped} of {name}"
+    told = [f"{damaged}, the first: {first}" if first else damaged] if skipped else []
+    return told + [f"{name}: {remark}" for remark in about.get("remarks", ())]
+
+
+def _about(name: str, options: dict[str, Any] | None) -> dict[str, Any] | None:
+    """What the cache says of a dataset without reading its items; None where it is not there."""
     plugin = plugins.find("datasets", name)
     found = cache.lookup("datasets", _key(plugin, plugin.check(options or {})))
-    return json.loads((found / "dataset.json").read_text())["sizes"] if found else None
+    return json.loads((found / "dataset.json").read_text()) if found else None
 
 
 def _key(plugin: plugins.Plugin, options: dict[str, Any]) -> dict[str, Any]:
@@ -133,7 +165,8 @@ def content(plugin: plugins.Plugin, options: dict[str, Any]) -> str:
 
 def _write(data: Dataset, into: Path) -> None:
     about: dict[str, Any] = {"name": data.name, "modality": data.modality, "fingerprint": data.fingerprint}
-    about |= {"sample_rate": data.sample_rate, "skipped": data.skipped}
+    about |= {"sample_rate": data.sample_rate, "skipped": data.skipped, "seen": data.seen, "unit": data.unit}
+    about |= {"first": data.first, "remarks": data.remarks}
     about |= {"sizes": {split: len(getattr(data, split)) for split in SPLITS}}
     for split in SPLITS:
         items.write(getattr(data, split), into, split)

@@ -24,6 +24,7 @@ class Plan:
         cells: all cells.
         finished: ids of the cells that the latest run has already.
         run: that run's folder, or None.
+        left_out: what was left out or changed when its datasets were read, as far as they were.
         unchecked: datasets that are not in the cache yet, so that sizes asked of them could not be checked.
         seconds: estimate for the missing cells from earlier results on this machine; None where there are none.
     """
@@ -32,6 +33,7 @@ class Plan:
     cells: list[Cell]
     finished: set[str]
     run: Path | None
+    left_out: list[str]
     unchecked: list[str]
     seconds: float | None
 
@@ -60,6 +62,7 @@ class Plan:
                 for cell in self.cells
             ],
             "run": str(self.run) if self.run else None,
+            "left_out": self.left_out,
             "unchecked": self.unchecked,
             "seconds": self.seconds,
         }
@@ -75,8 +78,10 @@ def plan(suite: Suite, results_folder: Path, workers: int | None = None) -> Plan
     finished = {cell.id for cell in cells if run and results.record_path(run, cell.id).exists()}
     targets = {cell.target.name: cell.target for cell in cells}
     unchecked = [name for name, spec in targets.items() if dataset.sizes(spec.plugin, spec.options) is None]
+    read = {cell.model.recipe.source.name: cell.model.recipe.source for cell in cells if cell.model.recipe} | targets
+    told = [line for name, spec in read.items() for line in dataset.left_out(name, spec.plugin, spec.options)]
     missing = [cell for cell in cells if cell.id not in finished and not cell.reason]
-    return Plan(suite, cells, finished, run, unchecked, _estimate(missing, run, workers))
+    return Plan(suite, cells, finished, run, told, unchecked, _estimate(missing, run, workers))
 
 
 def _estimate(missing: list[Cell], run: Path | None, workers: int | None) -> float | None:
@@ -145,6 +150,7 @@ def _render(plan: Plan) -> "list[RenderableType]":
     ]
     if plan.run:
         shown.append(Text(f"finished already: {len(plan.finished)} cells in {plan.run}"))
+    shown += [Text(f"left out or changed: {line}") for line in plan.left_out]
     if plan.unchecked:
         shown.append(Text(f"sizes are checked when first read: {', '.join(plan.unchecked)}"))
     known = (

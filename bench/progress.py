@@ -18,7 +18,7 @@ _MARKS = {"ok": "[green]✓[/]", "not_applicable": "[dim]–[/]"}
 
 
 class Bars:
-    """One bar for the suite, one for each task at work, and a line for each cell that did not end well."""
+    """One bar for the suite, one for each task at work, and a line for what did not end well or has to be said."""
 
     def __init__(self, console: Console) -> None:
         self.bars = Progress(
@@ -55,9 +55,10 @@ class Bars:
     def finished(self, name: str, status: str, reason: str, seconds: float) -> None:
         if self.whole is not None:
             self.bars.advance(self.whole)
-        if status != "ok":
-            mark = _MARKS.get(status, "[red]✗[/]")  # in one piece: the bars come back below each
-            self.bars.console.print(mark, escape(f"{_short(name)}: {_said(status, reason)}"), highlight=False)
+        if status != "ok" or reason:
+            mark = "[yellow]![/]" if status == "ok" else _MARKS.get(status, "[red]✗[/]")
+            said = reason if status == "ok" else _said(status, reason)
+            self.bars.console.print(mark, escape(f"{_short(name)}: {said}"), highlight=False)  # one piece: bars return
 
 
 class Lines:

@@ -16,7 +16,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 from pebble import ProcessExpired
 
-from bench import plugins, pool, results, worker
+from bench import dataset, plugins, pool, results, worker
 from bench.cell import Cell
 from bench.errors import BenchError, ResultsError
 from bench.ledger import Ledger
@@ -174,8 +174,10 @@ class _Run:
                     f"{task.name}: could not be made ({said(outcome)}); nothing was trained"
                 ) from outcome
             if task.function == "prepare_dataset":
-                found[task.arguments[0].model_dump_json()] = outcome
-            elif task.function == "describe_device":
+                spec = task.arguments[0]
+                found[spec.model_dump_json()] = outcome
+                return "ok", "; ".join(dataset.left_out(spec.name, spec.plugin, spec.options)), 0.0
+            if task.function == "describe_device":
                 self.ledger.device = outcome
             return "ok", "", 0.0
 

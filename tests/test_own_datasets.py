@@ -1,13 +1,16 @@
 """A user's own files in a suite: several of one kind under names of their own, in a modality that an option says."""
 
+import html
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bench import report, results, suite
+from bench import cli, report, results, runner, suite
 from bench.cell import Cell
 from bench.errors import BenchError
+from bench.report import circumstances
 from tests import tiny
 
 
@@ -107,16 +110,68 @@ def test_what_will_not_do_is_one_line(changes: dict[str, Any], wanted: str, tmp_
     assert refused(tmp_path, own(texts(tmp_path)) | changes).startswith(wanted)
 
 
-def test_what_was_damaged_is_counted_in_the_results_and_the_report(tmp_path: Path) -> None:
-    path = texts(tmp_path)
+@pytest.mark.parametrize(
+    ("options", "wanted"),
+    [
+        ({"columns": ["txt"]}, "texts.csv has no column 'txt'; name one of: other, text"),
+        ({"columns": ["text", "other"]}, "['text', 'other'] will not do; text takes 1: [text]"),
+        ({"delimiter": ";"}, 'has no column \'text\'; its header is one column with "," in it: say delimiter: ","'),
+        ({"encoding": "utf9"}, "option 'encoding': 'utf9' is none; name one that Python knows"),
+    ],
+    ids=str,
+)
+def test_what_a_header_tells_is_told_before_anything_runs(options: dict[str, Any], wanted: str, tmp_path: Path) -> None:
+    assert wanted in refused(tmp_path, own(texts(tmp_path), **options))
+
+
+def test_what_was_damaged_is_counted_in_the_results_and_the_report(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine").mkdir()
+    path = texts(tmp_path / "mine")
+    (tmp_path / "mine" / "notes.pdf").touch()
     with Path(path).open("a") as file:
         file.write(",no text\n,nor here\n")
+    path = str(tmp_path / "mine")
     written = tiny.write(tmp_path, datasets=[own(path)], approaches=["zero_shot"])
     folder = tiny.run(written, workers=1)
     found = tiny.records(folder).values()
     assert {record["happened"]["status"] for record in found} == {"ok"}
     assert all(record["environment"]["damaged_items"] == {"mine": 2} for record in found)
-    page = report.build(folder, tmp_path / "reports").read_text()
+    told = ["2 of 22 rows of mine, the first: row 21: column 'text' is blank", "mine: 1 other file left out: 1 .pdf"]
+    assert all(record["environment"]["left_out"] == told for record in found)
+    page = html.unescape(report.build(folder, tmp_path / "reports").read_text())
     assert set(results.read_table(folder)["damaged"]) == {2}
-    assert "Damaged items left out" in page
-    assert "2 of mine" in page
+    assert "Input left out or changed" in page
+    assert all(line in page for line in told)
+    for command in (["run"], ["plan"]):  # a run that is there already says it again, and a plan before
+        capsys.readouterr()
+        where = ["--results", str(folder.parent.parent)]
+        cli.main([*command, str(written), *where, *(["--reports", str(tmp_path / "r")] if command == ["run"] else [])])
+        said = capsys.readouterr().out
+        assert all(line in " ".join(said.split()) for line in (f"left out or changed: {line}" for line in told)), said
+    cli.main(["plan", str(written), *where, "--json"])
+    assert json.loads(capsys.readouterr().out)["left_out"] == told
+
+
+def test_a_run_says_it_when_it_reads_the_data(tmp_path: Path) -> None:
+    written = tiny.write(tmp_path, datasets=[own(texts(tmp_path))], approaches=["zero_shot"])
+    with (tmp_path / "texts.csv").open("a") as file:
+        file.write(",no text\n")
+
+    class Told(tiny.Silent):
+        def __init__(self) -> None:
+            self.said: dict[str, str] = {}
+
+        def finished(self, name: str, status: str, reason: str, seconds: float) -> None:
+            self.said[name] = f"{status}: {reason}"
+
+    shown = Told()
+    runner.run(checked := suite.load(written), runner.start(checked, tmp_path / "results"), shown, workers=1)
+    wanted = "ok: 1 of 21 rows of mine, the first: row 21: column 'text' is blank"
+    assert shown.said["dataset mine"] == wanted
+
+
+def test_records_of_earlier_versions_say_how_many(tmp_path: Path) -> None:
+    places: list[dict[str, Any]] = [{"damaged_items": {"mine": 2}}, {"left_out": ["2 of 9 rows of mine"]}, {}]
+    assert circumstances.left_out([{"environment": place} for place in places]) == ["2 of mine", "2 of 9 rows of mine"]

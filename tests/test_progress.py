@@ -27,7 +27,7 @@ def work(shown: progress.Bars | progress.Lines) -> None:
     with shown:
         shown.stage("datasets", 1)
         shown.steps({"dataset glyphs [of matplotlib]": (0, 0)})
-        shown.finished("dataset glyphs [of matplotlib]", "ok", "", 0.0)
+        shown.finished("dataset glyphs [of matplotlib]", "ok", "2 of 9 [rows] left out", 0.0)
         shown.stage("cells", 3, done=1)
         shown.steps({CELL: (1, 2)})
         shown.steps({CELL: (2, 2), "another": (0, 0)})
@@ -42,7 +42,7 @@ def test_a_file_gets_a_plain_line_for_each_task() -> None:
     assert isinstance(shown, progress.Lines)
     work(shown)
     assert written.getvalue().splitlines() == [
-        "datasets 1/1 dataset glyphs [of matplotlib]: ok",
+        "datasets 1/1 dataset glyphs [of matplotlib]: ok: 2 of 9 [rows] left out",
         f"cells 2/3 {CELL}: ok 1.2 s",
         "cells 3/3 another: failed 0.5 s: [red] is a fault",
     ]
@@ -62,7 +62,8 @@ def test_a_terminal_gets_bars_and_a_line_for_what_went_wrong() -> None:
     assert isinstance(shown, progress.Bars)
     work(shown)
     said = lines(written)
-    assert any("another: failed: [red] is a fault" in line for line in said)
+    assert any("✗ another: failed: [red] is a fault" in line for line in said)
+    assert any("! dataset glyphs [of matplotlib]: 2 of 9 [rows] left out" in line for line in said)
     assert any("python_reference-lora-n4-s0 " in line for line in said)
     assert not any("0123456789abcdef" in line for line in said)
     assert not shown.at_work, "bars of tasks go with their tasks"

@@ -2,7 +2,8 @@
 
 import hashlib
 import tempfile
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import IO, Any, NamedTuple
@@ -32,14 +33,28 @@ class Damaged(Exception):
     """Why an item is left out."""
 
 
+class Remark(NamedTuple):
+    """What was done to the input beside reading it.
+
+    Attributes:
+        said: such as ``read as cp1252, which is a guess``.
+        of: what it was done to, in the singular, where it is counted; empty where ``said`` is all there is to say.
+    """
+
+    said: str
+    of: str = ""
+
+
 def dataset(
     name: str,
     modality: str,
     where: object,
-    found: Iterable[Found | Damaged],
+    found: Iterable[Found | Damaged | Remark],
     *,
     held_out: int,
     by: str = "",
+    unit: str = "items",
+    seen: int = 0,
     **about: Any,
 ) -> Dataset:
     """The distinct items that were found, in their splits, in the order of their content's hash.
@@ -52,9 +67,11 @@ def dataset(
         name: of the dataset.
         modality: of the dataset.
         where: what it was read from, for messages.
-        found: its items; arrays of a column are of one shape. Damaged ones are counted.
+        found: its items; arrays of a column are of one shape. Damaged ones are counted, and so are remarks.
         held_out: items of the validation and of the test split, at most.
         by: column of an item that decides its split, where items with the same value there belong together.
+        unit: what is counted where some are damaged, in the plural.
+        seen: how many of these there are, where an item is not one.
         about: what else the dataset says of itself, such as ``sample_rate``.
 
     Raises:
@@ -67,10 +84,25 @@ def dataset(
             damaged = f"all {skipped} items of {where} are damaged (the first: {first})"
             problem = damaged if skipped else f"{where} is empty"
             raise DataError(f"dataset {name}: {problem}; name one that holds {modality} data")
-        chosen = _chosen(name, where, gathered, held_out)
+        listed = _chosen(name, where, gathered, held_out)
+        chosen = {split: rows if split == "train" else rows[:held_out] for split, rows in listed.items()}
         made: dict[str, Any] = {split: gathered.take(rows) for split, rows in chosen.items()}
     groups = _numbered([gathered.groups[row] for row in chosen["train"]])
+    about |= {"unit": unit, "seen": seen or gathered.skipped + len(gathered.hashes), "first": gathered.first}
+    about["remarks"] = [*gathered.told(), *_spared(gathered, listed, chosen)]
     return Dataset(name, modality, **made, groups=groups, skipped=gathered.skipped, **about)
+
+
+def _spared(gathered: "_Gathered", listed: dict[str, list[int]], chosen: dict[str, list[int]]) -> Iterator[str]:
+    """What was read and is in no split, and why."""
+    distinct, placed = len(set(gathered.hashes)), sum(map(len, listed.values()))
+    for count, why in (
+        (len(gathered.hashes) - distinct, "equal to another, which counts once"),
+        (distinct - placed, "for training left out, since what decides their split is held out"),
+        (placed - sum(map(len, chosen.values())), "held out beyond as many as the option held_out allows"),
+    ):
+        if count:
+            yield f"{count} item{'s' * (count > 1)} {why}"
 
 
 @dataclass
@@ -84,6 +116,14 @@ class _Gathered:
     groups: list[str] = field(default_factory=list)
     skipped: int = 0
     first: str = ""
+    remarks: Counter[Remark] = field(default_factory=Counter)
+
+    def told(self) -> list[str]:
+        """The remarks, each once."""
+        return [
+            _readable(f"{count} {remark.of}{'s' * (count > 1)} {remark.said}" if remark.of else remark.said)
+            for remark, count in self.remarks.items()
+        ]
 
     def take(self, rows: list[int]) -> Any:
         """The items of these rows."""
@@ -91,11 +131,14 @@ class _Gathered:
         return taken[""] if "" in taken else Columns(taken)
 
 
-def _gather(found: Iterable[Found | Damaged], by: str, opened: ExitStack) -> _Gathered:
+def _gather(found: Iterable[Found | Damaged | Remark], by: str, opened: ExitStack) -> _Gathered:
     rows = _Gathered()
     for one in found:
         if isinstance(one, Damaged):
-            rows.skipped, rows.first = rows.skipped + 1, rows.first or str(one)
+            rows.skipped, rows.first = rows.skipped + 1, rows.first or _readable(str(one))
+            continue
+        if isinstance(one, Remark):
+            rows.remarks[one] += 1
             continue
         parts = one.item if isinstance(one.item, dict) else {"": one.item}
         for column, value in parts.items():
@@ -108,7 +151,7 @@ def _gather(found: Iterable[Found | Damaged], by: str, opened: ExitStack) -> _Ga
 
 
 def _chosen(name: str, where: object, gathered: _Gathered, held_out: int) -> dict[str, list[int]]:
-    """Split to the rows that are in it."""
+    """Split to the rows that belong into it, however many are held out in the end."""
     hashes, keys, splits = gathered.hashes, gathered.keys, gathered.splits
     of_key: dict[bytes, str] = {}
     for key, split in zip(keys, splits, strict=True):
@@ -126,8 +169,7 @@ def _chosen(name: str, where: object, gathered: _Gathered, held_out: int) -> dic
     if empty := [split for split in SPLITS if not rows[split]]:
         problem = f"{len(of_key)} distinct items in {where}, none left for the {empty[0]} split"
         raise DataError(f"dataset {name}: {problem}; give it more")
-    listed = {split: [row for alike in rows[split].values() for row in alike.values()] for split in SPLITS}
-    return {split: found if split == "train" else found[:held_out] for split, found in listed.items()}
+    return {split: [row for alike in rows[split].values() for row in alike.values()] for split in SPLITS}
 
 
 def _numbered(names: list[str]) -> np.ndarray | None:
@@ -173,6 +215,15 @@ def _nameless() -> IO[bytes]:
     """A file on the cache's disk, which has room for it: what is made of it goes there as well."""
     cache.root().mkdir(parents=True, exist_ok=True)
     return tempfile.TemporaryFile(dir=cache.root())
+
+
+def _readable(said: str) -> str:
+    """What files' names and readers say, at a length to read, and with nothing that a terminal would obey."""
+    line = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in said)
+    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 2]} …"
+
+
+_LONGEST = 240  # characters of a reason
 
 
 def _digest(value: str | np.ndarray) -> bytes:

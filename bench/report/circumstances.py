@@ -68,7 +68,7 @@ def asked(records: list[dict[str, Any]]) -> Facts:
 
 
 def environment(info: dict[str, Any], records: list[dict[str, Any]]) -> Facts:
-    """Machine, device, versions, commit, dataset fingerprints, and what was too damaged to read."""
+    """Machine, device, versions, commit, dataset fingerprints, and what of the domains was left out or changed."""
     places = [record["environment"] for record in records]
     machines = _unique(_machine(place.get("machine", {}), place.get("accelerator")) for place in places)
     settings = _unique(_words({key: place.get(key) for key in ("device", "precision", "threads")}) for place in places)
@@ -78,9 +78,6 @@ def environment(info: dict[str, Any], records: list[dict[str, Any]]) -> Facts:
         for place in [info.get("environment") or {}, *places]
         for name, value in (place.get("datasets") or {}).items()
     )
-    damaged = _unique(
-        f"{count} of {name}" for place in places for name, count in (place.get("damaged_items") or {}).items()
-    )
     notes = _unique(_words(place["notes"]) for place in places if place.get("notes"))
     commits = _unique(place.get("commit") or "" for place in places)
     facts = [
@@ -89,10 +86,19 @@ def environment(info: dict[str, Any], records: list[dict[str, Any]]) -> Facts:
         ("Versions", versions),
         ("Commit", commits),
         ("Dataset fingerprints", prints),
-        ("Damaged items left out", damaged),
+        ("Input left out or changed", left_out(records)),
         ("Notes", notes),
     ]
     return [(name, values) for name, values in facts if values]
+
+
+def left_out(records: list[dict[str, Any]]) -> list[str]:
+    """What was left out or changed when the domains were read; runs of earlier versions say how much was damaged."""
+    found: list[str] = []
+    for place in (record["environment"] for record in records):
+        damaged = [f"{count} of {name}" for name, count in (place.get("damaged_items") or {}).items()]
+        found += place.get("left_out") or damaged
+    return _unique(found)
 
 
 def _by_pair(trained: list[dict[str, Any]], describe: Any) -> list[str]:
