@@ -38,15 +38,20 @@ CLASSES = {
 """Functional class to its SMARTS pattern; a molecule belongs to the first that it has."""
 
 
-def parsed(lines: Iterable[str]) -> tuple[dict[str, Chem.Mol], int]:
-    """Canonical SMILES to molecule, each once and in order; and how many lines are no molecule."""
+def parsed(lines: Iterable[str], refused: list[int] | None = None) -> tuple[dict[str, Chem.Mol], int]:
+    """Canonical SMILES to molecule, each once and in order; and how many lines are no molecule.
+
+    ``refused`` is given the numbers of these, from 0.
+    """
     found: dict[str, Chem.Mol] = {}
     skipped = 0
     with BlockLogs():  # what RDKit would say of each line
-        for line in lines:
+        for number, line in enumerate(lines):
             molecule = Chem.MolFromSmiles(line) if line.isascii() and line.isprintable() else None
             if molecule is None or molecule.GetNumAtoms() == 0:
                 skipped += 1
+                if refused is not None:
+                    refused.append(number)
             else:
                 found.setdefault(Chem.MolToSmiles(molecule), molecule)
     return found, skipped

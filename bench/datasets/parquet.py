@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pyarrow import ArrowException
 from pyarrow.parquet import ParquetFile
@@ -36,9 +36,17 @@ def parquet(
     return _table.dataset("parquet", path, SUFFIXES, _rows, columns=columns, modality=modality, held_out=held_out)
 
 
-def content(*, path: str, **_: object) -> str:
-    """Hash of the table's files."""
-    return _files.content(_table.files("parquet", path, SUFFIXES))
+def content(*, path: str, columns: list[str], modality: str = "text", **_: object) -> str:
+    """Hash of the table's files, of which each has the columns."""
+
+    def check(file: Path) -> None:
+        try:
+            with ParquetFile(file) as opened:
+                _table.check_named("parquet", file, columns, opened.schema_arrow.names)
+        except ArrowException as error:
+            raise _files.Damaged(str(error)) from error
+
+    return _table.content("parquet", path, SUFFIXES, columns, modality, check)
 
 
 def _rows(path: Path, columns: list[str]) -> Iterator[_table.Row]:
@@ -48,6 +56,17 @@ def _rows(path: Path, columns: list[str]) -> Iterator[_table.Row]:
             _table.check_named("parquet", path, columns, known)
             needed = [name for name in known if any(name in (column, column.partition(".")[0]) for column in columns)]
             for batch in file.iter_batches(columns=needed):
-                yield from batch.to_pylist()
+                try:
+                    yield from batch.to_pylist()
+                except UnicodeDecodeError:  # in one of them
+                    yield from (_row(batch, number) for number in range(batch.num_rows))
     except ArrowException as error:
         raise _files.Damaged(_files.one_line(error)) from error
+
+
+def _row(batch: Any, number: int) -> _table.Row:
+    try:
+        found: _table.Row = batch.slice(number, 1).to_pylist()[0]
+    except UnicodeDecodeError as error:
+        return _files.Damaged(f"not UTF-8 (byte 0x{error.object[error.start]:02x})")
+    return found

@@ -1,5 +1,6 @@
 """The molecule domains: disjoint by scaffold and by what they are, and a user's own file."""
 
+import gzip
 from pathlib import Path
 from typing import Any
 
@@ -139,8 +140,43 @@ def test_a_file_that_is_not_there_or_a_folder_is_one_clear_line(tmp_path: Path) 
 
 
 def test_bytes_that_are_no_text_are_no_molecules(tmp_path: Path) -> None:
-    (tmp_path / "mine.smi").write_bytes(b"\xff\xfe\x00C\n" + "\n".join(ALKANES).encode())
+    (tmp_path / "mine.smi").write_bytes(b"\xff\x00C\n" + "\n".join(ALKANES).encode())
     assert smiles_file(path=str(tmp_path / "mine.smi"), split="random").skipped == 1
+
+
+def test_what_is_no_molecule_is_told(tmp_path: Path) -> None:
+    path = written(tmp_path / "mine.smi", [*ALKANES, "Xx", "OCC", "%%"])
+    assert smiles_file(path=path, split="random").left_out("mine") == [
+        "2 of 33 lines of mine, the first: number 31: 'Xx' is no molecule",
+        "mine: 1 molecule equal to another, which counts once",
+    ]
+
+
+@pytest.mark.parametrize("stored", ["utf-8-sig", "utf-16", "cp1252"])
+def test_a_table_of_another_kind(stored: str, tmp_path: Path) -> None:
+    table = "\n".join(["Größe;smiles", *(f"“ö”;{smiles}" for smiles in ALKANES)])
+    (tmp_path / "mine.csv.gz").write_bytes(gzip.compress(table.encode(stored)))
+    options: dict[str, Any] = {"path": str(tmp_path / "mine.csv.gz")}
+    options |= {"encoding": "cp1252"} if stored == "cp1252" else {}
+    for make in (smiles_file, content):
+        with pytest.raises(DataError, match="no column 'smiles'; its header is one column with \";\" in it: say delim"):
+            make(**options)
+    data = smiles_file(split="random", delimiter=";", **options)
+    assert (sorted(everything(data)), data.skipped) == (sorted(ALKANES), 0)
+
+
+def test_a_column_that_is_there_twice(tmp_path: Path) -> None:
+    path = written(tmp_path / "mine.csv", ["smiles,smiles", *(f"{smiles},C" for smiles in ALKANES)])
+    with pytest.raises(DataError, match="it has 2 columns 'smiles'; give each a name of its own"):
+        smiles_file(path=path)
+
+
+def test_a_file_of_another_kind_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "mine.csv").write_bytes(b"PK\x03\x04")
+    with pytest.raises(
+        DataError, match=r"mine.csv: it cannot be read \(it is a zip archive, .*; save it as plain text"
+    ):
+        smiles_file(path=str(tmp_path / "mine.csv"))
 
 
 def test_too_few_for_three_splits_is_one_clear_line(tmp_path: Path) -> None:
@@ -158,8 +194,8 @@ def test_a_share_that_leaves_a_split_empty_is_named(split: Any, held_out: float,
 def test_a_changed_file_is_another_dataset(tmp_path: Path) -> None:
     path = written(tmp_path / "mine.smi", ALKANES)
     options = {"path": path, "split": "random"}
-    before, hashed = load("smiles_file", options), content(**options)
+    before, hashed = load("smiles_file", options), content(path=path)
     assert load("smiles_file", options).fingerprint == before.fingerprint
     written(tmp_path / "mine.smi", [*ALKANES, "CCN"])
-    assert content(**options) != hashed
+    assert content(path=path) != hashed
     assert load("smiles_file", options).fingerprint != before.fingerprint

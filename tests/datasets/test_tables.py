@@ -1,6 +1,8 @@
 """A user's tables: csv, jsonl and parquet, one column or two, and rows that hold no text."""
 
 import csv
+import gzip
+import importlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +14,8 @@ import pytest
 
 from bench import plugins
 from bench.dataset import SPLITS, Columns, Dataset
+from bench.datasets import csv as csv_plugin
+from bench.datasets import parquet as parquet_plugin
 from bench.errors import DataError, PluginError
 
 Row = dict[str, Any]
@@ -175,3 +179,152 @@ def test_a_damaged_file_among_others_is_skipped(tmp_path: Path) -> None:
 def test_only_some_modalities_are_texts(tmp_path: Path) -> None:
     with pytest.raises(PluginError, match="option 'modality'"):
         plugins.find("datasets", "csv").check({"path": str(tmp_path), "columns": ["a"], "modality": "image"})
+
+
+# What people's files are like -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_was_damaged_is_told_with_the_total_and_the_first_reason(kind: str, tmp_path: Path) -> None:
+    WRITERS[kind](tmp_path / "a", [*rows(), {"text": None}, {"text": None}])
+    first = "column 'text' is blank" if kind == "csv" else "column 'text' holds nothing, not text"
+    assert load(kind, tmp_path / "a", ["text"]).left_out("cp") == [f"2 of 22 rows of cp, the first: row 21: {first}"]
+    (tmp_path / "a").rename(tmp_path / f"a.{kind}")
+    WRITERS[kind](tmp_path / f"b.{kind}", [{"text": "more"}])
+    told = load(kind, tmp_path, ["text"]).left_out("cp")
+    assert told == [f"2 of 23 rows of cp, the first: a.{kind}: row 21: {first}"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_texts_with_nuls_are_no_texts(kind: str, tmp_path: Path) -> None:
+    WRITERS[kind](tmp_path / "a", [*rows(), {"text": "a\0b"}])
+    data = load(kind, tmp_path / "a", ["text"])
+    assert (data.skipped, len(every(data))) == (1, 20)
+    assert "holds NULs" in data.first
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+@pytest.mark.parametrize("stored", ["utf-8-sig", "utf-16", "cp1252", "utf-16-le"])
+def test_encodings(kind: str, stored: str, tmp_path: Path) -> None:
+    more = "" if stored == "cp1252" else "\u2028大"
+    written = [{"text": f"Größe, “{n}”{more}"} for n in range(20)]
+    text = "text\n" + "".join('"{}"\n'.format(row["text"]) for row in written)
+    if kind == "jsonl":
+        text = "\n".join(json.dumps(row, ensure_ascii=False) for row in written)
+    (tmp_path / "a").write_bytes(text.encode(stored))
+    named = {"encoding": stored} if stored in ("cp1252", "utf-16-le") else {}
+    data = load(kind, tmp_path / "a", ["text"], **named)
+    assert sorted(every(data)) == sorted(row["text"] for row in written)
+    assert (data.skipped, data.remarks) == (0, [])
+
+
+def test_half_of_the_rows_are_in_another_encoding(tmp_path: Path) -> None:
+    lines = [f"Größe {n}".encode("cp1252" if n % 2 else "utf-8") for n in range(40)]
+    (tmp_path / "a.csv").write_bytes(b"\n".join([b"text", *lines]))
+    assert load("csv", tmp_path / "a.csv", ["text"]).left_out("cp") == [
+        "20 of 40 rows of cp, the first: row 2: column 'text': not UTF-8 (byte 0xf6); "
+        "say its encoding in the option, or auto"
+    ]
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_a_guess_is_told(kind: str, tmp_path: Path) -> None:
+    texts = [f"Die Straße {n} ist für Fußgänger gesperrt" for n in range(20)]
+    lines = ["text", *texts] if kind == "csv" else [f'{{"text": "{text}"}}' for text in texts]
+    (tmp_path / "a").write_bytes("\n".join(lines).encode("cp1252"))
+    data = load(kind, tmp_path / "a", ["text"], encoding="auto")
+    assert sorted(every(data)) == sorted(texts)
+    assert data.left_out("mine") == ["mine: 1 file read as cp1252, which is a guess"]
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_unmarked_utf_16_is_no_text(kind: str, tmp_path: Path) -> None:
+    WRITERS[kind](tmp_path / "a", rows())
+    (tmp_path / "a").write_bytes((tmp_path / "a").read_text().encode("utf-16-le"))
+    with pytest.raises(DataError, match=r"all \d+ items of .* are damaged .*NULs.*utf-16-le"):
+        load(kind, tmp_path / "a", ["text"])
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_gzip_is_unpacked_and_names_its_split(kind: str, tmp_path: Path) -> None:
+    WRITERS[kind](tmp_path / "a", rows())
+    (tmp_path / f"train.{kind}.gz").write_bytes(gzip.compress((tmp_path / "a").read_bytes()))
+    WRITERS[kind](tmp_path / "a", [{"text": "a test"}])
+    (tmp_path / f"test.{kind}.gz").write_bytes(gzip.compress((tmp_path / "a").read_bytes()))
+    (tmp_path / "a").unlink()
+    data = load(kind, tmp_path, ["text"])
+    assert data.test == ["a test"]
+    assert [len(getattr(data, split)) for split in SPLITS] == [18, 2, 1]
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_gzip_that_is_cut_short_is_counted_after_the_rows_before(kind: str, tmp_path: Path) -> None:
+    WRITERS[kind](tmp_path / "a", rows(4000))
+    (tmp_path / "a").write_bytes(gzip.compress((tmp_path / "a").read_bytes())[:-4000])
+    data = load(kind, tmp_path / "a", ["text"])
+    assert data.skipped == 1
+    assert "its gzip is damaged" in data.first
+    assert len(every(data)) > 1000
+
+
+@pytest.mark.parametrize(("mark", "written"), [(";", ";"), ("\t", "\t"), ("\t", "\\t"), ("|", "|")])
+def test_a_delimiter_is_told_where_one_column_holds_it_and_used_where_it_is_named(
+    mark: str, written: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(mark.join(["text", "label"]) + "\n" + "".join(f"word, {n}{mark}x\n" for n in range(20)))
+    shown = '"\\t"' if mark == "\t" else f'"{mark}"'
+    problem = f"has no column 'text'; its header is one column with {shown} in it: say delimiter: {shown}"
+    for function in ("csv", "content"):
+        with pytest.raises(DataError) as raised:
+            getattr(csv_plugin, function)(path=str(path), columns=["text"])
+        assert str(raised.value).endswith(problem)
+    data = load("csv", path, ["text"], delimiter=written)
+    assert sorted(every(data)) == sorted(f"word, {n}" for n in range(20))
+
+
+@pytest.mark.parametrize("delimiter", [";;", "\n", '"'])
+def test_a_delimiter_is_one_character(delimiter: str, tmp_path: Path) -> None:
+    with pytest.raises(PluginError, match=r"option 'delimiter': .* will not do; write the one character"):
+        load("csv", tmp_path, ["text"], delimiter=delimiter)
+
+
+def test_a_column_that_is_there_twice_is_refused_where_it_is_wanted(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("text,text,label\n" + "".join(f"a {n},b {n},c {n}\n" for n in range(20)))
+    table = pa.table([["a"] * 20, ["b"] * 20, [f"c {n}" for n in range(20)]], names=["text", "text", "label"])
+    pq.write_table(table, tmp_path / "a.parquet")
+    for kind, plugin in (("csv", csv_plugin), ("parquet", parquet_plugin)):
+        path = tmp_path / f"a.{kind}"
+        for function in (kind, "content"):
+            with pytest.raises(DataError, match="has 2 columns 'text'; give each a name of its own"):
+                getattr(plugin, function)(path=str(path), columns=["text"])
+        assert sorted(every(load(kind, path, ["label"]))) == sorted(f"c {n}" for n in range(20))
+
+
+def test_an_entry_that_is_there_twice_is_damaged_where_it_is_wanted(tmp_path: Path) -> None:
+    as_jsonl(tmp_path / "a", rows())
+    with (tmp_path / "a").open("a") as file:
+        file.write('\n{"text": "one", "text": "two", "label": "x"}')
+    data = load("jsonl", tmp_path / "a", ["text"])
+    assert data.left_out("mine") == ["1 of 21 rows of mine, the first: row 21: column 'text' is there twice"]
+    assert load("jsonl", tmp_path / "a", ["label"]).skipped == 0
+
+
+def test_parquet_that_is_not_utf_8_is_counted_row_by_row(tmp_path: Path) -> None:
+    texts = [f"text {n}".encode() for n in range(20)] + [b"Gr\xf6\xdfe"]
+    pq.write_table(pa.table({"text": pa.array(texts).view(pa.string())}), tmp_path / "a.parquet")
+    data = load("parquet", tmp_path / "a.parquet", ["text"])
+    assert data.left_out("mine") == ["1 of 21 rows of mine, the first: row 21: not UTF-8 (byte 0xf6)"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_can_be_known_before_is_said_before(kind: str, tmp_path: Path) -> None:
+    WRITERS[kind](tmp_path / f"a.{kind}", rows())
+    content = importlib.import_module(f"bench.datasets.{kind}").content
+    with pytest.raises(PluginError, match=r"option 'columns': .* will not do; text_pair takes 2"):
+        content(path=str(tmp_path), columns=["text"], modality="text_pair")
+    if kind != "jsonl":  # whose rows may each have their own
+        with pytest.raises(DataError, match="has no column 'txt'; name one of: label, same, text"):
+            content(path=str(tmp_path), columns=["txt"])
+    (tmp_path / f"b.{kind}").write_bytes(b"")  # is damaged, and counted when it is read
+    assert len(content(path=str(tmp_path), columns=["text"])) == 16

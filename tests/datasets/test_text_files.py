@@ -1,5 +1,6 @@
 """A user's texts: files, paragraphs or lines, in splits, and what is no text counted."""
 
+import gzip
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from bench import dataset
 from bench.dataset import SPLITS, Dataset
 from bench.datasets.text_files import content, text_files
-from bench.errors import DataError
+from bench.errors import DataError, PluginError
 
 
 def folder(into: Path, count: int = 20, suffix: str = ".txt") -> Path:
@@ -44,6 +45,42 @@ def test_a_line_is_one_and_one_file_will_do(tmp_path: Path) -> None:
     )
     data = text_files(path=str(file), unit="line")
     assert sorted(every(data)) == sorted(f"  line {number}" for number in range(30))
+
+
+@pytest.mark.parametrize("character", ["\u2028", "\u2029", "\x85", "\f", "\v", "\x1c", "\x1d", "\x1e"])
+def test_lines_end_at_newlines_only(character: str, tmp_path: Path) -> None:
+    lines = [f"the first half {number}{character}and the second half {number}" for number in range(40)]
+    for number, end in enumerate(("\n", "\r\n", "\r")):
+        (tmp_path / f"{number}.txt").write_bytes(end.join(lines).encode())
+        found = every(text_files(path=str(tmp_path / f"{number}.txt"), unit="line"))
+        assert sorted(found) == sorted(lines)
+
+
+def test_what_is_inside_a_text_stays(tmp_path: Path) -> None:
+    texts = [f"    indented {n}\n\n\u3000two\u2028three" for n in range(20)]
+    for number, text in enumerate(texts):
+        (tmp_path / f"{number}.txt").write_text(f"\n\n{text} \n\n")
+    assert sorted(every(text_files(path=str(tmp_path)))) == sorted(texts)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-8"])
+def test_marked_and_packed_files_are_read(encoding: str, tmp_path: Path) -> None:
+    lines = [f"Größe {number} 大" for number in range(30)]
+    (tmp_path / "a.txt.gz").write_bytes(gzip.compress("\n".join(lines[:15]).encode(encoding)))
+    (tmp_path / "b.txt").write_bytes("\n".join(lines[15:]).encode(encoding))
+    data = text_files(path=str(tmp_path), unit="line")
+    assert (sorted(every(data)), data.skipped, data.remarks) == (sorted(lines), 0, [])
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "auto"])
+def test_an_encoding_by_name_or_guessed(encoding: str, tmp_path: Path) -> None:
+    lines = [f"Die Straße {number} ist für Fußgänger gesperrt" for number in range(30)]
+    for name in "ab":
+        (tmp_path / f"{name}.txt").write_bytes("\n".join(lines).encode("cp1252"))
+    data = text_files(path=str(tmp_path), unit="line", encoding=encoding)
+    assert sorted(every(data)) == sorted(lines)
+    guessed = ["2 files read as cp1252, which is a guess"] * (encoding == "auto")
+    assert data.remarks == [*guessed, "30 items equal to another, which counts once"]
 
 
 def test_the_same_texts_make_the_same_splits(tmp_path: Path) -> None:
@@ -88,6 +125,27 @@ def test_other_encodings_are_skipped_and_counted(tmp_path: Path) -> None:
     data = text_files(path=str(tmp_path))
     assert data.skipped == 1
     assert len(every(data)) == 20
+    assert data.left_out("mine") == [
+        "1 of 22 files of mine, the first: latin.txt: not UTF-8 (byte 0xf6); say its encoding in the option, or auto"
+    ]
+
+
+def test_binary_files_and_unmarked_utf_16_are_no_text(tmp_path: Path) -> None:
+    folder(tmp_path)
+    (tmp_path / "unmarked.txt").write_bytes("no mark".encode("utf-16-le"))
+    (tmp_path / "packed.txt").write_bytes(b"PK\x03\x04")
+    data = text_files(path=str(tmp_path))
+    assert (data.skipped, len(every(data))) == (2, 20)
+    assert data.first.startswith("packed.txt: it is a zip archive, or a workbook such as .xlsx; unpack it, or save")
+
+
+def test_a_reason_is_short_and_harms_no_terminal(tmp_path: Path) -> None:
+    folder(tmp_path)
+    name = "\x1b[31m" + "x" * 200 + "\n.txt"
+    (tmp_path / name).write_bytes(b"\xff")
+    first = text_files(path=str(tmp_path)).first
+    assert first.isprintable()
+    assert len(first) <= 240
 
 
 def only_latin(path: Path) -> str:
@@ -102,7 +160,7 @@ def only_blank(path: Path) -> str:
 
 def no_texts(path: Path) -> str:
     (path / "a.pdf").write_text("x")
-    return r"holds no files \.md, \.txt; name a folder that does"
+    return r"holds no files \.md, .*\.txt.gz; it holds 1 \.pdf; name a folder that does"
 
 
 @pytest.mark.parametrize("lay", [only_latin, only_blank, no_texts])
@@ -122,5 +180,15 @@ def test_content_follows_splits_too(tmp_path: Path) -> None:
 
 def test_what_was_skipped_is_remembered(tmp_path: Path) -> None:
     (folder(tmp_path) / "latin.txt").write_bytes(b"\xff")
+    (tmp_path / "a.pdf").touch()
     for _ in range(2):
-        assert dataset.load("text_files", {"path": str(tmp_path)}).skipped == 1
+        data = dataset.load("text_files", {"path": str(tmp_path)})
+        assert (data.skipped, data.seen) == (1, 21)
+        assert data.left_out("mine")[1] == "mine: 1 other file left out: 1 .pdf"
+    assert dataset.left_out("mine", "text_files", {"path": str(tmp_path)}) == data.left_out("mine")
+
+
+@pytest.mark.parametrize("make", [text_files, content])
+def test_an_encoding_that_nobody_knows_is_refused_at_once(make: Any, tmp_path: Path) -> None:
+    with pytest.raises(PluginError, match="option 'encoding': 'utf9' is none; name one that Python knows"):
+        make(path=str(tmp_path), encoding="utf9")
