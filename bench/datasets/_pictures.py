@@ -2,16 +2,23 @@
 
 import io
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
-from bench.datasets._files import Damaged, one_line
+from bench.datasets._files import Damaged, Remark, one_line
 from bench.errors import PluginError
 
 _SIDES = 8, 1024
-_DEEP = 257  # 65,535 levels to 255
+_DEEP = ("PNG", "PPM", "TIFF", "JPEG2000")  # whose whole numbers of up to 16 bits fill a range that the file states
+_UNFIT = ("EPS", "MPEG")  # for the first Pillow starts another program, of the second it only knows the size
+_PNG = b"\x89PNG\r\n\x1a\n"
+_PIXELS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")  # a PNG's parts that say what is to be seen
+_PROGRESSIVE = 2  # times as many pixels may a JPEG have that is held in full, if not as pixels
 
 
 def check_size(dataset: str, size: int) -> None:
@@ -21,35 +28,121 @@ def check_size(dataset: str, size: int) -> None:
         raise PluginError(f"dataset {dataset}: option 'size': {size} will not do; it should be {low} to {high} pixels")
 
 
-def read(file: Path | bytes, size: int, mode: str, crop: str) -> np.ndarray:
+@cache
+def formats() -> tuple[str, ...]:
+    """What Pillow, as it is installed, can open by itself."""
+    Image.init()
+    stubs = {
+        name for name, (opens, _) in Image.OPEN.items() if isinstance(opens, type) and issubclass(opens, _STUB)
+    }  # which know a format's name, and leave it to others to read it
+    return tuple(name for name in Image.ID if name in Image.OPEN and name not in {*stubs, *_UNFIT})
+
+
+_STUB = ImageFile.StubImageFile
+
+
+@cache
+def endings() -> frozenset[str]:
+    """Endings of files that Pillow can open, such as ``.jfif``."""
+    readable = {*formats(), "MPO"}  # which is a JPEG with others behind it
+    return frozenset(ending for ending, name in Image.registered_extensions().items() if name in readable)
+
+
+def read(file: Path | bytes, size: int, mode: str, crop: str, remarks: list[Remark]) -> np.ndarray:
     """A picture as uint8 of shape (size, size, 1 or 3).
 
     The first frame of an animation is taken, turned as its camera says; what is transparent becomes white; 16 bits
-    become 8.
+    become 8; colour profiles are not applied.
+
+    Args:
+        file: the picture's, or what it holds.
+        size, mode, crop: as options say.
+        remarks: is given what was done beside that.
 
     Raises:
-        Damaged: it is no picture that Pillow can read, is cut short, or would unfold to more pixels than Pillow allows.
+        Damaged: it is no picture that Pillow can read, is cut short, has levels of no known range, or would unfold to
+            more pixels than Pillow allows.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of oddities in a file's notes …
-            warnings.simplefilter("error", Image.DecompressionBombWarning)  # … but not of one that fills the memory
-            with Image.open(io.BytesIO(file) if isinstance(file, bytes) else file) as picture:
-                picture.draft(None, (2 * size, 2 * size))  # a large JPEG need not be unfolded in full
-                return _squared(_flat(ImageOps.exif_transpose(picture)), size, mode, crop)
+        return _squared(_opened(file, size, remarks), size, mode, crop)
     except (Damaged, MemoryError):
         raise
+    except UnidentifiedImageError:
+        problem: Exception = Damaged("no picture that Pillow can read")
     except Exception as error:  # Pillow's readers raise whatever a damaged file leads them to
-        raise Damaged(one_line(error)) from error
+        problem = Damaged(one_line(error))
+    try:
+        bare = _bare(file)  # what is no pixel may be damaged, and viewers show the picture all the same
+        found = _squared(_opened(bare, size, []), size, mode, crop) if bare else None
+    except Exception:
+        found = None
+    if found is None:
+        raise problem
+    remarks.append(Remark("with damaged notes (EXIF and the like), taken without them, as they lie", "picture"))
+    return found
 
 
-def _flat(picture: Image.Image) -> Image.Image:
+def _opened(file: Path | bytes, size: int, remarks: list[Remark]) -> Image.Image:
+    """In 8-bit grey or RGB, as its camera was held."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of oddities in a file's notes …
+        warnings.simplefilter("error", Image.DecompressionBombWarning)  # … but not of one that fills the memory
+        with _header_only():
+            picture = Image.open(io.BytesIO(file) if isinstance(file, bytes) else file, formats=formats())
+        with picture:
+            said: list[Remark] = []
+            if picture.format != "MPO" and getattr(picture, "is_animated", False):
+                said.append(Remark("of several frames, of which the first is taken", "picture"))
+            _fitting(picture, size)
+            picture.load()
+            try:
+                turned = ImageOps.exif_transpose(picture)
+            except Exception:  # damaged notes, since the pixels are read already
+                turned = picture.copy()
+                said.append(Remark("with damaged notes (EXIF and the like), taken as they lie", "picture"))
+            flat = _flat(turned, _top(picture))
+            remarks += said
+            return flat
+
+
+@contextmanager
+def _header_only() -> Iterator[None]:
+    """Opening a file unfolds none of it: how large it is is judged when it is known how much of that is needed."""
+    allowed, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = allowed
+
+
+def _fitting(picture: Image.Image, size: int) -> None:
+    """Have a JPEG unfolded to no more than is needed; :class:`Damaged` where it is too large all the same."""
+    allowed, full = Image.MAX_IMAGE_PIXELS or float("inf"), picture.width * picture.height
+    picture.draft(None, (2 * size, 2 * size))
+    unfolded = picture.width * picture.height
+    if picture.info.get("progressive"):
+        unfolded = max(unfolded, full // _PROGRESSIVE)
+    if unfolded > allowed:
+        raise Damaged(f"it would unfold to {full:,} pixels; {round(allowed):,} are allowed")
+
+
+def _top(picture: Image.Image) -> int:
+    """The level that is white, where levels are whole numbers of more than 8 bits; 0 where nothing says."""
+    if picture.format not in _DEEP:
+        return 0
+    if picture.format == "TIFF":
+        bits = picture.tag_v2.get(258, (1,))[0]  # type: ignore[attr-defined]
+        return 2**bits - 1 if picture.mode.startswith("I;") and 8 < bits <= 16 else 0
+    return 65535
+
+
+def _flat(picture: Image.Image, top: int) -> Image.Image:
     """In 8-bit grey or RGB, on white."""
     if picture.mode.startswith("I"):
-        levels = np.asarray(picture)
-        if levels.min() < 0 or levels.max() > 255 * _DEEP:
-            raise Damaged("its levels are neither 8 nor 16 bits deep")
-        return Image.fromarray(np.round(levels / _DEEP).astype(np.uint8))
+        levels = np.asarray(picture).astype(np.int64)
+        if not top or levels.min() < 0 or levels.max() > top:
+            raise Damaged("its levels are whole numbers of no known range")
+        return Image.fromarray(np.round(levels * (255 / top)).astype(np.uint8))
     if picture.mode == "F":
         raise Damaged("its levels are floating-point numbers of no known range")
     if picture.has_transparency_data:
@@ -65,3 +158,17 @@ def _squared(picture: Image.Image, size: int, mode: str, crop: str) -> np.ndarra
     else:
         picture = picture.resize((size, size), Image.Resampling.BICUBIC)
     return np.asarray(picture).reshape(size, size, -1)
+
+
+def _bare(file: Path | bytes) -> bytes:
+    """A PNG without its notes, which come with lengths and check sums of their own; empty for anything else."""
+    data = file if isinstance(file, bytes) else file.read_bytes()
+    if not data.startswith(_PNG):
+        return b""
+    kept, place = [_PNG], len(_PNG)
+    while place + 12 <= len(data):
+        end = place + 12 + int.from_bytes(data[place : place + 4], "big")
+        if data[place + 4 : place + 8] in _PIXELS:
+            kept.append(data[place:end])
+        place = end
+    return b"".join(kept)

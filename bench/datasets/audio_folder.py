@@ -11,25 +11,40 @@ from scipy.signal import resample_poly
 
 from bench.dataset import Dataset
 from bench.datasets import _audio, _files
-from bench.datasets._files import Damaged, Item
+from bench.datasets._files import Damaged, Item, Remark
 from bench.options import Count, Positive
 
 MODALITY = "audio"
 EXTRA = "audio"
 
-SUFFIXES = (".wav", ".flac", ".ogg", ".aif", ".aiff")
-"""Of the files that are taken for sounds."""
+_ALSO = {  # endings of libsndfile's formats, beside their names
+    "AIFF": (".aif", ".aifc"),
+    "AU": (".snd",),
+    "IRCAM": (".sf",),
+    "MAT4": (".mat",),
+    "MAT5": (".mat",),
+    "MP3": (".mp2",),
+    "MPC2K": (".mpc",),
+    "NIST": (".sph",),
+    "OGG": (".oga", ".opus"),
+    "SVX": (".iff", ".8svx"),
+    "WAV": (".wave",),
+}
+_HEADERLESS = "RAW"  # whose rate nobody knows
 
 _SILENT = 1e-4  # peak, as a share of full scale: about three of 32,768 steps
+_LOUDEST = 2.0**31  # times full scale: what whole numbers reach that somebody wrote as they are
 
 
 def audio_folder(
     *, path: str, sample_rate: Count = 16000, seconds: Positive = 1.0, windows: Count = 8, held_out: Count = 1000
 ) -> Dataset:
-    """The sounds in a folder: wav, flac, ogg and aiff of any rate and number of channels, in sub-folders as well.
+    """The sounds in a folder: wav, flac, ogg, mp3 and whatever else libsndfile reads, in sub-folders as well.
 
     Channels become one, their mean; other rates are resampled. Of each file so many windows, spread evenly over it and
     not overlapping, are items; a file shorter than one is filled up with silence, and windows of silence are left out.
+    Where what comes of that goes beyond full scale, as numbers with a point may, all windows of the file are made
+    quieter by one factor, and the file is counted.
 
     Folders named train, validation (valid, val, dev) and test are the splits; where one of the last two is missing, a
     tenth of the files is, chosen by their content: no file has windows in two splits. Other sub-folders are
@@ -45,23 +60,42 @@ def audio_folder(
     """
     samples = _audio.samples_of("audio_folder", sample_rate, seconds)
 
-    def read(file: Path) -> Iterator[Item]:
-        found = _windows(file, sample_rate, samples, windows)
+    def read(file: Path) -> Iterator[Item | Remark]:
+        found, remarks = _windows(file, sample_rate, samples, windows)
         with file.open("rb") as opened:
             key = hashlib.file_digest(opened, "blake2b").hexdigest()
+        yield from remarks
         for wave in found:
             yield {"": wave, "file": key}
 
-    found = _files.read_each(_files.listing("audio_folder", path, SUFFIXES), read)
-    return _files.dataset("audio_folder", "audio", path, found, held_out=held_out, by="file", sample_rate=sample_rate)
+    listed = _files.listing("audio_folder", path, endings())
+    found, seen = _files.read_each(listed, read), len(listed.files)
+    return _files.dataset(
+        "audio_folder",
+        "audio",
+        path,
+        found,
+        held_out=held_out,
+        by="file",
+        unit="files",
+        seen=seen,
+        sample_rate=sample_rate,
+    )
 
 
-def content(*, path: str, **_: object) -> str:
+def content(*, path: str, sample_rate: int = 16000, seconds: float = 1.0, **_: object) -> str:
     """Hash of the sounds' files."""
-    return _files.content(_files.listing("audio_folder", path, SUFFIXES))
+    _audio.samples_of("audio_folder", sample_rate, seconds)
+    return _files.content(_files.listing("audio_folder", path, endings()))
 
 
-def _windows(file: Path, sample_rate: int, samples: int, most: int) -> list[np.ndarray]:
+def endings() -> frozenset[str]:
+    """Endings of files that this libsndfile can open, such as ``.mp3``."""
+    formats = set(soundfile.available_formats()) - {_HEADERLESS}
+    return frozenset(ending for name in formats for ending in (f".{name.lower()}", *_ALSO.get(name, ())))
+
+
+def _windows(file: Path, sample_rate: int, samples: int, most: int) -> tuple[list[np.ndarray], list[Remark]]:
     """Windows of a file: int16, each of shape (samples,). Raises :class:`bench.datasets._files.Damaged`."""
     try:
         with soundfile.SoundFile(file) as sound:
@@ -77,10 +111,18 @@ def _windows(file: Path, sample_rate: int, samples: int, most: int) -> list[np.n
         raise Damaged(_files.one_line(error)) from error
     if not np.isfinite(found).all():
         raise Damaged("it holds values that are no numbers")
+    remarks = []
+    if (peak := float(np.abs(found).max())) > 1:
+        if peak > _LOUDEST:
+            raise Damaged(f"its samples reach {peak:.2g} times full scale")
+        found = [wave / peak for wave in found]
+        remarks.append(Remark("louder than full scale, made quieter", "file"))
     heard = [_audio.as_int16(wave) for wave in found if np.abs(wave).max() > _SILENT]
     if not heard:
         raise Damaged("it is silent")
-    return heard
+    if silent := len(found) - len(heard):
+        remarks += [Remark("of silence, left out", "window")] * silent
+    return heard, remarks
 
 
 def _fitted(wave: np.ndarray, rate: int, sample_rate: int, samples: int) -> np.ndarray:

@@ -13,7 +13,7 @@ from huggingface_hub.utils import validate_repo_id
 
 from bench.dataset import Dataset
 from bench.datasets import _files, _pictures, _table
-from bench.datasets._files import Damaged, Found
+from bench.datasets._files import Damaged, Found, Remark
 from bench.errors import DataError
 from bench.options import Count
 
@@ -68,12 +68,14 @@ def hub_dataset(
     _table.check_columns("hub_dataset", columns, modality, parts)
     _pictures.check_size("hub_dataset", size)
 
+    remarks: list[Remark] = []
+
     def part(row: dict[str, Any], name: str, column: str) -> Any:
         if name not in pictures:
             return _table.text(row, column)
-        return _pictures.read(_encoded(row, column), size, mode, crop)
+        return _pictures.read(_encoded(row, column), size, mode, crop, remarks)
 
-    def found() -> Iterator[Found | Damaged]:
+    def found() -> Iterator[Found | Damaged | Remark]:
         for name, stream in _splits(id, config, split, revision).items():
             for column in columns if pictures else ():
                 if isinstance((stream.features or {}).get(column), Image):
@@ -87,10 +89,11 @@ def hub_dataset(
                     yield Damaged(f"{name} row {number}: {error}")
                     continue
                 yield Found(item if len(parts) > 1 else item[parts[0]], "" if split else _files.role(name))
+        yield from remarks
 
     by = "images" if modality == "captioned_image" else _table.decides(modality)
     try:
-        return _files.dataset("hub_dataset", modality, id, found(), held_out=held_out, by=by)
+        return _files.dataset("hub_dataset", modality, id, found(), held_out=held_out, by=by, unit="rows")
     except (DataError, OSError):
         raise
     except Exception as error:  # of the readers of its many formats

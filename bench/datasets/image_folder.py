@@ -12,9 +12,6 @@ from bench.options import Count
 
 MODALITY = "image"
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".pbm")
-"""Of the files that are taken for pictures."""
-
 
 def image_folder(
     *,
@@ -24,11 +21,12 @@ def image_folder(
     crop: Literal["centre", "none"] = "centre",
     held_out: Count = 1000,
 ) -> Dataset:
-    """The pictures in a folder: png, jpeg, webp, bmp, gif, tiff and pnm, in sub-folders as well.
+    """The pictures in a folder: png, jpeg, webp, tiff and whatever else Pillow reads, in sub-folders as well.
 
     Folders named train, validation (valid, val, dev) and test are the splits; where one of the last two is missing, a
     tenth of the distinct pictures is, chosen by their content. Other sub-folders are sub-domains. A picture that cannot
-    be read is skipped and counted. Pictures are decoded one at a time and kept on disk.
+    be read, or whose levels are numbers of no known range, is skipped and counted. What is transparent becomes white,
+    and of several frames the first is taken. Pictures are decoded one at a time and kept on disk.
 
     Args:
         path: of the folder, or of one picture; relative to the current folder, ``~`` is your home.
@@ -39,14 +37,17 @@ def image_folder(
     """
     _pictures.check_size("image_folder", size)
 
-    def read(file: Path) -> Iterator[np.ndarray]:
-        yield _pictures.read(file, size, mode, crop)
+    def read(file: Path) -> Iterator[np.ndarray | _files.Remark]:
+        remarks: list[_files.Remark] = []
+        yield _pictures.read(file, size, mode, crop, remarks)
+        yield from remarks
 
-    files = _files.listing("image_folder", path, SUFFIXES)
-    found = _files.read_each(files, read)
-    return _files.dataset("image_folder", "image", path, found, held_out=held_out)
+    listed = _files.listing("image_folder", path, _pictures.endings())
+    found = _files.read_each(listed, read)
+    return _files.dataset("image_folder", "image", path, found, held_out=held_out, unit="pictures")
 
 
-def content(*, path: str, **_: object) -> str:
+def content(*, path: str, size: int = 32, **_: object) -> str:
     """Hash of the pictures' files."""
-    return _files.content(_files.listing("image_folder", path, SUFFIXES))
+    _pictures.check_size("image_folder", size)
+    return _files.content(_files.listing("image_folder", path, _pictures.endings()))

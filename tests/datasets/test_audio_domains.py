@@ -11,7 +11,7 @@ from scipy.signal import welch
 
 from bench import dataset, plugins
 from bench.dataset import SPLITS, Dataset
-from bench.datasets import _audio, plucks, rain_and_wind, tones, vowels
+from bench.datasets import _audio, audio_folder, plucks, rain_and_wind, tones, vowels
 from bench.errors import BenchError, DataError, PluginError
 
 MODULES: dict[str, Any] = {"plucks": plucks, "tones": tones, "vowels": vowels, "rain_and_wind": rain_and_wind}
@@ -271,6 +271,62 @@ def test_damaged_files_are_skipped_and_counted(tmp_path: Path) -> None:
     (tmp_path / "cut.flac").write_bytes(record(tmp_path / "whole.flac", seed=9).read_bytes()[:60])
     soundfile.write(tmp_path / "nan.wav", np.full(4000, np.nan), 8000, subtype="FLOAT")
     assert folder(tmp_path).skipped == 4
+
+
+@pytest.mark.parametrize("loudness", [1.5, 16384.0, 2.0**31])
+def test_what_is_louder_than_full_scale_is_made_quieter_as_a_whole(loudness: float, tmp_path: Path) -> None:
+    """The whole file by one factor: no wave becomes square, and a quiet part stays as much quieter."""
+    time = np.arange(8000) / 8000
+    wave = np.where(time < 0.5, 1.0, 0.25) * np.sin(2 * np.pi * 200 * time)
+    for split in ("train", "validation", "test"):
+        (tmp_path / split).mkdir()
+    soundfile.write(tmp_path / "train" / "a.wav", loudness * wave, 8000, subtype="FLOAT")
+    record(tmp_path / "validation" / "b.wav")
+    record(tmp_path / "test" / "b.wav", seed=3)
+    data = folder(tmp_path, windows=4)
+    sounds = np.asarray(data.train).astype(float) / 32767
+    assert sorted(np.abs(sounds).max(1)) == pytest.approx([0.25, 1], abs=1e-3)  # two windows of each are equal
+    assert np.sqrt((sounds[np.abs(sounds).max(1) > 0.5] ** 2).mean()) == pytest.approx(np.sqrt(0.5), abs=0.01)
+    assert data.left_out("mine")[0] == "mine: 1 file louder than full scale, made quieter"
+
+
+def test_what_is_beyond_any_scale_is_damaged(tmp_path: Path) -> None:
+    for seed in range(4):
+        record(tmp_path / f"{seed}.wav", seed=seed)
+    soundfile.write(tmp_path / "wild.wav", np.full(8000, 1e30), 8000, subtype="FLOAT")
+    assert folder(tmp_path).left_out("mine") == [
+        "1 of 5 files of mine, the first: wild.wav: its samples reach 1e+30 times full scale"
+    ]
+
+
+def test_windows_of_silence_and_other_files_are_counted(tmp_path: Path) -> None:
+    for seed in range(4):
+        record(tmp_path / f"{seed}.wav", seed=seed)
+    half = np.sin(np.arange(8000) / 5) * (np.arange(8000) < 4000)
+    soundfile.write(tmp_path / "half.wav", half, 8000)
+    (tmp_path / "notes.txt").touch()
+    assert folder(tmp_path, windows=4).left_out("mine") == [
+        "mine: 2 windows of silence, left out",
+        "mine: 1 other file left out: 1 .txt",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("ending", "kind"),
+    [("mp3", "MP3"), ("opus", "OGG"), ("oga", "OGG"), ("aifc", "AIFF"), ("caf", "CAF"), ("w64", "W64"), ("snd", "AU")],
+)
+def test_whatever_libsndfile_reads_is_a_sound(ending: str, kind: str, tmp_path: Path) -> None:
+    wave = 0.5 * np.sin(2 * np.pi * 300 * np.arange(8000) / 8000)
+    for number in range(3):
+        subtype = "OPUS" if ending == "opus" else None
+        soundfile.write(tmp_path / f"{number}.{ending}", wave * (1 - number / 10), 8000, subtype, format=kind)
+    data = folder(tmp_path, windows=1)
+    assert data.skipped == 0
+    assert pitch(np.asarray(data.train)[0].astype(float), 100, 400) == pytest.approx(300, rel=0.02)
+
+
+def test_every_format_of_libsndfile_has_an_ending_but_the_one_without_a_header() -> None:
+    assert {f".{kind.lower()}" for kind in soundfile.available_formats()} - audio_folder.endings() == {".raw"}
 
 
 def test_a_wav_that_ends_early_is_heard_as_far_as_it_goes(tmp_path: Path) -> None:

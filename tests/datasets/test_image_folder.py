@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import shutil
 import struct
 import tracemalloc
@@ -15,6 +16,7 @@ from PIL import Image
 
 from bench import dataset, plugins
 from bench.dataset import SPLITS, Dataset
+from bench.datasets import _pictures
 from bench.datasets.image_folder import content, image_folder
 from bench.errors import DataError, PluginError
 
@@ -128,6 +130,97 @@ def test_the_middle_is_cut_out_or_all_of_it_squeezed(tmp_path: Path) -> None:
     assert squeezed[:, 4].min() > 200
 
 
+ENDINGS = {"JPEG": ("jfif", "jpe"), "TGA": ("tga",), "JPEG2000": ("jp2",), "QOI": ("qoi",), "PNG": ("apng",)}
+
+
+def test_whatever_pillow_reads_is_a_picture(tmp_path: Path) -> None:
+    names = {f"a.{ending}": kind for kind, endings in ENDINGS.items() for ending in endings}
+    for name, kind in names.items():
+        noise(1).save(tmp_path / name, kind)
+        assert abs(read(tmp_path / name, 12).astype(int) - np.asarray(noise(1))).mean() < 50, name
+    assert {".avif", ".webp", ".mpo"} <= _pictures.endings()
+
+
+def test_nothing_else_is(tmp_path: Path) -> None:
+    """What Pillow leaves to another program is not even opened, whatever it is called."""
+    assert not {".eps", ".ps", ".pdf", ".h5", ".mpg", ".txt", ".csv"} & _pictures.endings()
+    folder(tmp_path)
+    noise(1).save(tmp_path / "disguised.png", "EPS")
+    (tmp_path / "video.mpg").touch()
+    (tmp_path / "notes.txt").touch()
+    data = image_folder(path=str(tmp_path), size=8)
+    assert data.left_out("mine") == [
+        "1 of 21 pictures of mine, the first: disguised.png: no picture that Pillow can read",
+        "mine: 2 other files left out: 1 .mpg, 1 .txt",
+    ]
+
+
+def with_chunk(kind: bytes, body: bytes, check: int | None = None) -> bytes:
+    """A PNG with one part more after its header."""
+    file = io.BytesIO()
+    noise(1).save(file, "PNG")
+    sum_ = zlib.crc32(kind + body) if check is None else check
+    made = struct.pack(">I", len(body)) + kind + body + struct.pack(">I", sum_)
+    return file.getvalue()[:33] + made + file.getvalue()[33:]
+
+
+BROKEN_NOTES = {
+    "no TIFF": with_chunk(b"eXIf", b"garbage"),
+    "a wrong check sum": with_chunk(b"eXIf", b"II*\0\x08\0\0\0\0\0", 1),
+    "a text that unfolds to a hundred megabytes": with_chunk(b"zTXt", b"k\0\0" + zlib.compress(bytes(10**8))),
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN_NOTES)
+def test_a_picture_with_damaged_notes_is_read_and_counted(kind: str, tmp_path: Path) -> None:
+    folder(tmp_path / "train")
+    (tmp_path / "test").mkdir()
+    (tmp_path / "test" / "a.png").write_bytes(BROKEN_NOTES[kind])
+    data = image_folder(path=str(tmp_path), size=12)
+    assert np.array_equal(np.asarray(data.test[0]), np.asarray(noise(1)))
+    assert data.skipped == 0
+    assert data.remarks[0].startswith("1 picture with damaged notes (EXIF and the like), taken ")
+
+
+@pytest.mark.parametrize("kind", [np.int32, np.float32])
+def test_levels_of_no_known_range_are_damaged_not_black(kind: Any, tmp_path: Path) -> None:
+    folder(tmp_path)
+    Image.fromarray((np.arange(64).reshape(8, 8) * 4).astype(kind)).save(tmp_path / "deep.tiff")
+    data = image_folder(path=str(tmp_path), size=8)
+    assert data.skipped == 1
+    assert re.search("deep.tiff: its levels are (whole|floating-point) numbers of no known range", data.first)
+
+
+def test_levels_of_a_range_that_the_file_states_fill_it(tmp_path: Path) -> None:
+    levels = np.linspace(0, 65535, 64).astype(np.uint16).reshape(8, 8)
+    for name in ("deep.tiff", "deep.jp2"):
+        Image.fromarray(levels).save(tmp_path / name)
+        assert abs(read(tmp_path / name, mode="grey")[..., 0] - np.round(levels / 257)).max() <= 1, name
+    few = np.linspace(0, 1000, 64).round().astype(">u2")
+    (tmp_path / "deep.pgm").write_bytes(b"P5 8 8 1000\n" + few.tobytes())
+    assert abs(read(tmp_path / "deep.pgm", mode="grey").ravel() - few * 0.255).max() <= 1
+
+
+def test_a_jpeg_that_need_not_be_unfolded_is_read_however_large(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10_000)
+    noise(1, 20, 20).resize((400, 400)).save(tmp_path / "a.jpg")
+    assert read(tmp_path / "a.jpg", 8).std() > 10
+    folder(tmp_path / "mine")
+    noise(1, 400, 400).save(tmp_path / "mine" / "b.png")
+    noise(1, 400, 400).save(tmp_path / "mine" / "c.jpg", progressive=True)  # all of it is held in memory
+    data = image_folder(path=str(tmp_path / "mine"), size=8)
+    assert (data.skipped, data.first) == (2, "b.png: it would unfold to 160,000 pixels; 10,000 are allowed")
+    assert Image.MAX_IMAGE_PIXELS == 10_000
+
+
+def test_frames_that_are_left_out_are_told(tmp_path: Path) -> None:
+    folder(tmp_path)
+    for name in ("a.gif", "b.tiff"):
+        noise(50 + len(name)).save(tmp_path / name, save_all=True, append_images=[noise(60)])
+    data = image_folder(path=str(tmp_path), size=8)
+    assert data.left_out("mine") == ["mine: 2 pictures of several frames, of which the first is taken"]
+
+
 def bomb() -> bytes:
     """A small PNG that says it is a hundred thousand pixels wide and high."""
     chunks = [
@@ -167,7 +260,7 @@ def only_damaged(path: Path) -> str:
 
 def nothing(path: Path) -> str:
     (path / "notes.txt").write_text("")
-    return r"holds no files .*\.png.*; name a folder that does"
+    return r"holds no files that can be read \(\.apng, .*\); it holds 1 \.txt; name a folder that does"
 
 
 def two_pictures(path: Path) -> str:
@@ -194,9 +287,10 @@ def test_paths_that_will_not_do(path: str) -> None:
         image_folder(path=path)
 
 
-def test_sizes_that_will_not_do(tmp_path: Path) -> None:
+@pytest.mark.parametrize("make", [image_folder, content])
+def test_sizes_that_will_not_do(make: Any, tmp_path: Path) -> None:
     with pytest.raises(PluginError, match="'size': 4 will not do; it should be 8 to 1024"):
-        image_folder(path=str(tmp_path), size=4)
+        make(path=str(tmp_path), size=4)
 
 
 def test_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
