@@ -9,12 +9,14 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
+from PIL.TiffImagePlugin import TiffImageFile
 
 from bench.datasets._files import Damaged, Remark, one_line
 from bench.errors import PluginError
 
 _SIDES = 8, 1024
 _DEEP = ("PNG", "PPM", "TIFF", "JPEG2000")  # whose whole numbers of up to 16 bits fill a range that the file states
+_BITS, _PHOTOMETRIC = 258, 262  # tags of a TIFF
 _UNFIT = ("EPS", "MPEG")  # for the first Pillow starts another program, of the second it only knows the size
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PIXELS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")  # a PNG's parts that say what is to be seen
@@ -100,7 +102,7 @@ def _opened(file: Path | bytes, size: int, remarks: list[Remark]) -> Image.Image
             except Exception:  # damaged notes, since the pixels are read already
                 turned = picture.copy()
                 said.append(Remark("with damaged notes (EXIF and the like), taken as they lie", "picture"))
-            flat = _flat(turned, _top(picture))
+            flat = _flat(turned, _range(picture))
             remarks += said
             return flat
 
@@ -126,23 +128,26 @@ def _fitting(picture: Image.Image, size: int) -> None:
         raise Damaged(f"it would unfold to {full:,} pixels; {round(allowed):,} are allowed")
 
 
-def _top(picture: Image.Image) -> int:
-    """The level that is white, where levels are whole numbers of more than 8 bits; 0 where nothing says."""
+def _range(picture: Image.Image) -> tuple[int, int] | None:
+    """The levels of black and white, where they are whole numbers of more than 8 bits; None where nothing says."""
     if picture.format not in _DEEP:
-        return 0
-    if picture.format == "TIFF":
-        bits = picture.tag_v2.get(258, (1,))[0]  # type: ignore[attr-defined]
-        return 2**bits - 1 if picture.mode.startswith("I;") and 8 < bits <= 16 else 0
-    return 65535
+        return None
+    if not isinstance(picture, TiffImageFile):
+        return 0, 65535
+    bits, inverted = picture.tag_v2.get(_BITS, (1,))[0], picture.tag_v2.get(_PHOTOMETRIC) == 0
+    if not (picture.mode.startswith("I;") and 8 < bits <= 16):
+        return None
+    return (2**bits - 1, 0) if inverted else (0, 2**bits - 1)  # Pillow turns over 8 bits, and no more
 
 
-def _flat(picture: Image.Image, top: int) -> Image.Image:
+def _flat(picture: Image.Image, ends: tuple[int, int] | None) -> Image.Image:
     """In 8-bit grey or RGB, on white."""
     if picture.mode.startswith("I"):
         levels = np.asarray(picture).astype(np.int64)
-        if not top or levels.min() < 0 or levels.max() > top:
+        if not ends or levels.min() < min(ends) or levels.max() > max(ends):
             raise Damaged("its levels are whole numbers of no known range")
-        return Image.fromarray(np.round(levels * (255 / top)).astype(np.uint8))
+        black, white = ends
+        return Image.fromarray(np.round((levels - black) * (255 / (white - black))).astype(np.uint8))
     if picture.mode == "F":
         raise Damaged("its levels are floating-point numbers of no known range")
     if picture.has_transparency_data:

@@ -347,6 +347,12 @@ def test_a_folder_without_sounds_is_one_line(content: dict[str, bytes], tmp_path
     assert "\n" not in str(caught.value)
 
 
+def test_options_out_of_range_are_told_before_anything_runs(tmp_path: Path) -> None:
+    record(tmp_path / "a.wav")
+    with pytest.raises(PluginError, match="option 'sample_rate': 10 will not do"):
+        audio_folder.content(path=str(tmp_path), sample_rate=10)
+
+
 def test_a_path_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(BenchError, match="is not there"):
         folder(tmp_path / "nowhere")

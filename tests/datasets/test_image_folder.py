@@ -201,6 +201,23 @@ def test_levels_of_a_range_that_the_file_states_fill_it(tmp_path: Path) -> None:
     assert abs(read(tmp_path / "deep.pgm", mode="grey").ravel() - few * 0.255).max() <= 1
 
 
+def tiff(data: bytes, bits: int, photometric: int) -> bytes:
+    """Eight by eight grey pixels as they are, with the tags that say what they mean."""
+    tags = {256: 8, 257: 8, 258: bits, 259: 1, 262: photometric, 273: 8, 277: 1, 278: 8, 279: len(data)}
+    listed = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    return b"II*\0" + struct.pack("<I", 8 + len(data)) + data + struct.pack("<H", len(tags)) + listed + bytes(4)
+
+
+def test_twelve_bits_and_what_is_white_at_zero(tmp_path: Path) -> None:
+    levels = np.linspace(0, 4095, 64).round().astype(int)
+    packed = int("".join(f"{level:012b}" for level in levels), 2).to_bytes(96, "big")
+    (tmp_path / "twelve.tiff").write_bytes(tiff(packed, 12, 1))
+    assert abs(read(tmp_path / "twelve.tiff", mode="grey").ravel() - levels * (255 / 4095)).max() <= 1
+    deep = np.linspace(0, 65535, 64).round().astype("<u2")
+    (tmp_path / "negative.tiff").write_bytes(tiff(deep.tobytes(), 16, 0))
+    assert abs(read(tmp_path / "negative.tiff", mode="grey").ravel() - (255 - deep / 257)).max() <= 1
+
+
 def test_a_jpeg_that_need_not_be_unfolded_is_read_however_large(tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10_000)
     noise(1, 20, 20).resize((400, 400)).save(tmp_path / "a.jpg")

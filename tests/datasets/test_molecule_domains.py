@@ -187,8 +187,9 @@ def test_too_few_for_three_splits_is_one_clear_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize("held_out", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize("split", ["random", "scaffold"])
 def test_a_share_that_leaves_a_split_empty_is_named(split: Any, held_out: float, tmp_path: Path) -> None:
-    with pytest.raises(PluginError, match=rf"option 'held_out': {held_out} will not do; it should be above 0"):
-        smiles_file(path=written(tmp_path / "mine.smi", ALKANES), split=split, held_out=held_out)
+    for make in (smiles_file, content):
+        with pytest.raises(PluginError, match=rf"option 'held_out': {held_out} will not do; it should be above 0"):
+            make(path=written(tmp_path / "mine.smi", ALKANES), split=split, held_out=held_out)
 
 
 def test_a_changed_file_is_another_dataset(tmp_path: Path) -> None:
