@@ -76,7 +76,8 @@ def hub_dataset(
         return _pictures.read(_encoded(row, column), size, mode, crop, remarks)
 
     def found() -> Iterator[Found | Damaged | Remark]:
-        for name, stream in _splits(id, config, split, revision).items():
+        splits, others = _splits(id, config, split, revision)
+        for name, stream in splits.items():
             for column in columns if pictures else ():
                 if isinstance((stream.features or {}).get(column), Image):
                     stream = stream.cast_column(column, Image(decode=False))
@@ -90,6 +91,8 @@ def hub_dataset(
                     continue
                 yield Found(item if len(parts) > 1 else item[parts[0]], "" if split else _files.role(name))
         yield from remarks
+        if others and not split:
+            yield Remark(f"{len(others)} other split{'s' * (len(others) > 1)} left out: {', '.join(others)}")
 
     by = "images" if modality == "captioned_image" else _table.decides(modality)
     try:
@@ -123,8 +126,8 @@ def fetch(*, id: str, config: str, revision: str, **_: object) -> bool:  # noqa:
     return not _names(Path(snapshot)) <= had
 
 
-def _splits(id: str, config: str, split: str, revision: str) -> dict[str, Any]:  # noqa: A002
-    """Name of a split to its rows, read one by one from the files in the hub's cache."""
+def _splits(id: str, config: str, split: str, revision: str) -> tuple[dict[str, Any], list[str]]:  # noqa: A002
+    """Name of a split to its rows, read one by one from the files in the hub's cache; and what other splits it has."""
     fetch(id=id, config=config, revision=revision)
     try:
         splits = load_dataset(str(_cached(id, revision)), config or None, streaming=True)
@@ -134,7 +137,7 @@ def _splits(id: str, config: str, split: str, revision: str) -> dict[str, Any]: 
     if not wanted or (not split and "train" not in map(_files.role, wanted)):
         missing = f"has no split {split or 'train'!r}"
         raise _unusable(id, missing, f"name one in the option split: {', '.join(splits)}")
-    return wanted
+    return wanted, [name for name in splits if name not in wanted]
 
 
 def _cached(id: str, revision: str) -> Path | None:  # noqa: A002

@@ -70,6 +70,7 @@ def test_its_splits_are_kept(home: Path) -> None:
     assert (data.name, data.modality, data.groups) == ("hub_dataset", "text", None)
     assert [len(getattr(data, split)) for split in SPLITS] == [20, 3, 4]
     assert sorted(data.test) == [f"text {number}" for number in range(200, 204)]
+    assert data.left_out("mine") == ["mine: 1 other split left out: unlabelled"]
 
 
 def test_missing_splits_are_taken_of_the_training_split(home: Path) -> None:
@@ -84,6 +85,7 @@ def test_one_split_is_divided_where_it_is_named(home: Path) -> None:
     data = load("text", split="extra", rows=20, held_out=1)
     assert [len(getattr(data, split)) for split in SPLITS] == [18, 1, 1]
     assert set(every(data)) == {f"text {number}" for number in range(100, 120)}
+    assert data.left_out("mine") == []
 
 
 def test_pairs_from_entries_of_a_column(home: Path) -> None:
@@ -95,7 +97,8 @@ def test_pairs_from_entries_of_a_column(home: Path) -> None:
 
 def test_rows_that_hold_no_text_are_skipped_and_counted(home: Path) -> None:
     lay(home, train=table(20, spoilt=[None, " ", *(f"x {n}" for n in range(18))]))
-    assert load("spoilt").skipped == 2
+    first = "train row 1: column 'spoilt' holds nothing, not text"
+    assert load("spoilt").left_out("mine") == [f"2 of 20 rows of mine, the first: {first}"]
 
 
 def test_pictures_with_and_without_captions(home: Path) -> None:
