@@ -17,6 +17,7 @@ from bench.options import Fraction
 
 MODALITY = "molecule"
 EXTRA = "molecules"
+GENERATION = 1  # since molecules without a ring, and common scaffolds, are in every split
 
 _TABLES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 
@@ -34,7 +35,8 @@ def smiles_file(
 
     What gzip packed is unpacked.
 
-    No scaffold is in two splits, and molecules without a ring share one: where nearly all do, split at random.
+    No scaffold is in two splits, but for one that is too common to be held out whole. Such a one, and molecules without
+    a ring, which have none, are in each split in like share, and split by skeleton: the molecule with all atoms alike.
 
     Args:
         path: a .csv or .tsv file with a header, or any other text with one molecule at the start of each line.

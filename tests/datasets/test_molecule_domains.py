@@ -15,6 +15,7 @@ from bench.datasets.smiles_file import content, smiles_file
 from bench.errors import DataError, PluginError
 
 NAMES = ("nci_molecules", "nci_polycyclics", "nci_organosulfur")
+BENZENE = "c1ccccc1"
 ALKANES = [f"{'C' * length}O" for length in range(1, 31)]
 
 
@@ -29,6 +30,27 @@ def everything(data: Dataset) -> list[str]:
 
 def scaffolds(smiles: list[str]) -> set[str]:
     return {MurckoScaffoldSmiles(one) for one in smiles}
+
+
+def alike(smiles: list[str], scaffold: str) -> list[str]:
+    return [one for one in smiles if MurckoScaffoldSmiles(one) == scaffold]
+
+
+def skeleton(smiles: str) -> str:
+    """The molecule with carbon atoms and single bonds alone."""
+    molecule = Chem.RWMol(Chem.MolFromSmiles(smiles))
+    for atom in molecule.GetAtoms():
+        atom.SetAtomicNum(6)
+        atom.SetFormalCharge(0)
+        atom.SetIsAromatic(False)
+        atom.SetChiralTag(Chem.ChiralType.CHI_UNSPECIFIED)
+        atom.SetNumExplicitHs(0)
+        atom.SetNoImplicit(False)
+    for bond in molecule.GetBonds():
+        bond.SetBondType(Chem.BondType.SINGLE)
+        bond.SetIsAromatic(False)
+        bond.SetStereo(Chem.BondStereo.STEREONONE)
+    return Chem.MolToSmiles(molecule)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -46,8 +68,26 @@ def test_enough_canonical_molecules_each_once(name: str, domains: dict[str, Data
 
 @pytest.mark.parametrize("name", NAMES)
 def test_no_scaffold_is_in_two_splits(name: str, domains: dict[str, Dataset]) -> None:
-    found = [scaffolds(getattr(domains[name], split)) for split in SPLITS]
+    """But for those that a split has no room for; there no skeleton is."""
+    found = [scaffolds(getattr(domains[name], split)) - {"", BENZENE} for split in SPLITS]
     assert sum(map(len, found)) == len(set.union(*found)) > 100
+    for scaffold in ("", BENZENE):
+        shared = [{skeleton(one) for one in alike(getattr(domains[name], split), scaffold)} for split in SPLITS]
+        assert sum(map(len, shared)) == len(set.union(*shared))
+
+
+@pytest.mark.parametrize(("name", "without"), [("nci_molecules", 891), ("nci_organosulfur", 177)])
+def test_what_is_common_is_in_each_split_in_like_share(name: str, without: int, domains: dict[str, Dataset]) -> None:
+    """Molecules without a ring used to train, all of them: 891 of the source's 2,504, and none of 313 held out."""
+    data = domains[name]
+    assert len(alike(everything(data), "")) == without
+    for scaffold in ("", BENZENE):
+        share = len(alike(everything(data), scaffold)) / len(everything(data))
+        assert share > 0.2
+        for split in SPLITS:
+            assert len(alike(getattr(data, split), scaffold)) / len(getattr(data, split)) == pytest.approx(
+                share, rel=0.1
+            )
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -109,9 +149,27 @@ def test_a_column_of_a_table(suffix: str, mark: str, tmp_path: Path) -> None:
 def test_scaffolds_are_held_out_whole(tmp_path: Path) -> None:
     cyclic = [f"{'C' * i}C1CCC{'C' * j}C1" for i in range(8) for j in range(8)]
     data = smiles_file(path=written(tmp_path / "mine.smi", [*ALKANES, *cyclic]), held_out=0.2)
-    found = [scaffolds(getattr(data, split)) for split in SPLITS]
-    assert sum(map(len, found)) == len(set.union(*found)) == 9
-    assert set(ALKANES) <= set(data.train)
+    found = [scaffolds(getattr(data, split)) - {""} for split in SPLITS]
+    assert sum(map(len, found)) == len(set.union(*found)) == 8
+    assert [len(set(ALKANES) & set(getattr(data, split))) for split in SPLITS] == [18, 6, 6]
+
+
+def test_a_scaffold_that_all_share_is_divided_by_skeleton(tmp_path: Path) -> None:
+    """Rings with chains of one length stay together, whatever atoms the chains end with."""
+    lines = [f"{end}{'C' * length}c1ccccc1" for length in range(20) for end in "CNO"]
+    data = smiles_file(path=written(tmp_path / "mine.smi", lines))
+    assert [len(getattr(data, split)) for split in SPLITS] == [48, 6, 6]
+    found = [{skeleton(one) for one in getattr(data, split)} for split in SPLITS]
+    assert [len(lengths) for lengths in found] == [16, 2, 2]
+    assert len(set.union(*found)) == 20
+
+
+def test_atoms_of_more_bonds_than_carbon_has_are_no_matter(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    lines = ["FS(F)(F)(F)(F)F", "CP(F)(F)(F)F", *ALKANES]
+    data = smiles_file(path=written(tmp_path / "mine.smi", lines))
+    assert len(everything(data)) == 32
+    assert data.skipped == 0
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize(
