@@ -211,8 +211,8 @@ class Cell(Strict):
         data_size: target examples; 0 for an approach that uses none.
         data_quality: what these are like.
         tuning: the grid's points, each a mapping of budget fields or ``approach.option`` to values.
-        code: plugins that are not ours to hash of their source; :data:`GENERATION` speaks for ours. The family of a
-            checkpoint to its own generation, where it states one.
+        code: plugins that are not ours to hash of their source. :data:`GENERATION` speaks for ours, and where one of
+            them alone has changed the ``GENERATION`` that its module states; the family of a checkpoint has its own.
         control: whether it is one of the controls.
         reason: why it does not apply; empty where it does.
     """

@@ -90,6 +90,10 @@ class Dataset:
         """The same domain with another training split."""
         return replace(self, train=train, groups=groups, fingerprint="")
 
+    def testing_on(self, test: Items) -> "Dataset":
+        """The same domain with another test split."""
+        return replace(self, test=test, fingerprint=cache.content_hash([self.fingerprint, items_hash(test)]))
+
 
 def subset_indices(available: int, size: int, seed: int, name: str) -> np.ndarray:
     """Indices of the nested, seeded subset: int64 array of shape (size,)."""

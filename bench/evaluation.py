@@ -92,6 +92,9 @@ class Evaluation:
         data: the target domain; ``data.train`` is the subset the cell learned from. Scores are taken on ``data.test``.
         encode: split name to encoded rows (``dict`` of tensors, first axis the rows), cached between cells.
         samples_wanted: how many samples to draw.
+        stands_for: where the floor is found on fewer samples and test items (:mod:`bench.approaches.real_data`), their
+            numbers in all other cells. A metric whose mean between two sets of one law depends on both numbers takes
+            that to these, by :attr:`shrinkage` where it can.
         batch_size: rows at a time, in scoring and in sampling.
         seed: of every random number drawn in the evaluation; equal for all approaches, so they see the same noise.
         training: what training took.
@@ -108,6 +111,18 @@ class Evaluation:
     training: Training
     budget: Budget = field(default_factory=lambda: Budget(steps=0))
     baseline_memory: int = 0
+    stands_for: tuple[int, int] | None = None
+
+    @property
+    def shrinkage(self) -> float:
+        """1/n + 1/m of the cells that this stands for, over that of its own: 1 for every model.
+
+        The mean of a distance that falls as 1/n + 1/m between two sets of one law is to be multiplied with it, and of
+        one that falls as the root of that with its root.
+        """
+        n, m = self.stands_for or (1, 1)
+        own = 1 / self.samples_wanted + 1 / len(self.data.test)
+        return (1 / n + 1 / m) / own if self.stands_for else 1.0
 
     def generator(self) -> torch.Generator:
         """A fresh CPU generator, always in the same state."""

@@ -72,6 +72,12 @@ class Ledger:
                 wanted.append(cell)
         return wanted
 
+    def scored_on(self, missing: list[Cell]) -> dict[str, str]:
+        """Datasets to their fingerprints, of which there are scores that stay when the missing cells are trained."""
+        known, anew = _read(self.folder / "run.json")["environment"].get("datasets", {}), {cell.id for cell in missing}
+        kept = [cell for cell in self.cells if cell.id not in anew and self.record(cell)["happened"].get("scores")]
+        return {cell.target.name: known[cell.target.name] for cell in kept if cell.target.name in known}
+
     def _weights_are_gone(self, cell: Cell) -> bool:
         """Weights are kept until the run is complete; a suite may ask later for what it did not want measured then."""
         stored = self.record(cell)["happened"]["training"]["checkpoint_bytes"]

@@ -20,8 +20,9 @@ from bench.overrides import SAME, Chain, Layers, grid, merged
 from bench.plugins import Plugin
 from bench.suite import ApproachEntry, DatasetEntry, ModelEntry, Suite
 
-CONTROLS = ("zero_shot", "from_scratch", "real_data")
-"""Always in a run: what the pretrained model does untouched, what no transfer does, and the floor of each metric."""
+CONTROLS = tuple(plugin.name for plugin in plugins.stating("approaches", "CONTROL"))
+"""Always in a run: what the pretrained model does untouched, what no transfer does, the floor of each metric, and how
+far the split puts training data from test data."""
 
 Metrics = list[tuple[Plugin, dict[str, Any]]]
 Target = tuple[DatasetEntry, Plugin, DatasetSpec]
@@ -153,7 +154,7 @@ def _pair(
             budgets[approach.name] = merged(suite, "budget", Budget, layers)
         else:
             tuning = [{}]
-        parts = [family, plugin, *(part for part, _ in chain), *(metric for metric, _ in metrics)]
+        parts = [family, plugin, *_sources(model), *(part for part, _ in chain), *(metric for metric, _ in metrics)]
         common = {
             "suite": suite.name,
             "model_name": model_name,
@@ -166,7 +167,7 @@ def _pair(
             "tuning": tuning,
             "metrics": [(metric.name, options) for metric, options in metrics],
             "evaluation": merged(suite, "evaluation", EvaluationSpec, layers),
-            "code": {part.name: part.version() for part in parts if not part.module.startswith("bench.")} | generation,
+            "code": {part.name: code for part in parts if (code := _code(part))} | generation,
             "control": approach.approach in CONTROLS,
             "reason": composition.inapplicable([part for part, _ in chain], family, known),
         }
@@ -186,6 +187,18 @@ def _pair(
             listed = ", ".join(f"{approach}: {count}" for approach, count in spent.items())
             raise suite.error(f"budget.{name}", f"approaches get different budgets ({listed})", "give all the same")
     return cells
+
+
+def _sources(model: ModelSpec) -> list[Plugin]:
+    """The domain that a recipe learns: the pretrained model is another where that is."""
+    return [plugins.find("datasets", model.recipe.source.plugin)] if model.recipe else []
+
+
+def _code(plugin: Plugin) -> str:
+    """What tells versions of a plugin apart: its source; of ours the generation it states, where it does."""
+    if plugin.module.startswith("bench."):
+        return str(plugin.constants.get("GENERATION", ""))
+    return plugin.version()
 
 
 def _sizes(suite: Suite, model_name: str, target: DatasetEntry, spec: DatasetSpec) -> list[int]:

@@ -125,6 +125,12 @@ def find(kind: str, name: str) -> Plugin:
     raise PluginError(f"unknown {singular(kind)} {name!r}; {suggest(name, known)}known: {', '.join(known)}")
 
 
+def stating(kind: str, constant: str) -> list[Plugin]:
+    """Our own plugins of a kind whose modules state a constant, in the order of what they state."""
+    found = [plugin for plugin in (find(kind, name) for name in _ours(kind)) if constant in plugin.constants]
+    return sorted(found, key=lambda plugin: plugin.constants[constant])
+
+
 def singular(kind: str) -> str:
     """``approaches`` to ``approach``."""
     return {"approaches": "approach", "families": "family", "features": "feature space"}.get(

@@ -154,7 +154,16 @@ def records(run: Path) -> list[dict[str, Any]]:
         raise ResultsError(
             f"{run / 'run.json'}: not the record of a run; name a folder such as results/quickstart/<run>"
         )
-    return [read_json(path) for cell in cells if (path := record_path(run, cell)).exists()]
+    return [_with_its_name(read_json(path)) for cell in cells if (path := record_path(run, cell)).exists()]
+
+
+def _with_its_name(record: dict[str, Any]) -> dict[str, Any]:
+    """A record of ``real_data`` from before its first generation says ``training_data``: that is what it was."""
+    asked = record["asked"]
+    if list(asked["options"]) != ["real_data"] or asked["definition"].get("code", {}).get("real_data"):
+        return record
+    name = "training_data" if asked["approach"] == "real_data" else asked["approach"]
+    return record | {"asked": asked | {"approach": name, "options": {"training_data": {}}}}
 
 
 def latest(suite_folder: Path) -> Path | None:

@@ -137,7 +137,7 @@ class _Run:
 
     def _work(self, missing: list[Cell], to_measure: list[Cell]) -> None:
         try:
-            self._prepare([*missing, *to_measure])
+            self._prepare(missing, to_measure)
             self.ledger.write_run()
             self._train(missing)
             self._measure(self.ledger.to_measure())
@@ -157,8 +157,9 @@ class _Run:
 
     # The stages ---------------------------------------------------------------------------------------------------
 
-    def _prepare(self, cells: list[Cell]) -> None:
+    def _prepare(self, missing: list[Cell], to_measure: list[Cell]) -> None:
         """Datasets, base models and feature spaces; anything wrong with them ends the run before a cell trains."""
+        cells = [*missing, *to_measure]
         threads = max((cell.budget.threads for cell in cells), default=1)
         specs = {cell.target.model_dump_json(): cell.target for cell in cells}
         specs |= {c.model.recipe.source.model_dump_json(): c.model.recipe.source for c in cells if c.model.recipe}
@@ -188,7 +189,7 @@ class _Run:
         first = [Task("device", "describe_device", (), _PREPARING_LIMIT, ready)]
         first += [task(f"dataset {spec.name}", "prepare_dataset", spec) for spec in specs.values()]
         self._stage("datasets", first, workers=cores)
-        self._refuse_mixing({cell.target.name: found[cell.target.model_dump_json()][1] for cell in cells})
+        self._refuse_mixing({cell.target.name: found[cell.target.model_dump_json()][1] for cell in cells}, missing)
         for cell in cells:
             size, self.ledger.fingerprints[cell.target.name] = found[cell.target.model_dump_json()]
             if cell.data_size > size:
@@ -215,10 +216,11 @@ class _Run:
         ]
         self._stage("options", tasks, workers)
 
-    def _refuse_mixing(self, fingerprints: dict[str, str]) -> None:
-        """A run's numbers come from one kind of device and from the same data."""
+    def _refuse_mixing(self, fingerprints: dict[str, str], missing: list[Cell]) -> None:
+        """A run's numbers come from one kind of device, and those on one dataset from the same data."""
         before = results.read_json(self.folder / "run.json")["environment"] if self.ledger.finished() else {}
-        changed = [name for name, now in fingerprints.items() if before.get("datasets", {}).get(name, now) != now]
+        held = self.ledger.scored_on(missing)
+        changed = [name for name, now in fingerprints.items() if held.get(name, now) != now]
         if before.get("device", self.ledger.device["device"]) != self.ledger.device["device"]:
             changed.append(f"the device (it was {before['device']})")
         if changed:

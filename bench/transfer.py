@@ -8,6 +8,9 @@ may state
 - ``NEEDS``: what the model must offer (names from a family's ``OFFERS``; ``"source"``: the domain it knows);
 - ``TRAINS = False``: it takes no gradient step, so it gets no tuning and no composition;
 - ``USES_DATA = False``: its outcome does not depend on the target data, so it has one cell for all data sizes;
+- ``CONTROL``: it is a control, so it is in every run; a number, its place among them (of our own approaches only);
+- ``GENERATION``: as plugins of any kind may, a number that is raised when a change alters what comes out, so that cells
+  with it that were finished before count as missing;
 - ``REPLACES_MODEL = True``: another network takes the place of the pretrained one;
 - ``KEEPS_PRETRAINED = True``: it holds the model to what it was pretrained as, so nothing may replace that;
 - ``DECIDES``: of what there can be one opinion only, names from :data:`bench.composition.DECISIONS`.
@@ -32,7 +35,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from bench.cell import Budget
+from bench.cell import Budget, EvaluationSpec
 from bench.dataset import Dataset, Items
 from bench.model import Batch, Model
 
@@ -66,6 +69,9 @@ class Transfer:
         shape: progress in (0, 1) to the share of the peak learning rate; by default the budget's warm-up and decay.
         pool: all training items of the target, of which ``data.train`` are the ones this cell may learn from. What
             an approach looks at beside those it says with :meth:`look`.
+        samples: how many the model is scored by; an approach that has fewer to give says so.
+        stands_for: the numbers of samples and of test items that all other cells are scored on, where an approach finds
+            on fewer what these would score if they were perfect; see :class:`bench.evaluation.Evaluation`.
         stages: what comes before the target is learned, in order. Each is told the steps that are left, and takes
             some of them with :meth:`practise` or :meth:`gradients`.
         fit: takes that many gradient steps on the target. Wrap it for an outer loop; set-up is not repeated.
@@ -94,6 +100,8 @@ class Transfer:
     sampler: Sampler = field(init=False)
     shape: Callable[[float], float] = field(init=False)
     pool: Items = field(default_factory=list)
+    samples: int = EvaluationSpec().samples
+    stands_for: tuple[int, int] | None = None
     stages: list[Callable[[int], None]] = field(default_factory=list)
     fit: Callable[[int], None] = field(init=False)
     beside: list[nn.Module] = field(default_factory=list)

@@ -84,6 +84,7 @@ def set_up(
         budget=budget,
         steps=steps or budget.planned_steps or 0,
         seed=cell.seed,
+        samples=cell.evaluation.samples,
         encode=lambda items: encoded(items),
     )
     encoded = _encoder(transfer)

@@ -222,9 +222,10 @@ def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
 
 
 def batch_of(model: Model, data: Dataset, rows: int = 4, seed: int = 0) -> Batch:
-    """The first test rows, with the noise a loss needs."""
+    """The first test rows, those once more where there are fewer, with the noise a loss needs."""
     encoded = model.encode(data.test)
-    return model.draw(model.collate(encoded, torch.arange(rows)), torch.Generator().manual_seed(seed))
+    which = torch.arange(rows) % len(encoded["item"])
+    return model.draw(model.collate(encoded, which), torch.Generator().manual_seed(seed))
 
 
 def whole(model: Model, items: Items) -> Batch:

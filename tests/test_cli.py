@@ -204,7 +204,7 @@ def test_from_the_first_run_to_the_report(
     first = subprocess.run(command, cwd=tmp_path, env=tiny.environment(), capture_output=True, text=True)
     assert first.returncode == 1, first.stderr
     told = json.loads(first.stdout)  # nothing else is printed there
-    assert (told["trained"], told["kept"], told["cells"]) == (5, 0, {"ok": 4, "diverged": 1})
+    assert (told["trained"], told["kept"], told["cells"]) == (6, 0, {"ok": 5, "diverged": 1})
     assert "Traceback" not in first.stderr
 
     monkeypatch.chdir(tmp_path)
@@ -213,14 +213,14 @@ def test_from_the_first_run_to_the_report(
     assert cli.main(["run", path.name]) == 1
     assert tiny.states(tmp_path / "results") == before
     output = capsys.readouterr().out
-    assert "0 cells trained now, 5 were there already: 4 ok, 1 diverged" in output
+    assert "0 cells trained now, 6 were there already: 5 ok, 1 diverged" in output
     assert f"results  {told['results']}\nreport   {told['report']}" in output
-    assert f"finished already: 5 cells in {told['results']}" in said(capsys, "plan", path.name)
+    assert f"finished already: 6 cells in {told['results']}" in said(capsys, "plan", path.name)
 
     tiny.write(tmp_path, metrics=["perplexity"], approaches=["full_finetuning"])
-    assert "0 cells trained now, 4 were there already: 4 ok" in said(capsys, "run", path.name)
+    assert "0 cells trained now, 5 were there already: 5 ok" in said(capsys, "run", path.name)
     table = results.read_table(Path(told["results"]))
-    assert set(table["approach"]) == {"zero_shot", "from_scratch", "real_data", "full_finetuning"}
+    assert set(table["approach"]) == {"zero_shot", "from_scratch", "real_data", "training_data", "full_finetuning"}
 
     page = Path(told["report"])
     expected = page.read_bytes()

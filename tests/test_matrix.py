@@ -7,6 +7,8 @@ import pytest
 from bench import dataset, plugins, suite
 from bench.errors import SuiteError
 from bench.matrix import CONTROLS
+from bench.report import aggregate
+from bench.report.plots import canvas
 from tests.plans import DROP, IMAGES, Changes, cells, load, refused_run, write
 
 TWO_MODALITIES: Changes = {
@@ -35,7 +37,7 @@ def test_sizes_and_seeds_are_crossed_and_what_uses_no_data_has_one_size(tmp_path
     changes: Changes = {"data_sizes": [8, 4], "seeds": [2, 0]}
     points = [(cell.data_size, cell.seed) for cell in cells(tmp_path, changes, approach="lora")]
     assert points == [(8, 2), (8, 0), (4, 2), (4, 0)]
-    for control in ("zero_shot", "real_data"):
+    for control in ("zero_shot", "real_data", "training_data"):
         assert [(cell.data_size, cell.seed) for cell in cells(tmp_path, changes, approach=control)] == [(0, 2), (0, 0)]
     assert len(cells(tmp_path, changes, approach="from_scratch")) == 4
 
@@ -67,9 +69,16 @@ def test_controls_are_always_there_and_first(tmp_path: Path) -> None:
 
 def test_a_control_keeps_what_the_suite_says_of_it(tmp_path: Path) -> None:
     scratch = {"name": "no transfer", "approach": "from_scratch", "budget": {"clip": 0.5}}
-    assert order(tmp_path, "lora", scratch) == ["zero_shot", "no transfer", "real_data", "lora"]
+    assert order(tmp_path, "lora", scratch) == ["zero_shot", "no transfer", "real_data", "training_data", "lora"]
     (cell,) = cells(tmp_path, {"approaches": ["lora", scratch]}, approach="no transfer")
     assert (cell.control, cell.budget.clip) == (True, 0.5)
+
+
+def test_controls_are_the_approaches_that_say_so_and_the_report_knows_them() -> None:
+    stated = [plugin.name for plugin in plugins.stating("approaches", "CONTROL")]
+    assert list(CONTROLS) == stated == ["zero_shot", "from_scratch", "real_data", "training_data"]
+    assert aggregate.CONTROLS == CONTROLS
+    assert set(canvas.CONTROLS) == set(CONTROLS)
 
 
 def test_a_second_version_of_a_control_comes_where_it_stands(tmp_path: Path) -> None:
@@ -260,6 +269,34 @@ def test_what_does_not_apply_has_cells_with_the_reason(tmp_path: Path, monkeypat
     (cell,) = cells(tmp_path, approach="lora + augmentation")
     assert cell.reason == "lora needs images; causal_lm has none"
     assert {cell.reason for cell in cells(tmp_path, approach="full_finetuning")} == {""}
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [("approaches", "lora"), ("datasets", "python_reference"), ("datasets", "python_docstrings")],
+)
+def test_a_generation_of_one_of_our_plugins_is_in_the_keys_of_its_cells_alone(
+    kind: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a source too, which is what makes the base model."""
+    changes: Changes = {
+        "models/images": IMAGES,
+        "models/tiny/recipe/source": "python_docstrings",
+        "datasets": ["python_reference", "handwritten_digits"],
+        "metrics": ["cost"],
+    }
+
+    def keys() -> dict[tuple[str, str], str]:
+        return {(cell.model_name, cell.approach): cell.key for cell in cells(tmp_path, changes)}
+
+    before = keys()
+    monkeypatch.setitem(plugins.find(kind, name).constants, "GENERATION", 7)
+    changed = {at for at, key in keys().items() if key != before[at]}
+    if kind == "approaches":
+        assert changed == {at for at in before if "lora" in at[1]}
+    else:
+        assert changed == {at for at in before if at[0] == "tiny"}
+    assert 0 < len(changed) < len(before)
 
 
 def test_a_suite_without_a_grid_has_one_trial_of_the_budget_s_rate(tmp_path: Path) -> None:

@@ -43,8 +43,8 @@ def test_it_shows_every_approach_with_its_trials_sizes_and_seeds(tmp_path: Path)
     assert "zero_shot 2 seeds" in lines
     assert "from_scratch 2 2 seeds 2 seeds" in lines
     assert "lora + augmentation 2 2 seeds 2 seeds" in lines
-    # 2 controls without data, 4 approaches with two sizes, two seeds each; 2 steps in each of two trials
-    assert "20 cells (20 applicable): 1 models, 2 seeds, 64 steps" in lines
+    # 3 controls without data, 4 approaches with two sizes, two seeds each; 2 steps in each of two trials
+    assert "22 cells (22 applicable): 1 models, 2 seeds, 64 steps" in lines
     assert "time: not known until cells have run on this machine" in lines
 
 
@@ -57,7 +57,7 @@ def test_it_is_json_for_scripts(tmp_path: Path) -> None:
     found = json.loads(json.dumps(planned(tmp_path).as_json()))
     assert found["suite"] == "suite"
     assert (found["run"], found["seconds"]) == (None, None)
-    assert len(found["cells"]) == 20
+    assert len(found["cells"]) == 22
     (cell,) = [c for c in found["cells"] if (c["approach"], c["data_size"], c["seed"]) == ("lora + augmentation", 8, 1)]
     assert (cell["model"], cell["target"], cell["trials"]) == ("tiny", "python_reference", 2)
     assert (cell["finished"], cell["reason"]) == (False, "")
@@ -69,7 +69,7 @@ def test_what_does_not_apply_is_there_with_the_reason(tmp_path: Path, monkeypatc
     reason = "lora needs images; causal_lm has none"
     assert found.not_applicable["lora", "tiny"] == reason
     assert f"not applicable to tiny: {reason}" in shown(found)
-    assert "20 cells (12 applicable): 1 models, 2 seeds, 32 steps" in shown(found)
+    assert "22 cells (14 applicable): 1 models, 2 seeds, 32 steps" in shown(found)
     assert "lora 2 — —" in shown(found)
 
 
@@ -88,7 +88,7 @@ def test_time_is_what_alike_cells_took(tmp_path: Path) -> None:
     lora = [cell for cell in cells if cell.approach == "lora"]
     earlier(tmp_path, {cell.id: 10.0 for cell in cells if cell.approach != "lora"} | {lora[0].id: 30.0})
     assert [cell.data_size for cell in lora] == [4, 4, 8, 8]
-    typical = (16 * 10 + 30) / 17  # one missing cell is as the one that took 30 s, of two nothing like them has run
+    typical = (18 * 10 + 30) / 19  # one missing cell is as the one that took 30 s, of two nothing like them has run
     assert planned(tmp_path).seconds == pytest.approx(30 + 2 * typical)
     assert planned(tmp_path, workers=3).seconds == pytest.approx((30 + 2 * typical) / 3)
     assert "time: about 52 s" in shown(planned(tmp_path))

@@ -280,6 +280,7 @@ def test_a_cell_of_theirs_runs(installed: Path) -> None:
         "zero_shot",
         "from_scratch",
         "real_data",
+        "training_data",
         "last_block",
     }
     folder = tiny.run(path)

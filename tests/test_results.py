@@ -199,3 +199,30 @@ def test_samples_and_curves_lie_beside_the_records(finished: Path) -> None:
     assert curve["step"].tolist() == [0, 1, 2, 2]
     assert curve["train_loss"].notna().sum() == 2
     assert len(json.loads((folder / "samples.json").read_text())) == 8
+
+
+def test_training_items_that_an_earlier_version_called_real_data_have_their_own_name(tmp_path: Path) -> None:
+    """They stood for the floor then; whoever reads such a run is told what they are."""
+    control = CELL | {"approach": "real_data", "options": {"real_data": {}}, "data_size": 0}
+    asked = {
+        "old": control | {"definition": {"budget": {}}},
+        "named": control | {"definition": {}, "approach": "real pictures"},
+        "new": control | {"definition": {"code": {"real_data": "1"}}},
+        "other": CELL | {"definition": {}},
+    }
+    results.write_json(tmp_path / "run.json", {"cells": list(asked)})
+    for cell, one in asked.items():
+        results.write_json(results.record_path(tmp_path, cell), record(cell, "ok", "", 1.0) | {"asked": one})
+    table = results.table(results.records(tmp_path)).set_index("cell")
+    assert dict(table["approach"]) == {
+        "old": "training_data",
+        "named": "real pictures",
+        "new": "real_data",
+        "other": "lora",
+    }
+    assert [list(json.loads(options)) for options in table["options"]] == [
+        ["training_data"],
+        ["training_data"],
+        ["real_data"],
+        ["lora"],
+    ]

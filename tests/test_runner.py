@@ -29,7 +29,7 @@ def test_a_seed_more_trains_the_new_cells_only(finished: Path, tmp_path: Path) -
     new = {name for name in after if name not in before}
     assert {name: after[name] for name in before} == before
     assert all("-s2-" in name for name in new)
-    assert len(results.records(folder)) == 4 * 3
+    assert len(results.records(folder)) == 5 * 3
     assert set(results.read_table(folder)["seed"]) == {0, 1, 2}
 
 
@@ -113,6 +113,7 @@ def test_every_end_becomes_a_row_and_the_others_go_on(awkward: Path, tmp_path: P
         "zero_shot": "ok",
         "from_scratch": "ok",
         "real_data": "ok",
+        "training_data": "ok",
         "hanging": "timed_out",
         "raising": "failed",
         "diverging": "diverged",

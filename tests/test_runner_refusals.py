@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from bench import cli, runner, suite
+from bench import cli, plugins, runner, suite
 from bench.errors import BenchError, ResultsError, SuiteError
+from bench.ledger import Ledger
 from tests import tiny
 
 
@@ -103,3 +104,22 @@ def test_an_option_that_does_not_fit_the_model_ends_the_run_before_anything_trai
         runner.run(loaded, folder, tiny.Silent())
     assert "\n" not in str(refused.value)
     assert not list((tmp_path / "results").iterdir())
+
+
+def test_data_that_changed_are_refused_unless_all_cells_of_them_are_trained_anew(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run holds no two states of a dataset; where a change of ours outdates all of its cells, there is but one."""
+    path = tiny.copied(finished, tmp_path)
+    folder = tiny.latest(path)
+    about = json.loads((folder / "run.json").read_text())
+    about["environment"]["datasets"] = dict.fromkeys(about["environment"]["datasets"], "another")
+    (folder / "run.json").write_text(json.dumps(about))
+    monkeypatch.setitem(plugins.find("approaches", "full_finetuning").constants, "GENERATION", 7)
+    with pytest.raises(ResultsError, match=r"python_reference changed since; start another run with --new"):
+        tiny.run(path)
+    monkeypatch.setitem(plugins.find("datasets", "python_reference").constants, "GENERATION", 7)
+    loaded = suite.load(path)
+    assert {cell.id for cell in Ledger(loaded, folder, retry=False).missing()} == {cell.id for cell in loaded.cells}
+    tiny.run(path)
+    assert "another" not in json.loads((folder / "run.json").read_text())["environment"]["datasets"].values()

@@ -3,6 +3,7 @@
 from bench.transfer import Transfer
 
 REPLACES_MODEL = True
+CONTROL = 2
 
 
 def from_scratch(transfer: Transfer) -> None:

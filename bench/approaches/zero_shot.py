@@ -4,6 +4,7 @@ from bench.transfer import Transfer
 
 TRAINS = False
 USES_DATA = False
+CONTROL = 1
 
 
 def zero_shot(transfer: Transfer) -> None:

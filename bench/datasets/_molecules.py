@@ -108,7 +108,7 @@ def by_scaffold(name: str, molecules: dict[str, Chem.Mol], skipped: int, held_ou
         divided = not scaffold or counts[scaffold] > room
         part = (scaffold or "none") if divided and held_out * counts[scaffold] >= 1 else ""
         parts[part][f"{scaffold} {_skeleton(molecules[smiles])}" if divided else scaffold].append(smiles)
-    split_of = {}
+    split_of: dict[str, str] = {}
     for groups in parts.values():
         sizes = {group: len(members) for group, members in groups.items()}
         splits = _text.assign(sizes, {"test": held_out, "validation": held_out})

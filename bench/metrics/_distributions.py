@@ -142,6 +142,16 @@ def neighbourhoods(samples: np.ndarray, references: np.ndarray, manifold_k: int,
     return Neighbourhoods(np.concatenate(inside), reached, np.concatenate(crowd), covered)
 
 
+def uncovered(samples: int, references: int, k: int) -> float:
+    """Mean share of references whose ball, which holds k others, holds none of the samples, if all are of one law.
+
+    Of the samples and all other references together, the k that are nearest are then references.
+
+    Paper: Naeem et al. (2020), Reliable Fidelity and Diversity Metrics for Generative Models (equation 8).
+    """
+    return math.prod((references - i) / (samples + references - i) for i in range(1, k + 1))
+
+
 def _radii(points: np.ndarray, *neighbours: int) -> list[np.ndarray]:
     """Squared distance of each point to its k-th nearest other point, for each k."""
     nearest = []

@@ -17,8 +17,8 @@ def audio_fidelity(evaluation: Evaluation, *, space: str = "sound_classifier", w
 
     KAD is 100 times the unbiased squared maximum mean discrepancy with a Gaussian kernel, its bandwidth the median
     distance between two test items; it may fall below zero, and leads, because FAD is biased by the number of samples
-    and compares only at equal N. FAD was defined in VGGish's embedding of 16 kHz sound: compare it with published
-    values only in their own embedding.
+    and compares only at equal N, to which the floor's is taken (see real_data). FAD was defined in VGGish's embedding
+    of 16 kHz sound: compare it with published values only in their own embedding.
 
     Paper: Kilgour et al. (2019), Fréchet Audio Distance; Chung et al. (2025), KAD: No More FAD!
 
@@ -36,5 +36,5 @@ def audio_fidelity(evaluation: Evaluation, *, space: str = "sound_classifier", w
     kad, error = gaussian_distance(samples, references)
     return [
         Score(f"kad[{space}]", _SCALE * kad, "", "lower", n, _SCALE * error),
-        Score(f"fad[{space}]", frechet_distance(samples, references), "", "lower", n),
+        Score(f"fad[{space}]", evaluation.shrinkage * frechet_distance(samples, references), "", "lower", n),
     ]

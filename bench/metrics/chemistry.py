@@ -33,8 +33,9 @@ def chemistry(evaluation: Evaluation) -> list[Score]:
     did not learn from (what is recited from pretraining counts as new). Internal diversity is 1 minus the mean Tanimoto
     similarity of all pairs of Morgan fingerprints (radius 2, 1024 bits; each molecule with itself included, p = 1). QED
     and logP (Crippen) are Wasserstein-1 distances between the samples' values and the test split's. Scaffold similarity
-    is the cosine of the counts of Bemis-Murcko scaffolds of at least two rings, 0 where no sample has one. Uniqueness
-    and internal diversity depend on the number of samples: compare at equal N. Standard errors are over samples, for
+    is the cosine of the counts of Bemis-Murcko scaffolds of at least two rings, 0 where no sample has one. Uniqueness,
+    internal diversity and scaffold similarity depend on the number of samples: compare at equal N. So do the distances,
+    a little; the floor's are taken to the other cells' sizes (see real_data). Standard errors are over samples, for
     this test split; those of internal diversity and of the distances are the delete-one jackknife's.
 
     Paper: Polykovskiy et al. (2020), Molecular Sets (MOSES); Benhenda (2017) (internal diversity); Bickerton et al.
@@ -52,6 +53,7 @@ def chemistry(evaluation: Evaluation) -> list[Score]:
     different, known = set(drawn), set(canonical(evaluation.data.train))
     new = len(different - known) / len(different)
     samples, references = _read(drawn), _read(test)
+    scale = math.sqrt(evaluation.shrinkage)
     diversity, diversity_error = _internal_diversity(samples)
     scores += [
         Score("uniqueness", len(different) / n, "", "higher", n),
@@ -64,7 +66,7 @@ def chemistry(evaluation: Evaluation) -> list[Score]:
     }
     for name, of in properties.items():
         distance, error = _distance(*(np.array([of(molecule) for molecule in side]) for side in (samples, references)))
-        scores.append(Score(f"{name}_distance", distance, "", "lower", n, error))
+        scores.append(Score(f"{name}_distance", scale * distance, "", "lower", n, scale * error))
     if not (wanted := _scaffolds(references)):
         raise NotApplicable(f"scaffold_similarity needs test items of {_RINGS} rings; there are none", scores)
     return [*scores, Score("scaffold_similarity", _cosine(_scaffolds(samples), wanted), "", "higher", n)]

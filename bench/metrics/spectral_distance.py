@@ -1,5 +1,7 @@
 """How far the samples' mean spectrum is from the held-out sounds'."""
 
+import math
+
 import numpy as np
 from scipy.signal import welch
 
@@ -18,7 +20,8 @@ def spectral_distance(evaluation: Evaluation) -> list[Score]:
     That is the root mean square, over frequencies, of the difference of two power spectra in dB; each is the mean over
     all items of Welch's estimate (segments of 32 ms, Hann window, half overlapping). What lies 80 dB below the test
     split's loudest frequency counts as silence. Sounds twice as loud are 6.02 dB away. It says nothing of
-    how spectra follow each other in time, nor of single sounds.
+    how spectra follow each other in time, nor of single sounds. With fewer sounds it is larger; the floor's is taken to
+    the other cells' numbers (see real_data).
 
     Paper: Gray & Markel (1976), Distance measures for speech processing (the distance); Welch (1967) (the estimate).
     """
@@ -26,7 +29,7 @@ def spectral_distance(evaluation: Evaluation) -> list[Score]:
     spectra = [_mean_spectrum(np.asarray(items), rate) for items in (evaluation.samples, evaluation.references)]
     if not spectra[1].max() > 0:
         raise NotApplicable("spectral_distance needs test items that sound; all are silent")
-    value = log_spectral_distance(*spectra)
+    value = math.sqrt(evaluation.shrinkage) * log_spectral_distance(*spectra)
     return [Score("log_spectral_distance", value, "dB", "lower", len(evaluation.samples))]
 
 

@@ -24,7 +24,7 @@ class Place:
     """Where an approach stands in one section.
 
     Attributes:
-        rank: 1 for the best mean of the primary metric; controls are ranked too, real examples are not.
+        rank: 1 for the best mean of the primary metric; controls are ranked too, real items are not.
         of: how many have a value there.
         mark: ``best`` or ``tied`` among the approaches, ``ahead`` for a control that is better, or "".
     """
@@ -99,13 +99,13 @@ def _standings(sections: list[Section], size: int, rows: "pd.DataFrame") -> list
     found = [
         _standing(name, control, [mine.get(name) for mine in places], _improvement(name, sections, scores))
         for name, control in controls.items()
-        if control != "real_data" and any(name in mine for mine in places)
+        if control not in aggregate.REAL and any(name in mine for mine in places)
     ]
     return sorted(found, key=lambda standing: standing.share)
 
 
 def _places(section: Section, size: int) -> dict[str, Place]:
-    ranked = [point for point in section.ranked(size) if point.control != "real_data"]
+    ranked = [point for point in section.ranked(size) if point.control not in aggregate.REAL]
     values = [point.mean for point in ranked]
     return {point.approach: Place(1 + values.index(point.mean), len(ranked), point.mark) for point in ranked}
 

@@ -10,8 +10,11 @@ from bench import statistics
 if TYPE_CHECKING:
     import pandas as pd
 
-CONTROLS = ("zero_shot", "from_scratch", "real_data")
-"""What every run holds beside the approaches: the untouched model, no transfer at all, and real held-out data."""
+REAL = {"real_data": "floor", "training_data": "domain shift of the split"}
+"""Controls that are real items in the place of samples, and what each shows; no models, so no marks and no ranks."""
+
+CONTROLS = ("zero_shot", "from_scratch", *REAL)
+"""What every run holds beside the approaches: the untouched model, no transfer at all, and real items."""
 
 BEST, TIED, AHEAD = "best", "tied", "ahead"
 """Marks. The best mean among the approaches; what cannot be told apart from it; a control that is better than it."""
@@ -119,8 +122,8 @@ def _differences(rows: "pd.DataFrame", summary: "pd.DataFrame", confidence: floa
 
 
 def _marks(summary: "pd.DataFrame") -> np.ndarray:
-    """Marks of :func:`summarise`; ``real_data`` is a floor, not a competitor, and gets none."""
-    compared = summary["behind"].notna() & (summary["control"] != "real_data")
+    """Marks of :func:`summarise`; real items are no competitors, and get none."""
+    compared = summary["behind"].notna() & ~summary["control"].isin(list(REAL))
     worse = summary["behind"] > summary["behind_half_width"]  # false too where there is no interval
     ahead = compared & (summary["control"] != "") & (summary["behind"] < -summary["behind_half_width"])
     return np.select([summary["is_best"].notna(), ahead, compared & ~worse], [BEST, AHEAD, TIED], "")

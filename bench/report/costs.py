@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bench.report import tables, wording
+from bench.report import aggregate, tables, wording
 from bench.report.sections import Section
 
 _KEPT = ("checkpoint_bytes", "stored_parameters", "trainable_parameters", "total_parameters")
@@ -58,7 +58,7 @@ def _table(section: Section, title: str, metrics: list[str]) -> CostTable:
         rows=[
             (name, control, [_entry(section, metric, name, size) for metric in metrics])
             for name, control in section.approaches.items()
-            if control != "real_data"
+            if control not in aggregate.REAL
         ],
     )
 

@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from bench.report import circumstances, costs, curves, headlines, samples, tables, wording
+from bench.report import aggregate, circumstances, costs, curves, headlines, samples, tables, wording
 from bench.report.sections import Section
 
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -72,6 +72,8 @@ def environment() -> Environment:
         finalize=printable,
     )
     found.filters["soft"] = soft
+    found.filters["tag"] = lambda control: aggregate.REAL.get(control, "control")
+    found.tests["real"] = aggregate.REAL.__contains__
     return found
 
 

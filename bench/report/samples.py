@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import results
-from bench.report import tables
+from bench.report import aggregate, tables
 from bench.report.sections import Section
 
 _COLUMNS = 8  # of the grid that the runner writes
@@ -82,7 +82,7 @@ def _given(run: Path, section: Section, records: list[dict[str, Any]]) -> Specim
     """The conditions of the first that did not bring its own, as real examples do."""
     for record in records:
         folder = results.record_path(run, record["cell"]).with_suffix("")
-        known = section.approaches.get(record["asked"]["approach"]) != "real_data"
+        known = section.approaches.get(record["asked"]["approach"]) not in aggregate.REAL
         if known and any((folder / f"conditions.{kind}").exists() for kind in ("json", "png")):
             return _shown(folder, "conditions", record, "given", "")
     return None

@@ -1,12 +1,16 @@
 """What needs no training, or no pretraining."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from bench.errors import NotApplicable
 from bench.model import Model
+from bench.transfer import Transfer
 from tests.models import (
     EXEMPLARS,
     batch_of,
@@ -68,25 +72,82 @@ def test_from_scratch_keeps_the_tokenizer() -> None:
     assert transfer.model.encoding() == model.encoding()
 
 
+def rows_as_items(model: Model, items: Any) -> list[bytes]:
+    """What a model's rows of these items decode to, one by one."""
+    rows = model.encode(items)
+    return [np.asarray(item).tobytes() for item in model.decode(rows | {"item": torch.arange(len(rows["item"]))})]
+
+
+def drawn(transfer: Transfer, batches: int) -> list[bytes]:
+    """Samples, four in a batch."""
+    model, generator = transfer.model, torch.Generator().manual_seed(0)
+    found = [model.decode(model.sample(batch_of(model, transfer.data), generator)) for _ in range(batches)]
+    return [np.asarray(item).tobytes() for items in found for item in items]
+
+
 @pytest.mark.parametrize("family", EXEMPLARS)
-def test_real_data_are_training_items(family: str) -> None:
+def test_real_data_are_test_items_scored_against_the_others(family: str) -> None:
     model, data = model_of(family), data_of(family)
     transfer = fitted(prepare(transfer_of(model, data), "real_data"))
-    rows = model.encode(data.train)
-    train = model.decode(rows | {"item": torch.arange(len(rows["item"]))})
-    generator, drawn = torch.Generator().manual_seed(0), []
-    for _ in range(3):
-        drawn += list(model.decode(transfer.model.sample(batch_of(model, data), generator)))
-    known = {np.asarray(item).tobytes() for item in train}
-    assert {np.asarray(item).tobytes() for item in drawn} <= known
-    assert len({np.asarray(item).tobytes() for item in drawn}) == 12, "no example again before all have been drawn"
+    known, rest = rows_as_items(model, data.test), rows_as_items(model, transfer.data.test)
+    found = drawn(transfer, 3)[: transfer.samples]
+    assert len(transfer.data.test) == len(data.test) / 2 == 3, "there are fewer than samples wanted, so it is halves"
+    assert len(set(found)) == transfer.samples
+    assert sorted(found + rest) == sorted(known), "each row once, on one side or on the other"
+    assert transfer.stands_for == (128, 6)
     assert transfer.taken == 0
+    assert data.fingerprint != transfer.data.fingerprint
+
+
+def test_real_data_are_as_many_as_samples_where_the_test_split_has_twice_as_many() -> None:
+    model, data = model_of("diffusion"), data_of("diffusion")
+    transfer = transfer_of(model, data)
+    transfer.samples = 2
+    assert len(prepare(transfer, "real_data").data.test) == 4
+    assert (transfer.samples, transfer.stands_for) == (2, (2, 6))
+
+
+@pytest.mark.parametrize("approach", ["real_data", "training_data"])
+def test_each_seed_draws_others(approach: str) -> None:
+    def of(seed: int) -> list[bytes]:
+        return drawn(prepare(transfer_of(model_of("diffusion"), data_of("diffusion"), seed=seed), approach), 1)
+
+    assert of(0) == of(0) != of(1)
 
 
 @pytest.mark.parametrize("family", EXEMPLARS)
-def test_real_data_claim_nothing_for_the_network(family: str) -> None:
+def test_training_data_are_training_items(family: str) -> None:
+    model, data = model_of(family), data_of(family)
+    transfer = prepare(transfer_of(model, data), "training_data")
+    found = drawn(transfer, 3)
+    assert set(found) <= set(rows_as_items(model, data.train))
+    assert len(set(found)) == 12, "no example again before all have been drawn"
+    assert transfer.data is data
+    assert transfer.stands_for is None
+
+
+def test_a_text_begins_before_another_goes_on() -> None:
+    """Where a text takes several rows, its first is drawn first, as samples begin where texts do."""
+    model, data = language_model(context=4), data_of("causal_lm")
+    rows = rows_as_items(model, data.train)
+    beginnings = {rows_as_items(model, [text])[0] for text in data.train}
+    assert len(beginnings) == len(data.train) == 12 < len(rows)
+    transfer = prepare(transfer_of(model, data), "training_data")
+    assert transfer.samples == len(rows)
+    assert set(drawn(transfer, 3)) == beginnings
+
+
+def test_a_single_test_item_has_no_two_parts() -> None:
+    data = data_of("diffusion")
+    with pytest.raises(NotApplicable, match="two parts of the test split"):
+        prepare(transfer_of(model_of("diffusion"), replace(data, test=data.test[:1])), "real_data")
+
+
+@pytest.mark.parametrize("approach", ["real_data", "training_data"])
+@pytest.mark.parametrize("family", EXEMPLARS)
+def test_real_items_claim_nothing_for_the_network(family: str, approach: str) -> None:
     model = model_of(family)
-    prepare(transfer_of(model, data_of(family)), "real_data")
+    prepare(transfer_of(model, data_of(family)), approach)
     assert not model.offers & {"network", "likelihood"}
     assert "samples" in model.offers
     assert "network" in type(model).offers, "it is this one model's lack"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from tests import tiny
 
-FEW, SOME, MANY = 1, 5, 9  # seeds; each has three cells: the controls
-CELLS = 3
+FEW, SOME, MANY = 1, 5, 9  # seeds; each has four cells: the controls
+CELLS = 4
 SCRIPT = """
 import torch
 from diffusers import UNet2DModel

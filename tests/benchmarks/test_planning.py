@@ -18,10 +18,10 @@ COMMANDS = {"--help": ["--help"], "plan": ["plan", "quickstart"]}
 
 
 def suite_of(folder: Path, cells: int) -> Path:
-    """A suite of so many cells: five approaches in as many sizes, two controls without, and seeds."""
+    """A suite of so many cells: five approaches in as many sizes, three controls without, and seeds."""
     approaches = ["full_finetuning", "lora", "feature_extraction", "gradual_unfreezing"]
     sizes = list(range(1, 10))
-    seeds = cells // (5 * len(sizes) + 2)
+    seeds = cells // (5 * len(sizes) + 3)
     return write(folder, {"approaches": approaches, "data_sizes": sizes, "seeds": list(range(seeds))}, name=str(cells))
 
 

@@ -446,6 +446,7 @@ def test_a_run_of_a_suite(server: Server, tmp_path: Path) -> None:
         "zero_shot": "ok",
         "from_scratch": "not_applicable",
         "real_data": "ok",
+        "training_data": "ok",
         "few_shot_prompting": "ok",
         "full_finetuning": "not_applicable",
     }

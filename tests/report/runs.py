@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from bench import results
+from bench.report.aggregate import REAL
 
 SIZES, SEEDS = (50, 200, 800), (0, 1, 2)
 PRIMARY = {"text": "bits_per_byte", "image": "kid[digit_classifier]"}
@@ -22,6 +23,7 @@ APPROACHES: dict[str, tuple[dict[str, Any], float, float, float, int]] = {
     "zero_shot": ({"zero_shot": {}}, 0.60, 0.0, 0.0, 0),
     "from_scratch": ({"from_scratch": {}}, 1.25, 0.09, 21.0, 2_214_000),
     "real_data": ({"real_data": {}}, 0.0, 0.0, 0.0, 0),
+    "training_data": ({"training_data": {}}, 0.1, 0.0, 0.0, 0),
     "full_finetuning": ({"full_finetuning": {}}, 0.36, 0.05, 22.0, 2_214_000),
     "feature_extraction": ({"feature_extraction": {}}, 0.52, 0.02, 11.0, 524_288),
     "gradual_unfreezing": ({"gradual_unfreezing": {}}, 0.37, 0.048, 18.0, 2_214_000),
@@ -54,7 +56,7 @@ def make_run(
     run, cells = folder / suite / "20251121-032300", []
     for model in models:
         for approach, (parts, *_) in APPROACHES.items():
-            for size in (0,) if {"zero_shot", "real_data"} & set(parts) else sizes:
+            for size in (0,) if {"zero_shot", *REAL} & set(parts) else sizes:
                 for seed in seeds:
                     record = _record(suite, run.name, model, models[model], approach, size, seed, extra_metrics)
                     cells.append(record["cell"])
@@ -94,12 +96,14 @@ def _record(
         "metrics": [["perplexity", {}]],
         "evaluation": {"samples": 128, "batch_size": 32},
     }
+    if approach == "real_data":
+        definition["code"] = {"real_data": "1"}
     return {
         "cell": cell,
         "asked": {
             "suite": suite, "run": run, "model": name, "family": family, "modality": modality, "source": source,
             "target": target, "approach": approach, "options": parts, "data_size": size, "seed": seed,
-            "control": bool({"zero_shot", "from_scratch", "real_data"} & set(parts)), "key": cell[-16:],
+            "control": bool({"zero_shot", "from_scratch", *REAL} & set(parts)), "key": cell[-16:],
             "definition": definition,
         },
         "happened": {
@@ -147,7 +151,7 @@ def _scores(approach: str, modality: str, size: int, seed: int, extra: int) -> l
     def score(metric: str, value: float, unit: str = "", better: str = "lower", n: int = 512) -> None:
         scores.append({"metric": metric, "value": float(value), "unit": unit, "better": better, "n": n, "error": None})
 
-    if modality == "text" and approach != "real_data":
+    if modality == "text" and approach not in REAL:
         score("bits_per_byte", 1.9 + quality, "bits/byte", n=412)
         score("perplexity", 2 ** (4.2 * (1.9 + quality) / 1.4), n=412)
     if modality == "text":
@@ -160,7 +164,7 @@ def _scores(approach: str, modality: str, size: int, seed: int, extra: int) -> l
         score("recall[digit_classifier]", 0.9 - 0.6 * quality, better="higher", n=512)
     for index in range(extra):
         score(f"extra_{index}", quality + index, n=64)
-    if approach == "real_data":
+    if approach in REAL:
         return scores
     slow = 1 + 0.05 * own.normal()
     score("training_seconds", seconds * slow, "s", n=1)

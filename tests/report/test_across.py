@@ -19,11 +19,11 @@ def ranked(*frames: pd.DataFrame) -> list[Ranking]:
 
 def values(**means: float) -> Values:
     """Three seeds each, a little apart."""
-    sizes = {"zero_shot": 0, "real_data": 0}
+    sizes = {"zero_shot": 0, "real_data": 0, "training_data": 0}
     return {(name, sizes.get(name, 50)): seeds(mean, mean + 0.01, mean - 0.01) for name, mean in means.items()}
 
 
-ONE = frame_of(values(zero_shot=4.0, full_finetuning=2.0, lora=3.0, real_data=0.1), target="one")
+ONE = frame_of(values(zero_shot=4.0, full_finetuning=2.0, lora=3.0, real_data=0.1, training_data=0.2), target="one")
 OTHER = frame_of(values(zero_shot=1.0, full_finetuning=5.0, lora=9.0), metric="recall", better="higher", target="other")
 
 

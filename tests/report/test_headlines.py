@@ -46,9 +46,11 @@ def test_against_controls():
     ]
 
 
-def test_the_floor_is_no_competitor():
-    answer = answer_of({("real_data", 0): seeds(0.0, 0.0), ("a", 50): seeds(1.0, 1.1)})
+def test_real_items_are_no_competitors():
+    real = {("real_data", 0): seeds(0.0, 0.0), ("training_data", 0): seeds(0.1, 0.1)}
+    answer = answer_of({**real, ("a", 50): seeds(1.0, 1.1)})
     assert answer.controls == ()
+    assert answer.best == "a"
 
 
 def test_costs_and_the_cheapest_of_the_tied():

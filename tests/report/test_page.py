@@ -71,6 +71,17 @@ def test_every_section_has_its_parts(read):
         assert shown.count(words) == 2
 
 
+def test_the_floor_and_the_shift_are_told_apart(page):
+    """A reader is to know which of the two no model can pass, and which it may."""
+    html = page.read_text()
+    assert re.search(r"real_data<span class=\"tag\">floor<", html)
+    assert re.search(r"training_data<span class=\"tag\">domain shift of the split<", html)
+    assert "no model can be expected to pass this floor" in html
+    costs = html.split("<h3>Costs</h3>")[1].split("<details>")[0]
+    assert "zero_shot" in costs
+    assert "_data" not in costs
+
+
 def test_numbers_stand_with_interval_direction_and_n(read):
     shown = " ".join("".join(read.text).split())
     assert "bits_per_byte in bits/byte · ↓ lower is better · mean ± 95 % interval over 2 to 3 seeds" in shown
@@ -106,7 +117,7 @@ def test_says_what_was_asked_and_where(read):
 
 def test_images_keep_square_pixels(read):
     grids = [attributes for tag, attributes in read.elements if tag == "img" and "Samples" in (attributes["alt"] or "")]
-    assert len(grids) == 19  # two sizes, eleven approaches, three of them without samples at one or both
+    assert len(grids) == 21  # two sizes, twelve approaches, three of them without samples at one or both
     assert {(grid["width"], grid["height"]) for grid in grids} == {("256", "128")}
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.report import wording
+from bench.report.aggregate import REAL
 from bench.report.sections import Point, Section
 
 if TYPE_CHECKING:
@@ -30,7 +31,9 @@ _COLOURS = (
     "#AA4499",
 )
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h")
-_CONTROLS = {"zero_shot": ("#555555", "--"), "from_scratch": ("#222222", "-"), "real_data": ("#888888", ":")}
+CONTROLS = {"zero_shot": ("#555555", "--"), "from_scratch": ("#222222", "-")}
+CONTROLS |= {"real_data": ("#888888", ":"), "training_data": ("#888888", "-.")}
+"""Colour and line of each control."""
 RC: dict[Any, Any] = {
     "font.size": 9.0,
     "axes.spines.top": False,
@@ -77,7 +80,7 @@ def styles(sections: list[Section]) -> dict[str, Style]:
     found, index = {}, 0
     for name, control in sorted(controls.items(), key=lambda item: ranks.get(item[0], len(controls))):
         if control:
-            colour, line = _CONTROLS[control]
+            colour, line = CONTROLS[control]
             found[name] = Style(colour, "x", line)
             continue
         line = ("-", "--", "-.")[index // len(_COLOURS) % 3]
@@ -113,7 +116,7 @@ def set_quality_axis(axis: "Axes", points: list[Point], *, vertical: bool = True
     Logarithmic where models differ by a lot; a floor that lies too deep for that axis is then left out.
     """
     means = [point.mean for point in points if math.isfinite(point.mean)]
-    learned = [point.mean for point in points if math.isfinite(point.mean) and point.control != "real_data"] or means
+    learned = [point.mean for point in points if math.isfinite(point.mean) and point.control not in REAL] or means
     low, high = min(learned), max(learned)
     if low > 0 and high > LOG_FROM * low:
         use_log_scale(axis, min(mean for mean in means if mean > low / LOG_FROM), high, vertical=vertical)
@@ -140,7 +143,7 @@ def add_legend(figure: "Figure", section: Section, look: dict[str, Style], shown
 
     handles = []
     for name in (name for name in section.approaches if name in shown):
-        style, spans = look[name], section.approaches[name] in ("zero_shot", "real_data")
+        style, spans = look[name], section.approaches[name] in ("zero_shot", *REAL)
         marker, line = ("", style.line) if spans else (style.marker, style.line)
         handles.append(Line2D([], [], color=style.colour, marker=marker, linestyle=line, markersize=5, label=name))
     columns = 3 if any(len(name) > _LONG_NAME for name in shown) else 5

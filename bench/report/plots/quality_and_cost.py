@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from bench import statistics
 from bench.report import wording
+from bench.report.aggregate import REAL
 from bench.report.plots import canvas
 from bench.report.plots.canvas import Style
 from bench.report.sections import SECONDS, STORAGE, Point, Section
@@ -48,8 +49,8 @@ def quality_and_cost(section: Section, look: dict[str, Style]) -> "Figure | None
 
 
 def _priced(section: Section, metric: str, size: int) -> list[tuple[Point, float]]:
-    """Quality and cost of whatever has both; real data costs nothing and is nobody's choice."""
-    column = [point for point in section.column(section.primary, size) if point.control != "real_data"]
+    """Quality and cost of whatever has both; real items cost nothing and are nobody's choice."""
+    column = [point for point in section.column(section.primary, size) if point.control not in REAL]
     return [(point, cost.mean) for point in column if (cost := section.point(metric, point.approach, size))]
 
 
