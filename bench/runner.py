@@ -155,8 +155,6 @@ class _Run:
             words += ["--results", str(results_folder)]
         return shlex.join(words)
 
-    # The stages ---------------------------------------------------------------------------------------------------
-
     def _prepare(self, missing: list[Cell], to_measure: list[Cell]) -> None:
         """Datasets, base models and feature spaces; anything wrong with them ends the run before a cell trains."""
         cells = [*missing, *to_measure]

@@ -1,11 +1,15 @@
 """What an installation holds: the dependencies that are imported, the command, and the suites we ship."""
 
 import ast
+import itertools
+import re
 import shutil
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
+
+from packaging.requirements import Requirement
 
 import bench
 from bench import suite
@@ -43,6 +47,25 @@ def test_what_is_imported_is_what_is_required() -> None:
     lines = [*PROJECT["project"]["dependencies"], *(line for name in OPTIONAL for line in extras[name])]
     required = {line.split(">=")[0] for line in lines}
     assert {DISTRIBUTIONS.get(name, name.replace("_", "-")) for name in imported()} | BEHIND == required
+
+
+def test_every_requirement_has_a_known_good_version_that_is_allowed() -> None:
+    """What README's commands install: names and exact versions, no hosts and no hashes."""
+    lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
+    assert all(re.fullmatch(r"[a-z0-9-]+==[a-z0-9.]+", line) for line in lines)
+    known = dict(line.split("==") for line in lines)
+    extras = PROJECT["project"]["optional-dependencies"].values()
+    wanted = [Requirement(line) for line in [*PROJECT["project"]["dependencies"], *itertools.chain(*extras)]]
+    for requirement in wanted:
+        if requirement.name != "transferbench":
+            version = known[requirement.name.lower()]
+            assert requirement.specifier.contains(version), f"{requirement} does not allow {version}"
+
+
+def test_libraries_that_move_fast_have_an_upper_bound() -> None:
+    wanted = [Requirement(line) for line in PROJECT["project"]["dependencies"]]
+    bounded = {part.name for part in wanted if any(one.operator == "<" for one in part.specifier)}
+    assert bounded >= {"torch", "torchvision", "transformers", "tokenizers", "diffusers", "peft", "accelerate"}
 
 
 def test_the_command_and_the_version() -> None:

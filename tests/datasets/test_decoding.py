@@ -53,8 +53,8 @@ def test_a_named_encoding_is_used(encoding: str, tmp_path: Path) -> None:
         (b"PK\x03\x04rest", "utf-8", "it is a zip archive, or a workbook such as .xlsx; unpack it"),
         (b"%PDF-1.7", "utf-8", "it is a PDF"),
         (b"PAR1\x15\x04", "utf-8", "read it with the dataset parquet"),
-        (gzip.compress(b"a" * 1000)[:-9], "utf-8", "its gzip is damaged"),
-        (gzip.compress(b"abc")[:12] + b"\xff\xff\xff", "utf-8", "its gzip is damaged"),
+        (gzip.compress(b"a" * 1000, mtime=0)[:-9], "utf-8", "its gzip is damaged"),
+        (gzip.compress(b"abc", mtime=0)[:12] + b"\xff\xff\xff", "utf-8", "its gzip is damaged"),
     ],
     ids=str,
 )
