@@ -115,7 +115,6 @@ def _run(chosen: argparse.Namespace) -> int:
     from rich.console import Console
 
     from bench import progress, results, runner, suite
-    from bench.complaints import counted
 
     checked = suite.load(chosen.suite)
     folder = runner.start(checked, chosen.results, new=chosen.new, name=chosen.run)
@@ -135,10 +134,7 @@ def _run(chosen: argparse.Namespace) -> int:
         console = Console()
         terminal.summary(frame, checked.primary(), console)
         already = f", {counts['kept']} were there already" if counts["kept"] else ""
-        print(
-            f"{counted(counts['trained'], 'cell')} trained now{already}: "
-            + ", ".join(f"{n} {s}" for s, n in statuses.items())
-        )
+        print(f"{counts['trained']} cells trained now{already}: " + ", ".join(f"{n} {s}" for s, n in statuses.items()))
         for line in left_out:
             print(f"left out or changed: {_printable(line)}")
         print(f"results  {folder}\nreport   {page}")
@@ -185,21 +181,17 @@ def _report(chosen: argparse.Namespace) -> int:
 def _list(chosen: argparse.Namespace) -> int:
     from bench import plugins, suite, yaml_file
 
-    kinds = ["approaches", "families"] if chosen.matrix else [chosen.kind] if chosen.kind else list(_LISTS)
-    for remark in (remark for kind in kinds if kind != "suites" for remark in plugins.remarks(kind)):
-        print(_line(remark), file=sys.stderr)
     if chosen.matrix:
         return _matrix(chosen)
+    kinds = [chosen.kind] if chosen.kind else list(_LISTS)
     found: dict[str, list[dict[str, str]]] = {}
     for kind in kinds:
         if kind == "suites":
             paths = suite.available()
             entries = [{"name": path.stem, "summary": yaml_file.read(path).get("description", "")} for path in paths]
         else:
-            entries = [
-                {"name": plugin.name, "summary": plugin.summary, "paper": plugin.paper}
-                for plugin in plugins.readable(kind)
-            ]
+            listed = [plugins.find(kind, name) for name in plugins.names(kind)]
+            entries = [{"name": plugin.name, "summary": plugin.summary, "paper": plugin.paper} for plugin in listed]
         found[kind] = entries
     if chosen.json:
         print(json.dumps(found))

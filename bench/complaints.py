@@ -67,11 +67,6 @@ def shown(value: Any) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
-def counted(count: int, noun: str) -> str:
-    """``1 cell``, ``2,000 cells``."""
-    return f"{count:,} {noun}{'s' * (count != 1)}"
-
-
 def _keys(model: Any, location: tuple[int | str, ...]) -> list[str]:
     """The keys there are at a place inside a model."""
     for part in location:

@@ -103,7 +103,8 @@ def inapplicable(parts: list[Plugin], family: Plugin, also: tuple[str, ...] = ()
 
 def matrix() -> dict[str, dict[str, str]]:
     """Approach to family to why it has no meaning there; empty where it has one. Models are taken to know a source."""
-    families, approaches = plugins.readable("families"), plugins.readable("approaches")
+    families = [plugins.find("families", name) for name in plugins.names("families")]
+    approaches = [plugins.find("approaches", name) for name in plugins.names("approaches")]
     return {
         approach.name: {family.name: inapplicable([approach], family, also=("source",)) for family in families}
         for approach in approaches

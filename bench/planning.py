@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from bench import dataset, environment, results
 from bench.cell import Cell
-from bench.complaints import counted
 from bench.suite import Suite
 
 if TYPE_CHECKING:
@@ -143,15 +142,14 @@ def _render(plan: Plan) -> "list[RenderableType]":
     trained = [cell for cell in plan.cells if not cell.reason and cell.data_size]
     steps = sum((cell.budget.planned_steps or 0) * len(cell.tuning) for cell in trained)
     seconds = sum((cell.budget.seconds or 0) * len(cell.tuning) for cell in trained)
-    spent = f"{_duration(seconds)} of training" if seconds else counted(steps, "step")
-    axes = ", ".join([counted(models, "model"), counted(seeds, "seed"), spent])
-    shown.append(Text(f"{counted(len(plan.cells), 'cell')} ({applicable} applicable): {axes}"))
+    spent = f"{_duration(seconds)} of training" if seconds else f"{steps:,} steps"
+    shown.append(Text(f"{len(plan.cells)} cells ({applicable} applicable): {models} models, {seeds} seeds, {spent}"))
     shown += [
         Text(f"not applicable to {model}: {approach if approach not in why else ''}{': ' * (approach not in why)}{why}")
         for (approach, model), why in plan.not_applicable.items()
     ]
     if plan.run:
-        shown.append(Text(f"finished already: {counted(len(plan.finished), 'cell')} in {plan.run}"))
+        shown.append(Text(f"finished already: {len(plan.finished)} cells in {plan.run}"))
     shown += [Text(f"left out or changed: {line}") for line in plan.left_out]
     if plan.unchecked:
         shown.append(Text(f"sizes are checked when first read: {', '.join(plan.unchecked)}"))
@@ -167,7 +165,7 @@ def _render(plan: Plan) -> "list[RenderableType]":
 def _entry(count: int | None) -> str:
     if count is None:
         return ""
-    return counted(count, "seed") if count else "—"
+    return f"{count} seed{'s' * (count > 1)}" if count else "—"
 
 
 def _duration(seconds: float) -> str:

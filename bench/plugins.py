@@ -3,8 +3,7 @@
 Approaches, families, datasets, metrics and feature spaces are plugins. ``lora`` in a suite is the module
 ``bench/approaches/lora.py`` and in it the function ``lora``; a family's object is a class, so ``causal_lm`` is
 ``CausalLM``: the object's name is the module's, however it is capitalised. After our own folders come the entry
-points of installed distributions (groups ``bench.approaches``, ``bench.families`` …); one that has the name of one of
-ours is ``distribution:name``.
+points of installed distributions (groups ``bench.approaches``, ``bench.families`` …).
 
 A plugin is *read* (its syntax tree) for its summary, paper, options and constants, so that planning and listing
 neither import torch nor run a plugin's code; :meth:`Plugin.load` imports it.
@@ -15,11 +14,10 @@ import hashlib
 import importlib
 import inspect
 import typing
-from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -111,35 +109,8 @@ class Plugin:
 
 
 def names(kind: str) -> list[str]:
-    """Names of all plugins of a kind, ours and installed ones, sorted.
-
-    An installed one whose name is one of ours, or of two distributions, is called ``distribution:name``.
-    """
-    return sorted({*_ours(kind), *_installed(kind)})
-
-
-def readable(kind: str) -> list[Plugin]:
-    """All plugins of a kind but those that cannot be read, which :func:`remarks` tells of."""
-    found = []
-    for name in names(kind):
-        with suppress(PluginError):
-            found.append(find(kind, name))
-    return found
-
-
-def remarks(kind: str) -> list[str]:
-    """A line for each installed plugin of a kind that cannot be read, or whose name something else has."""
-    said = []
-    for name, entry in _installed(kind).items():
-        about = f"distribution {_distribution(entry)}"
-        if name != entry.name:
-            whose = "one of ours" if entry.name in _ours(kind) else "another distribution's"
-            said.append(f"{about}: {singular(kind)} {entry.name!r} has the name of {whose}; it is called {name!r} here")
-        try:
-            find(kind, name)
-        except PluginError as error:
-            said.append(f"{about}: {error}")
-    return said
+    """Names of all plugins of a kind, ours and installed ones, sorted."""
+    return sorted(_ours(kind) | {entry.name for entry in entry_points(group=f"bench.{kind}")})
 
 
 @cache
@@ -147,14 +118,9 @@ def find(kind: str, name: str) -> Plugin:
     """The plugin of that kind and name; :class:`PluginError` with "did you mean" where there is none."""
     if name in _ours(kind):
         return _read(kind, name, f"bench.{kind}.{name}", name)
-    installed = _installed(kind) | {_qualified(entry): entry for entry in entry_points(group=f"bench.{kind}")}
-    if entry := installed.get(name):
-        try:
-            module, attribute = entry.module, entry.attr or entry.name
-        except AttributeError:  # its value is not of the form module:object, and importlib.metadata looks no further
-            problem = f"the entry point {entry.value!r} names no module and object; mend its package"
-            raise PluginError(f"{singular(kind)} {name}: {problem}") from None
-        return _read(kind, name, module, attribute)
+    for entry in entry_points(group=f"bench.{kind}"):
+        if entry.name == name:
+            return _read(kind, name, entry.module, entry.attr or name)
     known = names(kind)
     raise PluginError(f"unknown {singular(kind)} {name!r}; {suggest(name, known)}known: {', '.join(known)}")
 
@@ -170,21 +136,6 @@ def singular(kind: str) -> str:
     return {"approaches": "approach", "families": "family", "features": "feature space"}.get(
         kind, kind.removesuffix("s")
     )
-
-
-def _installed(kind: str) -> dict[str, EntryPoint]:
-    """Name to entry point, with the distribution's before it where the name alone is not enough."""
-    found = list(entry_points(group=f"bench.{kind}"))
-    taken = Counter(entry.name for entry in found) + Counter(_ours(kind))
-    return {entry.name if taken[entry.name] == 1 else _qualified(entry): entry for entry in found}
-
-
-def _qualified(entry: EntryPoint) -> str:
-    return f"{_distribution(entry)}:{entry.name}"
-
-
-def _distribution(entry: EntryPoint) -> str:
-    return entry.dist.name if entry.dist else "unknown"
 
 
 def _ours(kind: str) -> set[str]:

@@ -1,4 +1,4 @@
-"""Read a YAML file as its writer meant it: nothing but JSON's types, no key twice, and numbers as YAML 1.2 has them."""
+"""Read a YAML file as its writer meant it: nothing but JSON's types, no key twice, and ``1e-3`` a number."""
 
 import math
 import re
@@ -16,25 +16,14 @@ _TYPES = {_TAG + name for name in ("null", "bool", "int", "float", "str", "seq",
 _REMEDIES = {"twice": "keep one of the two", "not text": "put quotes round it", "": "mend it there"}
 
 
-_BOOLEAN = "true|True|TRUE|false|False|FALSE"
-_INTEGER = "[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+"
-_FLOAT = r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"
-"""The core schema of YAML 1.2.2, section 10.3.2; PyYAML's is that of 1.1, which takes 010 for 8 and 1:30 for 90."""
-
-_OURS = {_TAG + name for name in ("bool", "int", "float", "timestamp")}
-
-
 class _Loader(yaml.SafeLoader):
-    """A safe loader that refuses what YAML 1.1 would swallow, and reads numbers and booleans as YAML 1.2 does.
-
-    What looks like a date, a time, ``yes`` or ``1_000`` is text, which no number or boolean of a suite may be.
-    """
+    """A safe loader that refuses what YAML 1.1 would swallow, and reads dates as the text they are."""
 
     yaml_constructors = {
         tag: make for tag, make in yaml.SafeLoader.yaml_constructors.items() if tag is None or tag in _TYPES
     }
     yaml_implicit_resolvers = {
-        first: [(tag, pattern) for tag, pattern in resolvers if tag not in _OURS]
+        first: [(tag, pattern) for tag, pattern in resolvers if tag != _TAG + "timestamp"]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
 
@@ -56,15 +45,14 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Hashable, Any]:
 
 
 def _float(loader: _Loader, node: yaml.ScalarNode) -> float:
-    value = float(re.sub(r"\.(?=inf|nan)", "", node.value.lower()))
+    value = yaml.SafeLoader.construct_yaml_float(loader, node)
     if not math.isfinite(value):
         raise _refuse(f"{node.value} is not a finite number", node)
     return value
 
 
 def _int(loader: _Loader, node: yaml.ScalarNode) -> int:
-    base = {"0o": 8, "0x": 16}.get(node.value[:2], 10)
-    if len(node.value) > 64 or abs(value := int(node.value, base)) > _LARGEST:
+    if len(node.value) > 64 or abs(value := yaml.SafeLoader.construct_yaml_int(loader, node)) > _LARGEST:
         raise _refuse(f"{node.value[:24]} is larger than a whole number may be, {_LARGEST}", node)
     return value
 
@@ -72,9 +60,9 @@ def _int(loader: _Loader, node: yaml.ScalarNode) -> int:
 _Loader.add_constructor(_TAG + "map", _mapping)
 _Loader.add_constructor(_TAG + "float", _float)
 _Loader.add_constructor(_TAG + "int", _int)
-_Loader.add_implicit_resolver(_TAG + "bool", re.compile(f"^({_BOOLEAN})$"), list("tTfF"))
-_Loader.add_implicit_resolver(_TAG + "int", re.compile(f"^({_INTEGER})$"), list("-+0123456789"))
-_Loader.add_implicit_resolver(_TAG + "float", re.compile(f"^({_FLOAT})$"), list("-+.0123456789"))
+_Loader.add_implicit_resolver(  # YAML 1.1 wants a dot before the exponent and would read 1e-3 as text
+    _TAG + "float", re.compile(r"^[-+]?[0-9][0-9_]*(\.[0-9_]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
+)
 
 
 def read(path: Path) -> dict[str, Any]:

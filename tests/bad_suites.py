@@ -157,8 +157,6 @@ description: [a, b]
 MISSING_OR_EMPTY = """
 budget: DROP
     budget.steps: missing; add it
-budget: {stepz: 2}
-    budget.stepz: unknown key; did you mean 'steps'?
 models/tiny/family: DROP
     models.tiny.family: missing; add it
 models/tiny/recipe/architecture: DROP

@@ -44,7 +44,7 @@ def test_it_shows_every_approach_with_its_trials_sizes_and_seeds(tmp_path: Path)
     assert "from_scratch 2 2 seeds 2 seeds" in lines
     assert "lora + augmentation 2 2 seeds 2 seeds" in lines
     # 3 controls without data, 4 approaches with two sizes, two seeds each; 2 steps in each of two trials
-    assert "22 cells (22 applicable): 1 model, 2 seeds, 64 steps" in lines
+    assert "22 cells (22 applicable): 1 models, 2 seeds, 64 steps" in lines
     assert "time: not known until cells have run on this machine" in lines
 
 
@@ -69,7 +69,7 @@ def test_what_does_not_apply_is_there_with_the_reason(tmp_path: Path, monkeypatc
     reason = "lora needs images; causal_lm has none"
     assert found.not_applicable["lora", "tiny"] == reason
     assert f"not applicable to tiny: {reason}" in shown(found)
-    assert "22 cells (14 applicable): 1 model, 2 seeds, 32 steps" in shown(found)
+    assert "22 cells (14 applicable): 1 models, 2 seeds, 32 steps" in shown(found)
     assert "lora 2 — —" in shown(found)
 
 
