@@ -14,8 +14,10 @@ from typing import Any, NoReturn
 
 from bench import __version__
 from bench.errors import BenchError
+from bench.words import counted, cut
 
 _LEAST_TEXT = 20  # columns beside the names of a list
+_MOST_LINES = 10  # said of one kind of thing
 _LISTS = ("approaches", "families", "datasets", "metrics", "features", "suites")
 
 
@@ -48,8 +50,16 @@ class _Parser(argparse.ArgumentParser):
 def _line(said: object) -> str:
     """One line for a terminal, whatever names from files are quoted in it."""
     return "bench: " + "".join(
-        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in str(said)
+        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in cut(str(said), 2000)
     )
+
+
+def _tell(lines: list[str]) -> None:
+    """Lines beside what was asked for, as many as somebody reads."""
+    for line in lines[:_MOST_LINES]:
+        print(_line(line), file=sys.stderr)
+    if len(lines) > _MOST_LINES:
+        print(_line(f"and {len(lines) - _MOST_LINES} more of these"), file=sys.stderr)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -105,7 +115,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of one or more")
+        raise argparse.ArgumentTypeError(f"{cut(text, 60)!r} is not a number of one or more")
     return int(text)
 
 
@@ -129,8 +139,10 @@ def _run(chosen: argparse.Namespace) -> int:
     else:
         console = Console()
         terminal.summary(frame, checked.primary(), console)
-        already = f", {counts['kept']} were there already" if counts["kept"] else ""
-        print(f"{counts['trained']} cells trained now{already}: " + ", ".join(f"{n} {s}" for s, n in statuses.items()))
+        were = "was" if counts["kept"] == 1 else "were"
+        already = f", {counts['kept']} {were} there already" if counts["kept"] else ""
+        ends = ", ".join(f"{number} {status}" for status, number in statuses.items())
+        print(f"{counted(counts['trained'], 'cell')} trained now{already}: {ends}")
         print(f"results  {folder}\nreport   {page}")
     return int(bool(set(statuses) - {"ok", "not_applicable"}))
 
@@ -167,9 +179,11 @@ def _report(chosen: argparse.Namespace) -> int:
     from bench import report, results
 
     folder = results.latest(chosen.results) or chosen.results
-    page = report.build(folder, chosen.reports)
+    damaged: list[str] = []
+    page = report.build(folder, chosen.reports, damaged.append)
+    _tell(damaged)
     print(json.dumps({"results": str(folder), "report": str(page)}) if chosen.json else page)
-    return 0
+    return int(bool(damaged))
 
 
 def _list(chosen: argparse.Namespace) -> int:

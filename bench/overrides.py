@@ -6,9 +6,10 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from bench.cell import Budget, Strict
-from bench.complaints import explain, shown, suggest
+from bench.complaints import explain, suggest
 from bench.plugins import Plugin
 from bench.suite import Overrides, Suite
+from bench.words import cut, shown
 
 Chain = list[tuple[Plugin, dict[str, Any]]]
 """The parts of an approach in order, each with all its options."""
@@ -80,7 +81,7 @@ def _concerns(suite: Suite, key: str, axis: str, values: list[Any], chain: Chain
         return True
     plugin = suite.find(key, "approaches", part)
     if not any(part in entry.parts for entry in suite.file.approaches):
-        raise suite.error(key, f"no approach of the suite has {part!r} in it", "take it out")
+        raise suite.error(key, f"no approach of the suite has {cut(part, 100)!r} in it", "take it out")
     for owner, options in chain:
         if owner is plugin:
             for value in values:

@@ -25,8 +25,9 @@ from typing import Any
 import pydantic
 
 from bench import options as option_types
-from bench.complaints import shown, suggest, wanted
+from bench.complaints import suggest, wanted
 from bench.errors import PluginError
+from bench.words import cut, shown
 
 KINDS = ("approaches", "families", "datasets", "metrics", "features")
 _REQUIRED: Any = object()
@@ -96,9 +97,8 @@ class Plugin:
         for key in given:
             if key not in self.annotations:
                 known = ", ".join(self.annotations) or "none"
-                raise PluginError(
-                    f"{where}: no option {key!r}; {suggest(str(key), list(self.annotations))}it has: {known}"
-                )
+                hint = suggest(str(key), list(self.annotations))
+                raise PluginError(f"{where}: no option {cut(str(key), 100)!r}; {hint}it has: {known}")
         checked = {}
         for key, annotation in self.annotations.items():
             value = given.get(key, self.defaults.get(key, _REQUIRED))
@@ -122,7 +122,7 @@ def find(kind: str, name: str) -> Plugin:
         if entry.name == name:
             return _read(kind, name, entry.module, entry.attr or name)
     known = names(kind)
-    raise PluginError(f"unknown {singular(kind)} {name!r}; {suggest(name, known)}known: {', '.join(known)}")
+    raise PluginError(f"unknown {singular(kind)} {cut(name, 100)!r}; {suggest(name, known)}known: {', '.join(known)}")
 
 
 def singular(kind: str) -> str:
@@ -217,4 +217,4 @@ def _validate(where: str, annotation: str, value: Any) -> Any:
     try:
         return adapter.validate_python(value, strict=True)
     except pydantic.ValidationError as error:
-        raise PluginError(f"{where}: {shown(value)} will not do; {wanted(error)}") from None
+        raise PluginError(f"{where}: {shown(value)} will not do; {wanted(error.errors()[0])}") from None

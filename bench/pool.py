@@ -19,7 +19,9 @@ from typing import Any, Protocol
 from pebble import concurrent
 
 from bench import worker
+from bench.words import cut
 
+_LONGEST = 1200  # characters of an exception
 _POLL = 0.1  # seconds between looks at the progress board
 
 
@@ -133,7 +135,7 @@ def _later(*signals: signal.Signals) -> Iterator[None]:
 
 def said(error: BaseException) -> str:
     """An exception as one line."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())}".removesuffix(": ")
+    return cut(f"{type(error).__name__}: {' '.join(str(error).split())}".removesuffix(": "), _LONGEST)
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from bench.errors import BenchError, ResultsError
 from bench.ledger import Ledger
 from bench.pool import Progress, Task, said
 from bench.suite import NAME, Suite
+from bench.words import counted, cut
 
 _PREPARING_LIMIT = 24 * 3600.0  # seconds
 
@@ -41,7 +42,7 @@ def start(suite: Suite, results_folder: Path, *, new: bool = False, name: str | 
     """
     folder = results_folder / suite.name
     if name is not None and not NAME.fullmatch(name):
-        raise ResultsError(f"--run {name!r}: no name for a run; use letters, digits, spaces and _.+,:=()%-")
+        raise ResultsError(f"--run {cut(name, 100)!r}: no name for a run; use letters, digits, spaces and _.+,:=()%-")
     run = folder / name if name else None if new else results.latest(folder)
     if name and new and (folder / name).exists():
         raise ResultsError(f"{folder / name}: is there already; leave out --new to go on with it, or take another name")
@@ -190,7 +191,7 @@ class _Run:
         for cell in cells:
             size, self.ledger.fingerprints[cell.target.name] = found[cell.target.model_dump_json()]
             if cell.data_size > size:
-                problem = f"{cell.data_size} examples asked, {cell.target.name} has {size} to train on"
+                problem = f"{counted(cell.data_size, 'example')} asked, {cell.target.name} has {size} to train on"
                 raise self.suite.error("data_sizes", problem, f"ask for {size} or fewer")
         self._check(cells, cores)
         second = [task(f"feature space {n}", "prepare_features", n, options, threads) for n, options in spaces.values()]
@@ -215,7 +216,7 @@ class _Run:
 
     def _refuse_mixing(self, fingerprints: dict[str, str]) -> None:
         """A run's numbers come from one kind of device and from the same data."""
-        before = results.read_json(self.folder / "run.json")["environment"] if self.ledger.finished() else {}
+        before = self.ledger.environment()
         changed = [name for name, now in fingerprints.items() if before.get("datasets", {}).get(name, now) != now]
         if before.get("device", self.ledger.device["device"]) != self.ledger.device["device"]:
             changed.append(f"the device (it was {before['device']})")

@@ -14,9 +14,10 @@ from pydantic import Field, ValidationError, field_validator
 
 from bench import plugins, yaml_file
 from bench.cell import Cell, DatasetChoice, ModelChoice, Named, Quality, Strict, named
-from bench.complaints import explain, shown, suggest
+from bench.complaints import explain, suggest
 from bench.errors import PluginError, SuiteError
 from bench.plugins import Plugin
+from bench.words import shown
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.+,:=()%-]{0,79}")
 
