@@ -9,10 +9,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import Field, ValidationError, field_validator
 
-from bench import plugins, yaml_file
+from bench import plugins, results, yaml_file
 from bench.cell import Cell, DatasetChoice, ModelChoice, Named, Quality, Strict, named
 from bench.complaints import explain, suggest
 from bench.errors import PluginError, SuiteError
@@ -192,7 +191,7 @@ def load(name: str | Path) -> Suite:
 
 def definition(suite: Suite) -> dict[str, Any]:
     """The suite as plain JSON, for the run's record."""
-    plain: dict[str, Any] = yaml.safe_load(yaml.safe_dump(suite.file.model_dump()))
+    plain: dict[str, Any] = results.plain(suite.file.model_dump())
     return plain
 
 
