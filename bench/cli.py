@@ -122,9 +122,10 @@ def _count(text: str) -> int:
 def _run(chosen: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from bench import progress, results, runner, suite
+    from bench import plugins, progress, results, runner, suite
 
     checked = suite.load(chosen.suite)
+    _tell(plugins.faults())
     folder = runner.start(checked, chosen.results, new=chosen.new, name=chosen.run)
     with progress.show(Console(stderr=chosen.json)) as shown:
         counts = runner.run(checked, folder, shown, workers=chosen.workers, retry=chosen.retry)
@@ -148,9 +149,11 @@ def _run(chosen: argparse.Namespace) -> int:
 
 
 def _plan(chosen: argparse.Namespace) -> int:
-    from bench import planning, suite
+    from bench import planning, plugins, suite
 
-    plan = planning.plan(suite.load(chosen.suite), chosen.results, chosen.workers)
+    checked = suite.load(chosen.suite)
+    _tell(plugins.faults())
+    plan = planning.plan(checked, chosen.results, chosen.workers)
     if chosen.json:
         print(json.dumps(plan.as_json()))
         return 0
@@ -189,6 +192,7 @@ def _report(chosen: argparse.Namespace) -> int:
 def _list(chosen: argparse.Namespace) -> int:
     from bench import plugins, suite, yaml_file
 
+    _tell(plugins.faults())
     if chosen.matrix:
         return _matrix(chosen)
     kinds = [chosen.kind] if chosen.kind else list(_LISTS)
@@ -198,7 +202,7 @@ def _list(chosen: argparse.Namespace) -> int:
             paths = suite.available()
             entries = [{"name": path.stem, "summary": yaml_file.read(path).get("description", "")} for path in paths]
         else:
-            listed = [plugins.find(kind, name) for name in plugins.names(kind)]
+            listed = plugins.available(kind)
             entries = [{"name": plugin.name, "summary": plugin.summary, "paper": plugin.paper} for plugin in listed]
         found[kind] = entries
     if chosen.json:

@@ -109,8 +109,7 @@ def inapplicable(parts: list[Plugin], family: Plugin, also: tuple[str, ...] = ()
 
 def matrix() -> dict[str, dict[str, str]]:
     """Approach to family to why it has no meaning there; empty where it has one. Models are taken to know a source."""
-    families = [plugins.find("families", name) for name in plugins.names("families")]
-    approaches = [plugins.find("approaches", name) for name in plugins.names("approaches")]
+    families, approaches = plugins.available("families"), plugins.available("approaches")
     return {
         approach.name: {family.name: inapplicable([approach], family, also=("source",)) for family in families}
         for approach in approaches

@@ -38,7 +38,7 @@ class SuiteError(BenchError):
 
     def __init__(self, file: object, key: str, problem: str, remedy: str) -> None:
         self.file, self.key, self.problem, self.remedy = file, key, problem, remedy
-        where = f"{file}: {cut(key, 200)}" if key else f"{file}"
+        where = f"{cut(str(file), 600)}: {cut(key, 200)}" if key else cut(str(file), 600)
         super().__init__(f"{where}: {cut(problem, 500)}; {cut(remedy, 1000)}")
 
     def __reduce__(self) -> tuple[type, tuple[object, str, str, str]]:

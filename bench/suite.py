@@ -118,8 +118,8 @@ class Suite:
         found: dict[str, str] = {}
         for cell in self.cells:
             for name, options in cell.metrics:
-                if template := plugins.find("metrics", name).constants.get("PRIMARY"):
-                    found.setdefault(cell.model.family, template.format(**options))
+                if "PRIMARY" in (metric := plugins.find("metrics", name)).constants:
+                    found.setdefault(cell.model.family, metric.filled("PRIMARY", options))
         return found
 
     def error(self, key: str, problem: str, remedy: str) -> SuiteError:

@@ -35,7 +35,7 @@ CONTRACTS = {
 HEAVY = {"torch", "transformers", "diffusers", "accelerate", "peft", "torchvision", "torch_fidelity", "tokenizers"}
 
 LIGHT = {"suite", "matrix", "overrides", "planning", "record", "results", "ledger", "statistics", "report"}
-LIGHT |= {"runner", "pool", "worker", "progress", "words", "cli", "api"}
+LIGHT |= {"installed", "runner", "pool", "worker", "progress", "words", "cli", "api"}
 """Never import torch, nor does anything they import."""
 
 REPORT_READS = {"bench.results", "bench.statistics", "bench.errors"}
