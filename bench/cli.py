@@ -5,8 +5,10 @@ input, said in one line; 130 interrupted.
 """
 
 import argparse
+import errno
 import io
 import json
+import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +20,7 @@ from bench.words import counted, cut
 
 _LEAST_TEXT = 20  # columns beside the names of a list
 _MOST_LINES = 10  # said of one kind of thing
+_OF_FOLDERS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EIO)
 _LISTS = ("approaches", "families", "datasets", "metrics", "features", "suites")
 
 
@@ -27,17 +30,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that has no arrow gets a question mark
     chosen = _parser().parse_args(arguments)
+    logging.captureWarnings(True)  # those of other libraries: nobody here can mend them
     try:
         return int(chosen.call(chosen))
-    except BenchError as error:
-        print(_line(error), file=sys.stderr)
-        return 130 if type(error).__name__ == "Interrupted" else 2
-    except KeyboardInterrupt:
-        print("bench: stopped", file=sys.stderr)
-        return 130
     except BrokenPipeError:  # such as `bench list | head`
         sys.stderr.close()
         return 0
+    except BenchError as error:
+        print(_line(error), file=sys.stderr)
+        return 130 if type(error).__name__ == "Interrupted" else 2
+    except OSError as error:
+        if error.errno not in _OF_FOLDERS or not error.filename:
+            raise
+        print(_line(f"{error.filename}: cannot be used ({error.strerror}); name another"), file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("bench: stopped", file=sys.stderr)
+        return 130
+    finally:
+        logging.captureWarnings(False)
 
 
 class _Parser(argparse.ArgumentParser):

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from bench import dataset, environment, exhibit, memory, plugins, pretrained, record, results, tuning, worker
+from bench import dataset, disk, environment, exhibit, memory, plugins, pretrained, record, results, tuning, worker
 from bench.cell import Cell, DatasetSpec, ModelSpec
 from bench.device import out_of_memory, precision
 from bench.errors import BenchError, CellEnd, NotApplicable, PluginError, ResultsError
@@ -149,8 +149,8 @@ def _end(error: Exception, path: Path) -> tuple[str, str]:
 
     A full disk is not the cell's end but the run's: :class:`ResultsError`.
     """
-    if isinstance(error, ResultsError) or results.disk_is_full(error):
-        with results.clear_disk_errors(path):
+    if isinstance(error, ResultsError) or disk.is_full(error):
+        with disk.clear_errors(path):
             raise error
     if isinstance(error, CellEnd):
         return error.status, str(error)

@@ -4,6 +4,7 @@ Imports no torch.
 """
 
 import datetime
+import re
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,16 @@ class Ledger:
         record = {"cell": cell.id, "asked": cell.asked(self.folder.name), "happened": happened}
         record["environment"] = environment.describe() | self.device
         results.write_json(results.record_path(self.folder, cell.id), record)
+
+    def log(self, task: str, function: str) -> Path:
+        """What a task writes for a terminal: beside a cell's record, or in ``logs``; an earlier try's is removed."""
+        if function in ("train", "measure"):
+            log = results.record_path(self.folder, task).with_suffix("") / "log.txt"
+        else:
+            log = self.folder / "logs" / f"{re.sub(r'[^A-Za-z0-9_.-]+', '_', task)[:100]}.txt"
+        if function != "measure":
+            log.unlink(missing_ok=True)
+        return log
 
     # The run ------------------------------------------------------------------------------------------------------
 

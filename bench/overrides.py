@@ -39,13 +39,14 @@ def merged(suite: Suite, key: str, part: type[Part], layers: Layers) -> Part:
                 raise suite.error(f"{where}budget", problem, "keep one")
             values = {name: value for name, value in values.items() if name not in UNITS}
         values |= given
-    if key == "budget" and all(values.get(unit) is None for unit in UNITS):
-        raise suite.error("budget.steps", "missing", "add it, or budget.examples, or budget.seconds")
     try:
-        return part.model_validate(values)
-    except ValidationError as error:
+        made = part.model_validate(values)
+    except ValidationError as error:  # such as `stepz`, which is to be named before the steps that are missing for it
         name, problem, remedy = explain(error, part)
         raise suite.error(f"{_setter(layers, key, name)}{key}.{name}", problem, remedy) from None
+    if key == "budget" and all(values.get(unit) is None for unit in UNITS):
+        raise suite.error("budget.steps", "missing", "add it, or budget.examples, or budget.seconds")
+    return made
 
 
 def grid(suite: Suite, chain: Chain, layers: Layers) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ is kept. Bounds are far beyond what anybody can mean, and keep tables, figures a
 import re
 from typing import Annotated, Any, Literal, NotRequired
 
-from pydantic import ConfigDict, FailFast, Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, FailFast, Field, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict  # pydantic takes it from there before Python 3.12
 
 from bench.complaints import wanted
@@ -29,10 +29,10 @@ Seconds = Annotated[float, Field(ge=0, lt=1e10)]  # three hundred years
 Options = dict[str, Any]
 
 
+@with_config(_OPEN)
 class Score(TypedDict):
     """A number of :class:`bench.evaluation.Score`; null is one that is not finite."""
 
-    __pydantic_config__ = _OPEN
     metric: Annotated[Name, Field(min_length=1)]
     value: Finite | None
     unit: Name
@@ -41,33 +41,33 @@ class Score(TypedDict):
     error: Finite | None
 
 
+@with_config(_OPEN)
 class Trial(TypedDict):
     """A point of the tuning grid."""
 
-    __pydantic_config__ = _OPEN
     values: Options
 
 
+@with_config(_OPEN)
 class Evaluation(TypedDict, total=False):
     """How it was scored."""
 
-    __pydantic_config__ = _OPEN
     samples: Annotated[int, Field(ge=1)]
 
 
+@with_config(_OPEN)
 class Definition(TypedDict, total=False):
     """Of the cell's definition what a report shows."""
 
-    __pydantic_config__ = _OPEN
     budget: Options
     tuning: list[Options]
     evaluation: Evaluation
 
 
+@with_config(_OPEN)
 class Place(TypedDict):
     """Where a cell stands in tables."""
 
-    __pydantic_config__ = _OPEN
     suite: Name
     run: Name
     model: Name
@@ -81,6 +81,7 @@ class Place(TypedDict):
     seed: Whole
 
 
+@with_config(_OPEN)
 class Asked(Place):
     """The first part of a record, :meth:`bench.cell.Cell.asked`."""
 
@@ -89,10 +90,10 @@ class Asked(Place):
     definition: NotRequired[Definition]
 
 
+@with_config(_OPEN)
 class Happened(TypedDict):
     """The second part: how the cell ended, and what it scored."""
 
-    __pydantic_config__ = _OPEN
     status: Literal["ok", "failed", "out_of_memory", "diverged", "timed_out", "not_applicable"]
     reason: Text
     scores: Annotated[list[Score], FailFast(), Field(max_length=10_000)]
@@ -104,10 +105,10 @@ class Happened(TypedDict):
     training: NotRequired[Options]
 
 
+@with_config(_OPEN)
 class Machine(TypedDict, total=False):
     """Where it happened."""
 
-    __pydantic_config__ = _OPEN
     id: Name | None
     processor: Name | None
     cores: Whole | None
@@ -116,10 +117,10 @@ class Machine(TypedDict, total=False):
     system: Name | None
 
 
+@with_config(_OPEN)
 class Environment(TypedDict, total=False):
     """The third part, :func:`bench.environment.describe` and what only the worker knows."""
 
-    __pydantic_config__ = _OPEN
     machine: Machine
     accelerator: Name | None
     device: Name | None
@@ -134,20 +135,20 @@ class Environment(TypedDict, total=False):
     notes: Options
 
 
+@with_config(_OPEN)
 class Record(TypedDict):
     """One cell."""
 
-    __pydantic_config__ = _OPEN
     cell: str
     asked: Asked
     happened: Happened
     environment: NotRequired[Environment]
 
 
+@with_config(_OPEN)
 class Info(TypedDict):
     """``run.json``."""
 
-    __pydantic_config__ = _OPEN
     suite: Name
     run: Name
     description: Text

@@ -4,25 +4,25 @@
 
     results/<suite>/<run>/run.json              the resolved suite, its cells in order, the machine
     results/<suite>/<run>/cells/<cell>.json     what was asked, what happened, in which environment
-    results/<suite>/<run>/cells/<cell>/         curve.csv; samples.json, .png, -1.wav …
+    results/<suite>/<run>/cells/<cell>/         curve.csv; samples.json, .png, -1.wav …; log.txt, traceback.txt
+    results/<suite>/<run>/logs/                 what was written for a terminal before cells trained
     results/<suite>/<run>/results.csv|.parquet  one row per (cell, metric)
 
 Everything is written atomically. Imports no torch.
 """
 
-import errno
 import json
 import math
 import os
 import re
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench import record
+from bench import disk, record
 from bench.errors import ResultsError
 
 if TYPE_CHECKING:
@@ -64,37 +64,9 @@ _ASKED = ("suite", "run", "model", "family", "modality", "source", "target", "ap
 _SCORED = ("metric", "value", "unit", "better", "n", "error")
 
 
-@contextmanager
-def clear_disk_errors(path: Path) -> Iterator[None]:
-    """Turn what an operating system says of a full or forbidden disk into a :class:`ResultsError`."""
-    try:
-        yield
-    except Exception as error:
-        if disk_is_full(error):
-            raise ResultsError(f"{path}: the disk is full; free some space and run the same command again") from error
-        number = _errno(error)
-        if number in (errno.EACCES, errno.EPERM, errno.EROFS):
-            raise ResultsError(f"{path}: not writable; name another folder with --results or --reports") from error
-        if number in (errno.ENOTDIR, errno.EEXIST):
-            raise ResultsError(
-                f"{path}: a file stands where a folder is needed; name another with --results or --reports"
-            ) from error
-        raise
-
-
-def disk_is_full(error: BaseException) -> bool:
-    """Whether an exception says so."""
-    return _errno(error) in (errno.ENOSPC, errno.EDQUOT)
-
-
-def _errno(error: BaseException) -> int | None:
-    said = re.search(r"\(os error (\d+)\)", str(error))  # how libraries in Rust say it, such as safetensors
-    return int(said[1]) if said else getattr(error, "errno", None)
-
-
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """``write`` a temporary neighbour of ``path``, then rename it: a reader sees all of it or nothing."""
-    with clear_disk_errors(path):
+    with disk.clear_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=_PARTIAL, suffix=path.suffix, dir=path.parent)
         os.close(handle)
@@ -224,7 +196,9 @@ def _before(run: Path) -> dict[str, dict[str, Any]]:
     with suppress(ResultsError, ValueError):
         cells = read_table(run).drop_duplicates("cell").set_index("cell")
         for cell, row in cells.to_dict("index").items():
-            found[str(cell)] = row | {"options": json.loads(row["options"])}
+            found[str(cell)] = {str(name): value for name, value in row.items()} | {
+                "options": json.loads(row["options"])
+            }
     return found
 
 
@@ -256,7 +230,10 @@ def read_info(run: Path) -> tuple[dict[str, Any], list[str]]:
 def latest(suite_folder: Path) -> Path | None:
     """The newest run of a suite that was not given a name: those are named by the time they began."""
     pattern = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]_*/run.json"
-    runs = sorted(path.parent for path in suite_folder.glob(pattern)) if suite_folder.is_dir() else []
+    try:
+        runs = sorted(path.parent for path in suite_folder.glob(pattern)) if suite_folder.is_dir() else []
+    except OSError as error:
+        raise ResultsError(f"{suite_folder}: cannot be read ({error.strerror}); name another folder") from error
     return runs[-1] if runs else None
 
 

@@ -26,7 +26,7 @@ _REMEDIES = {
 }
 
 
-_CORE = {  # type: its first characters (which PyYAML asks for), and how it is written
+_CORE = {  # of each type the first characters, which PyYAML asks for, and how it is written
     "null": ("~nN", r"~|null|Null|NULL|"),
     "bool": ("tTfF", r"true|True|TRUE|false|False|FALSE"),
     "int": ("-+0123456789", r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+"),
@@ -97,7 +97,7 @@ def _written_so(node: yaml.ScalarNode, kind: str) -> str:
     """The value, where it is written as its type is; a tag may say what it is not."""
     if not re.fullmatch(_CORE[kind][1], node.value):
         raise ValueError(cut(node.value, 60))
-    return node.value
+    return str(node.value)
 
 
 def _bool(_: _Loader, node: yaml.ScalarNode) -> bool:

@@ -177,6 +177,28 @@ def test_every_end_becomes_a_row_and_the_others_go_on(awkward: Path, tmp_path: P
     assert not list(folder.rglob("*.safetensors"))
 
 
+def test_what_libraries_say_is_in_the_cell_s_log_and_not_on_the_terminal(awkward: Path, tmp_path: Path) -> None:
+    path = tiny.write(tmp_path, approaches=["noisy", "crashing"])
+    with tiny.started("-m", "bench", "run", str(path), cwd=tmp_path) as process:
+        output, errors = process.communicate(timeout=300)
+    assert process.returncode == 1
+    for word in ("Warning", "gone in 3.0", "shards", "Loading", "from C", "Traceback", "Fatal"):
+        assert word not in output + errors
+    folder = tiny.latest(path)
+    (noisy,) = folder.glob("cells/*-noisy-*/log.txt")
+    log = noisy.read_text()
+    for words in ("FutureWarning: this will be gone in 3.0", "Writing model shards: 100%", "Loading …", "from C"):
+        assert words in log
+    (crash,) = folder.glob("cells/*-crashing-*/log.txt")
+    assert "Fatal Python error: Segmentation fault" in crash.read_text()
+    assert "crashing" in crash.read_text()
+    happened = tiny.records(folder)["python_reference-crashing-n4-s0"]["happened"]
+    assert happened["reason"] == "its process ended with SIGSEGV, see log.txt beside its record"
+    assert not list(folder.glob("cells/*-full_finetuning-*/log.txt"))
+    assert all(log.stat().st_size for log in folder.rglob("log*/*.txt"))
+    assert all(list(there.iterdir()) for there in folder.rglob("*") if there.is_dir())
+
+
 def test_what_cannot_be_measured_keeps_its_scores(awkward: Path, tmp_path: Path) -> None:
     path = tiny.write(tmp_path, metrics=["cost", "broken"], approaches=["zero_shot"])
     record = tiny.records(tiny.run(path))["python_reference-zero_shot-n0-s0"]["happened"]

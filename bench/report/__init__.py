@@ -51,8 +51,9 @@ def build(folder: Path, reports: Path, tell: Callable[[str], object] | None = No
     table = summary.drop(columns="spans").to_csv(index=False, lineterminator="\n")
     results.write_atomically(into / "table.csv", _writer(table.encode()))
     results.write_atomically(into / "index.html", _writer(html.encode()))
-    for line in run.told() if tell else []:
-        tell(line)
+    if tell:
+        for line in run.told():
+            tell(line)
     return into / "index.html"
 
 
