@@ -19,6 +19,8 @@ from platformdirs import user_cache_dir
 
 from bench.errors import ResultsError
 
+_FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR)
+
 
 def root() -> Path:
     """The cache folder of this user."""
@@ -47,7 +49,7 @@ def folder(kind: str, key: dict[str, Any], build: Callable[[Path], None]) -> Pat
     """
     if found := lookup(kind, key):
         return found
-    path = root() / kind / content_hash(key)
+    path, building = root() / kind / content_hash(key), False
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{path}.lock"):
@@ -56,16 +58,26 @@ def folder(kind: str, key: dict[str, Any], build: Callable[[Path], None]) -> Pat
                     shutil.rmtree(abandoned, ignore_errors=True)
                 partial = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
                 try:
+                    building = True
                     build(partial)
+                    building = False
                     (partial / "key.json").write_text(json.dumps(key, indent=1, sort_keys=True))
                     partial.rename(path)
                 finally:
                     shutil.rmtree(partial, ignore_errors=True)
     except OSError as error:
         where = f"cache folder {error.filename or path}"
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR):
-            raise ResultsError(f"{where}: not writable; set TRANSFERBENCH_CACHE to a folder that is") from error
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise ResultsError(f"{where}: the disk is full; free some space or move TRANSFERBENCH_CACHE") from error
-        raise
+        if building and not (error.errno in _FORBIDDEN and _is_in(root(), error.filename)):
+            raise  # of what is built from, such as a user's file that may not be read
+        if error.errno in _FORBIDDEN:
+            raise ResultsError(f"{where}: not writable; set TRANSFERBENCH_CACHE to a folder that is") from error
+        said = f"cannot be made ({error.strerror or error})"
+        raise ResultsError(f"{where}: {said}; set TRANSFERBENCH_CACHE to another folder") from error
     return path
+
+
+def _is_in(folder: Path, name: object) -> bool:
+    """Whether an error's file, where it names one, lies in a folder."""
+    return not isinstance(name, str | os.PathLike) or Path(name).is_relative_to(folder)

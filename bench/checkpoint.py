@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 from bench import cache
+from bench.words import cut
 
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 _LARGE = 1 << 24  # bytes; the hash of a larger file is remembered until the file changes
@@ -33,9 +34,11 @@ def resolve(name: str, beside: Path) -> tuple[str, str | None]:
             if folder.is_file():
                 raise Unusable(f"{folder} is a file", "name the folder that holds it")
     except (OSError, RuntimeError, ValueError) as error:  # an unknown user's home, a NUL, a file one may not read
-        raise Unusable(f"{name!r} cannot be read ({error})", "name a folder you may read, or a hub id") from error
+        raise Unusable(
+            f"{cut(name, 200)!r} cannot be read ({cut(str(error), 200)})", "name a folder you may read, or a hub id"
+        ) from error
     if not HUB_ID.fullmatch(name):
-        raise Unusable(f"no folder {name!r}", "name a folder or a hub id such as openai-community/gpt2")
+        raise Unusable(f"no folder {cut(name, 200)!r}", "name a folder or a hub id such as openai-community/gpt2")
     return name, None
 
 

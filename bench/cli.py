@@ -5,8 +5,10 @@ input, said in one line; 130 interrupted.
 """
 
 import argparse
+import errno
 import io
 import json
+import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,8 +16,11 @@ from typing import Any, NoReturn
 
 from bench import __version__
 from bench.errors import BenchError
+from bench.words import counted, cut
 
 _LEAST_TEXT = 20  # columns beside the names of a list
+_MOST_LINES = 10  # said of one kind of thing
+_OF_FOLDERS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EIO)
 _LISTS = ("approaches", "families", "datasets", "metrics", "features", "suites")
 
 
@@ -25,17 +30,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that has no arrow gets a question mark
     chosen = _parser().parse_args(arguments)
+    logging.captureWarnings(True)  # those of other libraries: nobody here can mend them
     try:
         return int(chosen.call(chosen))
-    except BenchError as error:
-        print(_line(error), file=sys.stderr)
-        return 130 if type(error).__name__ == "Interrupted" else 2
-    except KeyboardInterrupt:
-        print("bench: stopped", file=sys.stderr)
-        return 130
     except BrokenPipeError:  # such as `bench list | head`
         sys.stderr.close()
         return 0
+    except BenchError as error:
+        print(_line(error), file=sys.stderr)
+        return 130 if type(error).__name__ == "Interrupted" else 2
+    except OSError as error:
+        if error.errno not in _OF_FOLDERS or not error.filename:
+            raise
+        print(_line(f"{error.filename}: cannot be used ({error.strerror}); name another"), file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("bench: stopped", file=sys.stderr)
+        return 130
+    finally:
+        logging.captureWarnings(False)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -47,11 +60,19 @@ class _Parser(argparse.ArgumentParser):
 
 def _line(said: object) -> str:
     """One line for a terminal, whatever names from files are quoted in it."""
-    return f"bench: {_printable(str(said))}"
+    return f"bench: {_printable(cut(str(said), 2000))}"
 
 
 def _printable(text: str) -> str:
     return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+
+
+def _tell(lines: list[str]) -> None:
+    """Lines beside what was asked for, as many as somebody reads."""
+    for line in lines[:_MOST_LINES]:
+        print(_line(line), file=sys.stderr)
+    if len(lines) > _MOST_LINES:
+        print(_line(f"and {len(lines) - _MOST_LINES} more of these"), file=sys.stderr)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -107,16 +128,17 @@ def _parser() -> argparse.ArgumentParser:
 
 def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of one or more")
+        raise argparse.ArgumentTypeError(f"{cut(text, 60)!r} is not a number of one or more")
     return int(text)
 
 
 def _run(chosen: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from bench import progress, results, runner, suite
+    from bench import plugins, progress, results, runner, suite
 
     checked = suite.load(chosen.suite)
+    _tell(plugins.faults())
     folder = runner.start(checked, chosen.results, new=chosen.new, name=chosen.run)
     with progress.show(Console(stderr=chosen.json)) as shown:
         counts = runner.run(checked, folder, shown, workers=chosen.workers, retry=chosen.retry)
@@ -133,8 +155,10 @@ def _run(chosen: argparse.Namespace) -> int:
     else:
         console = Console()
         terminal.summary(frame, checked.primary(), console)
-        already = f", {counts['kept']} were there already" if counts["kept"] else ""
-        print(f"{counts['trained']} cells trained now{already}: " + ", ".join(f"{n} {s}" for s, n in statuses.items()))
+        were = "was" if counts["kept"] == 1 else "were"
+        already = f", {counts['kept']} {were} there already" if counts["kept"] else ""
+        ends = ", ".join(f"{number} {status}" for status, number in statuses.items())
+        print(f"{counted(counts['trained'], 'cell')} trained now{already}: {ends}")
         for line in left_out:
             print(f"left out or changed: {_printable(line)}")
         print(f"results  {folder}\nreport   {page}")
@@ -142,9 +166,11 @@ def _run(chosen: argparse.Namespace) -> int:
 
 
 def _plan(chosen: argparse.Namespace) -> int:
-    from bench import planning, suite
+    from bench import planning, plugins, suite
 
-    plan = planning.plan(suite.load(chosen.suite), chosen.results, chosen.workers)
+    checked = suite.load(chosen.suite)
+    _tell(plugins.faults())
+    plan = planning.plan(checked, chosen.results, chosen.workers)
     if chosen.json:
         print(json.dumps(plan.as_json()))
         return 0
@@ -173,14 +199,17 @@ def _report(chosen: argparse.Namespace) -> int:
     from bench import report, results
 
     folder = results.latest(chosen.results) or chosen.results
-    page = report.build(folder, chosen.reports)
+    damaged: list[str] = []
+    page = report.build(folder, chosen.reports, damaged.append)
+    _tell(damaged)
     print(json.dumps({"results": str(folder), "report": str(page)}) if chosen.json else page)
-    return 0
+    return int(bool(damaged))
 
 
 def _list(chosen: argparse.Namespace) -> int:
     from bench import plugins, suite, yaml_file
 
+    _tell(plugins.faults())
     if chosen.matrix:
         return _matrix(chosen)
     kinds = [chosen.kind] if chosen.kind else list(_LISTS)
@@ -190,7 +219,7 @@ def _list(chosen: argparse.Namespace) -> int:
             paths = suite.available()
             entries = [{"name": path.stem, "summary": yaml_file.read(path).get("description", "")} for path in paths]
         else:
-            listed = [plugins.find(kind, name) for name in plugins.names(kind)]
+            listed = plugins.available(kind)
             entries = [{"name": plugin.name, "summary": plugin.summary, "paper": plugin.paper} for plugin in listed]
         found[kind] = entries
     if chosen.json:

@@ -1,13 +1,20 @@
 """Pydantic's complaints in the words of someone who writes YAML: what is there, and what should be."""
 
 import difflib
-import json
 import types
-from typing import Any, NamedTuple, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Any, NamedTuple, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
+from bench.words import cut, shown
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+_LONGEST = 100  # characters of a name
+
 _WANTED = {
+    "typed_dict_type": "a mapping (`key: value`)",
     "dict_type": "a mapping (`key: value`)",
     "model_type": "a mapping (`key: value`)",
     "list_type": "a list such as [a, b]",
@@ -16,7 +23,6 @@ _WANTED = {
     "bool_type": "true or false",
     "string_type": "text",
 }
-_LONGEST = 60  # characters of a value that is shown
 
 
 class Complaint(NamedTuple):
@@ -43,28 +49,21 @@ def explain(error: ValidationError, model: type[BaseModel]) -> Complaint:
         return Complaint(key, "missing", "add it; see suites/quickstart.yaml")
     if first["type"] == "too_short":
         return Complaint(key, "is empty", "name at least one")
-    remedy = wanted(error)
+    remedy = wanted(first)
     if first["type"] == "model_type" and "name" in _keys(model, location):
         remedy = "it should be a name, or a name with options (`name: {option: value}`)"
     return Complaint(key, f"{shown(first['input'])} will not do", remedy)
 
 
-def wanted(error: ValidationError) -> str:
+def wanted(first: "ErrorDetails") -> str:
     """What should be there instead of a value."""
-    first = error.errors()[0]
     return f"it should be {_WANTED.get(first['type']) or first['msg'].removeprefix('Input should be ')}"
 
 
 def suggest(name: str, known: list[str]) -> str:
     """``"did you mean 'lora'? "`` where something known is close, else nothing."""
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {close[0]!r}? " if close else ""
-
-
-def shown(value: Any) -> str:
-    """A value much as it stands in the file, in one line, cut where it is long."""
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+    close = difflib.get_close_matches(name[:_LONGEST], known, n=1)
+    return f"did you mean {cut(close[0], _LONGEST)!r}? " if close else ""
 
 
 def _keys(model: Any, location: tuple[int | str, ...]) -> list[str]:

@@ -4,10 +4,10 @@ import itertools
 from typing import Any
 
 from bench import plugins
-from bench.complaints import shown
 from bench.overrides import Chain
 from bench.plugins import Plugin
 from bench.suite import ApproachEntry, Suite
+from bench.words import cut, shown
 
 DECISIONS = {
     "weights": "which of the pretrained weights train",
@@ -52,7 +52,10 @@ def chain(suite: Suite, entry: ApproachEntry) -> Chain:
         return [(found[0], suite.options(f"{key}.options", found[0], entry.options))]
     for name, options in entry.options.items():
         if name not in entry.parts:
-            problem, remedy = f"{name!r} is not part of {entry.approach!r}", f"use: {', '.join(entry.parts)}"
+            problem, remedy = (
+                f"{cut(name, 100)!r} is not part of {cut(entry.approach, 200)!r}",
+                f"use: {', '.join(entry.parts)}",
+            )
             raise suite.error(f"{key}.options", problem, remedy)
         if not isinstance(options, dict):
             raise suite.error(f"{key}.options.{name}", f"{shown(options)} will not do", "it should be a mapping")
@@ -66,7 +69,7 @@ def contradiction(parts: list[Plugin], written: str) -> tuple[str, str] | None:
     """Problem and remedy where the parts of a composition cannot go together in this order."""
     for plugin in parts:
         if parts.count(plugin) > 1:
-            return f"{plugin.name} stands twice in {written!r}", "name it once"
+            return f"{plugin.name} stands twice in {cut(written, 200)!r}", "name it once"
         if len(parts) > 1 and not plugin.constants.get("TRAINS", True):
             return f"{plugin.name} trains nothing, so nothing can be added to it", "let it stand alone"
     replacing = [plugin.name for plugin in parts if plugin.constants.get("REPLACES_MODEL")]
@@ -80,7 +83,10 @@ def contradiction(parts: list[Plugin], written: str) -> tuple[str, str] | None:
         problem = f"{keeping[0]} holds the model to what it was pretrained as, and {replacing[0]} replaces that"
         return problem, "keep one of them"
     if replacing and parts[0].name != replacing[0]:
-        return f"{replacing[0]} replaces the model, and with it what stands before it in {written!r}", "name it first"
+        return (
+            f"{replacing[0]} replaces the model, and with it what stands before it in {cut(written, 200)!r}",
+            "name it first",
+        )
     return None
 
 
@@ -103,8 +109,7 @@ def inapplicable(parts: list[Plugin], family: Plugin, also: tuple[str, ...] = ()
 
 def matrix() -> dict[str, dict[str, str]]:
     """Approach to family to why it has no meaning there; empty where it has one. Models are taken to know a source."""
-    families = [plugins.find("families", name) for name in plugins.names("families")]
-    approaches = [plugins.find("approaches", name) for name in plugins.names("approaches")]
+    families, approaches = plugins.available("families"), plugins.available("approaches")
     return {
         approach.name: {family.name: inapplicable([approach], family, also=("source",)) for family in families}
         for approach in approaches

@@ -17,9 +17,16 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any, ClassVar
 
+from bench.words import cut
+
+_LONGEST = 1200  # characters of what is said; whatever is quoted in it, fault and remedy stand at its ends
+
 
 class BenchError(Exception):
     """Something a user can mend; its text is one line that names the fault and the remedy."""
+
+    def __init__(self, said: str = "") -> None:
+        super().__init__(cut(str(said), _LONGEST))
 
 
 class SuiteError(BenchError):
@@ -34,8 +41,8 @@ class SuiteError(BenchError):
 
     def __init__(self, file: object, key: str, problem: str, remedy: str) -> None:
         self.file, self.key, self.problem, self.remedy = file, key, problem, remedy
-        where = f"{file}: {key}" if key else f"{file}"
-        super().__init__(f"{where}: {problem}; {remedy}")
+        where = f"{cut(str(file), 600)}: {cut(key, 200)}" if key else cut(str(file), 600)
+        super().__init__(f"{where}: {cut(problem, 500)}; {cut(remedy, 1000)}")
 
     def __reduce__(self) -> tuple[type, tuple[object, str, str, str]]:
         return type(self), (self.file, self.key, self.problem, self.remedy)
@@ -61,6 +68,9 @@ class CellEnd(Exception):
     """How a cell ends when it does not end well; the text is the reason in its row."""
 
     status: ClassVar[str] = "failed"
+
+    def __init__(self, reason: str = "") -> None:
+        super().__init__(cut(str(reason), _LONGEST))
 
 
 class NotApplicable(CellEnd):

@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from bench import dataset, environment, exhibit, memory, plugins, pretrained, results, tuning, worker
+from bench import dataset, disk, environment, exhibit, memory, plugins, pretrained, record, results, tuning, worker
 from bench.cell import Cell, DatasetSpec, ModelSpec
 from bench.device import out_of_memory, precision
 from bench.errors import BenchError, CellEnd, NotApplicable, PluginError, ResultsError
@@ -84,8 +84,8 @@ def train(cell: Cell, run: Path) -> None:
 def measure(cell: Cell, run: Path) -> None:
     """Add to a trained cell's record what is measured while nothing else runs; what is in it stays."""
     path, checkpoint = results.record_path(run, cell.id), results.checkpoint_path(run, cell.id)
-    record = results.read_json(path)
-    happened, started = record["happened"], time.perf_counter()
+    whole = results.read_json(path)
+    happened, started = whole["happened"], time.perf_counter()
     try:
         baseline = _begin(cell)
         transfer = tuning.set_up(cell, happened["chosen"], dataset.load(cell.target.plugin, cell.target.options))
@@ -102,7 +102,7 @@ def measure(cell: Cell, run: Path) -> None:
         happened["skipped"]["measurement"] = ": ".join(_end(error, path))
     happened["measured"] = True
     happened["seconds"] += time.perf_counter() - started
-    results.write_json(path, record)
+    results.write_json(path, whole)
 
 
 def _begin(cell: Cell) -> int:
@@ -132,8 +132,8 @@ def _recorded(cell: Cell, run: Path) -> Iterator[dict[str, Any]]:
     happened["seconds"] = time.perf_counter() - started
     found = environment.describe() | describe_device()
     found |= {"precision": precision(cell.budget), "threads": cell.budget.threads} | _domains(cell)
-    record = {"cell": cell.id, "asked": cell.asked(run.name), "happened": happened, "environment": found}
-    results.write_json(path, record)
+    asked = cell.asked(run.name)
+    results.write_json(path, {"cell": cell.id, "asked": asked, "happened": happened, "environment": found})
 
 
 def _domains(cell: Cell) -> dict[str, Any]:
@@ -157,8 +157,8 @@ def _end(error: Exception, path: Path) -> tuple[str, str]:
 
     A full disk is not the cell's end but the run's: :class:`ResultsError`.
     """
-    if isinstance(error, ResultsError) or results.disk_is_full(error):
-        with results.clear_disk_errors(path):
+    if isinstance(error, ResultsError) or disk.is_full(error):
+        with disk.clear_errors(path):
             raise error
     if isinstance(error, CellEnd):
         return error.status, str(error)
@@ -204,10 +204,14 @@ def _score(cell: Cell, evaluation: Evaluation, *, exclusive: bool) -> tuple[list
     skipped: dict[str, str] = {}
     for plugin, options in _metrics(cell, evaluation, exclusive=exclusive):
         try:
-            scores += plugin.load()(evaluation, **options)
+            found = list(plugin.load()(evaluation, **options))
+            record.check_scores(results.plain([vars(score) for score in found]))
+            scores += found
         except NotApplicable as reason:
             scores += reason.scores
             skipped[plugin.name] = str(reason)
+        except record.Damaged as reason:
+            raise PluginError(f"metric {plugin.name}: no score can be like that ({reason}); mend it") from reason
     for score in scores:
         if not math.isfinite(score.value):  # which no table holds
             skipped[score.metric] = f"its value is {score.value}"

@@ -4,6 +4,7 @@ Imports no torch.
 """
 
 import datetime
+import re
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -41,11 +42,7 @@ class Ledger:
 
     def record(self, cell: Cell) -> dict[str, Any]:
         """The cell's record; one in which nothing has happened where there is none that can be read."""
-        return _read(results.record_path(self.folder, cell.id)) or {"happened": {}}
-
-    def finished(self) -> int:
-        """How many cells have a record."""
-        return sum(results.record_path(self.folder, cell.id).exists() for cell in self.cells)
+        return results.read_record(self.folder, cell.id) or {"happened": {}}
 
     def missing(self) -> list[Cell]:
         """Cells still to be trained: without a record, to be tried again, or with weights wanted that are gone."""
@@ -68,19 +65,19 @@ class Ledger:
             if happened.get("status") != "ok" or (cell.evaluation.measure == "once" and kind in seen):
                 continue
             seen.add(kind)
-            if not happened["measured"]:
+            if not happened.get("measured"):
                 wanted.append(cell)
         return wanted
 
     def scored_on(self, missing: list[Cell]) -> dict[str, str]:
         """Datasets to their fingerprints, of which there are scores that stay when the missing cells are trained."""
-        known, anew = _read(self.folder / "run.json")["environment"].get("datasets", {}), {cell.id for cell in missing}
+        known, anew = self.environment().get("datasets", {}), {cell.id for cell in missing}
         kept = [cell for cell in self.cells if cell.id not in anew and self.record(cell)["happened"].get("scores")]
         return {cell.target.name: known[cell.target.name] for cell in kept if cell.target.name in known}
 
     def _weights_are_gone(self, cell: Cell) -> bool:
         """Weights are kept until the run is complete; a suite may ask later for what it did not want measured then."""
-        stored = self.record(cell)["happened"]["training"]["checkpoint_bytes"]
+        stored = self.record(cell)["happened"].get("training", {}).get("checkpoint_bytes", 1)
         return bool(stored) and not results.checkpoint_path(self.folder, cell.id).exists()
 
     def write_end(self, cell: Cell, status: str, reason: str) -> None:
@@ -89,6 +86,16 @@ class Ledger:
         record = {"cell": cell.id, "asked": cell.asked(self.folder.name), "happened": happened}
         record["environment"] = environment.describe() | self.device
         results.write_json(results.record_path(self.folder, cell.id), record)
+
+    def log(self, task: str, function: str) -> Path:
+        """What a task writes for a terminal: beside a cell's record, or in ``logs``; an earlier try's is removed."""
+        if function in ("train", "measure"):
+            log = results.record_path(self.folder, task).with_suffix("") / "log.txt"
+        else:
+            log = self.folder / "logs" / f"{re.sub(r'[^A-Za-z0-9_.-]+', '_', task)[:100]}.txt"
+        if function != "measure":
+            log.unlink(missing_ok=True)
+        return log
 
     # The run ------------------------------------------------------------------------------------------------------
 
@@ -104,24 +111,34 @@ class Ledger:
 
     def is_current(self) -> bool:
         """Whether the run's own files are all there, and are those of the suite as it is today."""
-        run = _read(self.folder / "run.json")
-        tables = all((self.folder / name).exists() for name in ("results.csv", "results.parquet"))
-        return bool(tables and run.get("finished")) and all(
-            run.get(key) == value for key, value in self._described().items()
-        )
+        run, wrong = results.read_info(self.folder)
+        described = self._described()
+        if wrong or not run["finished"] or any(run.get(key) != value for key, value in described.items()):
+            return False
+        with suppress(ResultsError):
+            known = set(results.read_table(self.folder)["cell"])
+            return known == {cell.id for cell in self.cells} and (self.folder / "results.csv").exists()
+        return False
+
+    def environment(self) -> dict[str, Any]:
+        """Where the run's numbers come from and from which data: a record speaks where ``run.json`` is damaged."""
+        for cell in self.cells:
+            if (record := self.record(cell))["happened"]:
+                return dict(record["environment"] | results.read_info(self.folder)[0]["environment"])
+        return {}
 
     def write_run(self, *, finished: bool = False) -> None:
         """Write ``run.json``; a run that was stopped and goes on keeps its start and the time it took before."""
         now = datetime.datetime.now().astimezone()
-        before = _read(self.folder / "run.json")
-        found = before.get("environment", {}) | environment.describe() | self.device
+        before, _ = results.read_info(self.folder)
+        found = before["environment"] | environment.describe() | self.device
         found["datasets"] = found.get("datasets", {}) | self.fingerprints
         run = self._described() | {
             "environment": found,
-            "started": before.get("started", self._started.isoformat()),
+            "started": before["started"] or self._started.isoformat(),
             "finished": now.isoformat() if finished else None,
-            "seconds": before.get("seconds", 0.0) + ((now - self._started).total_seconds() if finished else 0.0),
-            "workers": self.workers or before.get("workers"),
+            "seconds": before["seconds"] + ((now - self._started).total_seconds() if finished else 0.0),
+            "workers": self.workers or before["workers"],
             "cell_seconds": {
                 cell.id: seconds
                 for cell in self.cells
@@ -144,11 +161,3 @@ class Ledger:
             }
         )
         return described
-
-
-def _read(path: Path) -> dict[str, Any]:
-    """What a file says; nothing where it is not there or broken, so that it is made anew."""
-    with suppress(ResultsError):
-        found: dict[str, Any] = results.read_json(path)
-        return found
-    return {}

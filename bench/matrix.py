@@ -19,6 +19,7 @@ from bench.cell import (
 from bench.overrides import SAME, Chain, Layers, grid, merged
 from bench.plugins import Plugin
 from bench.suite import ApproachEntry, DatasetEntry, ModelEntry, Suite
+from bench.words import counted, cut
 
 CONTROLS = tuple(plugin.name for plugin in plugins.stating("approaches", "CONTROL"))
 """Always in a run: what the pretrained model does untouched, what no transfer does, the floor of each metric, and how
@@ -90,7 +91,7 @@ def _with_controls(suite: Suite) -> list[ApproachEntry]:
     known = plugins.names("approaches")
     for entry in suite.file.approaches:
         if entry.name in known and entry.approach != entry.name:
-            problem = f"{entry.name!r} is the name of an approach, and this is {entry.approach!r}"
+            problem = f"{entry.name!r} is the name of an approach, and this is {cut(entry.approach, 100)!r}"
             raise suite.error(f"approaches.{entry.name}", problem, "give it another name")
     written = {entry.approach: entry for entry in reversed(suite.file.approaches)}
     controls = [written.get(name) or ApproachEntry(name=name, approach=name) for name in CONTROLS]
@@ -101,7 +102,7 @@ def _dataset(suite: Suite, key: str, at: str, entry: DatasetChoice) -> tuple[Plu
     """A dataset with all its options, and what a user's own files hold; it stands at ``key``, its options ``at``."""
     plugin = suite.find(key, "datasets", entry.plugin)
     if entry.plugin != entry.name and entry.name in plugins.names("datasets"):
-        problem = f"{entry.name!r} is the name of a dataset, and this is {entry.plugin!r}"
+        problem = f"{entry.name!r} is the name of a dataset, and this is {cut(entry.plugin, 100)!r}"
         raise suite.error(at, problem, "give it another name")
     options = suite.options(at, plugin, entry.options)
     content = dataset.content(plugin, options)
@@ -208,7 +209,7 @@ def _sizes(suite: Suite, model_name: str, target: DatasetEntry, spec: DatasetSpe
     sizes = target.data_sizes or mine or suite.file.data_sizes
     known = dataset.sizes(spec.plugin, spec.options)
     if known and max(sizes) > known["train"]:
-        problem = f"{max(sizes)} examples asked, {spec.name} has {known['train']} to train on"
+        problem = f"{counted(max(sizes), 'example')} asked, {spec.name} has {known['train']} to train on"
         raise suite.error(f"{key}data_sizes", problem, f"ask for {known['train']} or fewer")
     return sizes
 

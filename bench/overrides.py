@@ -6,9 +6,10 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from bench.cell import Budget, Strict
-from bench.complaints import explain, shown, suggest
+from bench.complaints import explain, suggest
 from bench.plugins import Plugin
 from bench.suite import Overrides, Suite
+from bench.words import cut, shown
 
 Chain = list[tuple[Plugin, dict[str, Any]]]
 """The parts of an approach in order, each with all its options."""
@@ -38,13 +39,14 @@ def merged(suite: Suite, key: str, part: type[Part], layers: Layers) -> Part:
                 raise suite.error(f"{where}budget", problem, "keep one")
             values = {name: value for name, value in values.items() if name not in UNITS}
         values |= given
-    if key == "budget" and all(values.get(unit) is None for unit in UNITS):
-        raise suite.error("budget.steps", "missing", "add it, or budget.examples, or budget.seconds")
     try:
-        return part.model_validate(values)
-    except ValidationError as error:
+        made = part.model_validate(values)
+    except ValidationError as error:  # such as `stepz`, which is to be named before the steps that are missing for it
         name, problem, remedy = explain(error, part)
         raise suite.error(f"{_setter(layers, key, name)}{key}.{name}", problem, remedy) from None
+    if key == "budget" and all(values.get(unit) is None for unit in UNITS):
+        raise suite.error("budget.steps", "missing", "add it, or budget.examples, or budget.seconds")
+    return made
 
 
 def grid(suite: Suite, chain: Chain, layers: Layers) -> list[dict[str, Any]]:
@@ -80,7 +82,7 @@ def _concerns(suite: Suite, key: str, axis: str, values: list[Any], chain: Chain
         return True
     plugin = suite.find(key, "approaches", part)
     if not any(part in entry.parts for entry in suite.file.approaches):
-        raise suite.error(key, f"no approach of the suite has {part!r} in it", "take it out")
+        raise suite.error(key, f"no approach of the suite has {cut(part, 100)!r} in it", "take it out")
     for owner, options in chain:
         if owner is plugin:
             for value in values:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bench import dataset, environment, results
 from bench.cell import Cell
 from bench.suite import Suite
+from bench.words import counted
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -75,7 +76,7 @@ def plan(suite: Suite, results_folder: Path, workers: int | None = None) -> Plan
     """The plan of a suite, compared with its latest run under ``results_folder``."""
     cells = suite.cells
     run = results.latest(results_folder / suite.name)
-    finished = {cell.id for cell in cells if run and results.record_path(run, cell.id).exists()}
+    finished = {cell.id for cell in cells if run and results.read_record(run, cell.id)}
     targets = {cell.target.name: cell.target for cell in cells}
     unchecked = [name for name, spec in targets.items() if dataset.sizes(spec.plugin, spec.options) is None]
     read = {cell.model.recipe.source.name: cell.model.recipe.source for cell in cells if cell.model.recipe} | targets
@@ -90,10 +91,10 @@ def _estimate(missing: list[Cell], run: Path | None, workers: int | None) -> flo
         return 0.0
     if run is None:
         return None
-    record = results.read_json(run / "run.json")
-    earlier: dict[str, float] = record.get("cell_seconds") or {}
+    info, _ = results.read_info(run)
+    earlier: dict[str, float] = info["cell_seconds"]
     here = environment.describe()["machine"]["id"]
-    if not earlier or record["environment"]["machine"]["id"] != here:
+    if not earlier or info["environment"].get("machine", {}).get("id") != here:
         return None
     alike: dict[str, list[float]] = {}
     for cell, seconds in earlier.items():
@@ -128,7 +129,7 @@ def _render(plan: Plan) -> "list[RenderableType]":
         grid.add_column("trials", justify="right")
         grid.add_column("no data", justify="right")
         for size in sizes:
-            grid.add_column(f"{size} examples", justify="right")
+            grid.add_column(counted(size, "example"), justify="right")
         first = {cell.approach: cell for cell in reversed(cells)}
         for name in dict.fromkeys(cell.approach for cell in cells):
             trials = "" if first[name].data_size == 0 else str(len(first[name].tuning))
@@ -138,18 +139,19 @@ def _render(plan: Plan) -> "list[RenderableType]":
     if len(qualities := list(dict.fromkeys(cell.data_quality.label for cell in plan.cells))) > 1:
         shown.append(Text(f"each size in {len(qualities)} qualities: {', '.join(qualities)}"))
     applicable = sum(not cell.reason for cell in plan.cells)
-    models, seeds = len({cell.model_name for cell in plan.cells}), len({cell.seed for cell in plan.cells})
+    models = counted(len({cell.model_name for cell in plan.cells}), "model")
+    seeds = counted(len({cell.seed for cell in plan.cells}), "seed")
     trained = [cell for cell in plan.cells if not cell.reason and cell.data_size]
     steps = sum((cell.budget.planned_steps or 0) * len(cell.tuning) for cell in trained)
     seconds = sum((cell.budget.seconds or 0) * len(cell.tuning) for cell in trained)
-    spent = f"{_duration(seconds)} of training" if seconds else f"{steps:,} steps"
-    shown.append(Text(f"{len(plan.cells)} cells ({applicable} applicable): {models} models, {seeds} seeds, {spent}"))
+    spent = f"{_duration(seconds)} of training" if seconds else f"{steps:,} step{'s' * (steps != 1)}"
+    shown.append(Text(f"{counted(len(plan.cells), 'cell')} ({applicable} applicable): {models}, {seeds}, {spent}"))
     shown += [
         Text(f"not applicable to {model}: {approach if approach not in why else ''}{': ' * (approach not in why)}{why}")
         for (approach, model), why in plan.not_applicable.items()
     ]
     if plan.run:
-        shown.append(Text(f"finished already: {len(plan.finished)} cells in {plan.run}"))
+        shown.append(Text(f"finished already: {counted(len(plan.finished), 'cell')} in {plan.run}"))
     shown += [Text(f"left out or changed: {line}") for line in plan.left_out]
     if plan.unchecked:
         shown.append(Text(f"sizes are checked when first read: {', '.join(plan.unchecked)}"))
@@ -165,7 +167,7 @@ def _render(plan: Plan) -> "list[RenderableType]":
 def _entry(count: int | None) -> str:
     if count is None:
         return ""
-    return f"{count} seed{'s' * (count > 1)}" if count else "—"
+    return counted(count, "seed") if count else "—"
 
 
 def _duration(seconds: float) -> str:

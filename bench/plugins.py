@@ -3,7 +3,8 @@
 Approaches, families, datasets, metrics and feature spaces are plugins. ``lora`` in a suite is the module
 ``bench/approaches/lora.py`` and in it the function ``lora``; a family's object is a class, so ``causal_lm`` is
 ``CausalLM``: the object's name is the module's, however it is capitalised. After our own folders come the entry
-points of installed distributions (groups ``bench.approaches``, ``bench.families`` …).
+points of installed distributions (groups ``bench.approaches``, ``bench.families`` …); where one has a name of ours, or
+two have the same, ``distribution:name`` says which is meant.
 
 A plugin is *read* (its syntax tree) for its summary, paper, options and constants, so that planning and listing
 neither import torch nor run a plugin's code; :meth:`Plugin.load` imports it.
@@ -17,19 +18,30 @@ import typing
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pydantic
 
+from bench import installed
 from bench import options as option_types
-from bench.complaints import shown, suggest, wanted
+from bench.complaints import suggest, wanted
 from bench.errors import PluginError
+from bench.words import cut, shown
 
 KINDS = ("approaches", "families", "datasets", "metrics", "features")
 _REQUIRED: Any = object()
+_STATED = {"families": ("MODALITY", "OFFERS"), "datasets": ("MODALITY",), "features": ("MODALITY",)}
+_SEVERAL = (tuple, list, set)
+_CONSTANTS: dict[str, tuple[tuple[type, ...], str]] = {
+    **dict.fromkeys(("MODALITY", "PRIMARY", "EXTRA"), ((str,), "a text")),
+    **dict.fromkeys(("NEEDS", "OFFERS", "DECIDES", "HUB"), (_SEVERAL, "a tuple of texts, such as ('text',)")),
+    **dict.fromkeys(
+        ("TRAINS", "USES_DATA", "REPLACES_MODEL", "KEEPS_PRETRAINED", "EXCLUSIVE", "PAIRED"), ((bool,), "True or False")
+    ),
+}
+"""What plugins may state, its type in the source, and that in words."""
 _OBJECTS = (ast.FunctionDef, ast.ClassDef)
 _TYPES = {name: getattr(module, name) for module in (typing, option_types) for name in vars(module)}
 _TYPES |= {"__builtins__": {}} | {kind.__name__: kind for kind in (int, float, str, bool, list, dict, tuple)}
@@ -83,7 +95,15 @@ class Plugin:
 
     def modality(self, options: dict[str, Any]) -> str:
         """What it holds or makes; an option may decide, as in ``MODALITY = "{modality}"``."""
-        return str(self.stated("MODALITY")).format(**self.defaults | options)
+        return self.filled("MODALITY", options)
+
+    def filled(self, constant: str, options: dict[str, Any]) -> str:
+        """A constant in which options may stand."""
+        try:
+            return str(self.stated(constant)).format(**self.defaults | options)
+        except (LookupError, ValueError, AttributeError) as error:
+            where = f"{singular(self.kind)} {self.name}: {self.path}"
+            raise PluginError(f"{where}: {constant} names no option ({error}); mend it") from None
 
     def version(self) -> str:
         """Hash of the module's source and its folder's helpers: what it makes is kept as long as they stay the same."""
@@ -96,9 +116,8 @@ class Plugin:
         for key in given:
             if key not in self.annotations:
                 known = ", ".join(self.annotations) or "none"
-                raise PluginError(
-                    f"{where}: no option {key!r}; {suggest(str(key), list(self.annotations))}it has: {known}"
-                )
+                hint = suggest(str(key), list(self.annotations))
+                raise PluginError(f"{where}: no option {cut(str(key), 100)!r}; {hint}it has: {known}")
         checked = {}
         for key, annotation in self.annotations.items():
             value = given.get(key, self.defaults.get(key, _REQUIRED))
@@ -110,7 +129,27 @@ class Plugin:
 
 def names(kind: str) -> list[str]:
     """Names of all plugins of a kind, ours and installed ones, sorted."""
-    return sorted(_ours(kind) | {entry.name for entry in entry_points(group=f"bench.{kind}")})
+    return sorted(_ours(kind) | _theirs(kind).keys())
+
+
+def available(kind: str) -> list[Plugin]:
+    """The plugins of a kind that can be read, by name; :func:`faults` tells of the others."""
+    return [plugin for name in names(kind) if isinstance(plugin := _tried(kind, name), Plugin)]
+
+
+def faults() -> list[str]:
+    """A line for each installed distribution that cannot be read, or that has a name which is taken."""
+    found = installed.faults()
+    for kind in KINDS:
+        ours, theirs = _ours(kind), _theirs(kind)
+        for name, entry in theirs.items():
+            if isinstance(fault := _tried(kind, name), str):
+                found.append(f"distribution {entry.distribution}: {fault}")
+            if name != entry.name:
+                who = "a built-in has that name" if entry.name in ours else "another distribution has one of that name"
+                problem = f"its {singular(kind)} {entry.name} can be reached as {name} only: {who}"
+                found.append(f"distribution {entry.distribution}: {problem}")
+    return found
 
 
 @cache
@@ -118,11 +157,13 @@ def find(kind: str, name: str) -> Plugin:
     """The plugin of that kind and name; :class:`PluginError` with "did you mean" where there is none."""
     if name in _ours(kind):
         return _read(kind, name, f"bench.{kind}.{name}", name)
-    for entry in entry_points(group=f"bench.{kind}"):
-        if entry.name == name:
-            return _read(kind, name, entry.module, entry.attr or name)
+    for entry in installed.entries(kind):
+        if name in (entry.full_name, entry.name) and (name == entry.full_name or name in _theirs(kind)):
+            return _read(kind, name, entry.module, entry.attribute)
+    if several := [entry.full_name for entry in installed.entries(kind) if entry.name == name]:
+        raise PluginError(f"{singular(kind)} {name} is in several distributions; write {' or '.join(several)}")
     known = names(kind)
-    raise PluginError(f"unknown {singular(kind)} {name!r}; {suggest(name, known)}known: {', '.join(known)}")
+    raise PluginError(f"unknown {singular(kind)} {cut(name, 100)!r}; {suggest(name, known)}known: {', '.join(known)}")
 
 
 def stating(kind: str, constant: str) -> list[Plugin]:
@@ -138,6 +179,24 @@ def singular(kind: str) -> str:
     )
 
 
+def _theirs(kind: str) -> dict[str, installed.Entry]:
+    """Installed plugins by the name they are listed under."""
+    found = installed.entries(kind)
+    taken = [*_ours(kind), *(entry.name for entry in found)]
+    return {entry.name if taken.count(entry.name) == 1 else entry.full_name: entry for entry in found}
+
+
+def _tried(kind: str, name: str) -> Plugin | str:
+    """A plugin that states what its kind must, or why there is none."""
+    try:
+        plugin = find(kind, name)
+        for constant in _STATED.get(kind, ()):
+            plugin.stated(constant)
+    except PluginError as error:
+        return str(error)
+    return plugin
+
+
 def _ours(kind: str) -> set[str]:
     folder = Path(__file__).parent / kind
     return {path.stem for path in folder.glob("*.py") if not path.stem.startswith("_")}
@@ -148,7 +207,7 @@ def _read(kind: str, name: str, module: str, attribute: str) -> Plugin:
     try:
         path = _source(module)
         tree = ast.parse(path.read_text(encoding="utf-8"))
-    except Exception as error:  # whatever a package that others wrote does when it is looked at
+    except (Exception, SystemExit) as error:  # whatever a package that others wrote does when it is looked at
         raise PluginError(f"{where}: module {module} cannot be read ({error}); mend its package") from error
     node = next((node for node in tree.body if isinstance(node, _OBJECTS) and _same(node.name, attribute)), None)
     if node is None:
@@ -165,7 +224,7 @@ def _read(kind: str, name: str, module: str, attribute: str) -> Plugin:
         paper=" ".join(doc.partition("Paper:")[2].split("\n\n")[0].split()),
         annotations=annotations,
         defaults=defaults,
-        constants=_constants(tree),
+        constants=_constants(where, tree),
         functions=frozenset(part.name for part in tree.body if isinstance(part, ast.FunctionDef)),
     )
 
@@ -202,8 +261,8 @@ def _options(where: str, node: ast.FunctionDef | ast.ClassDef) -> tuple[dict[str
     return annotations, defaults
 
 
-def _constants(tree: ast.Module) -> dict[str, Any]:
-    found = {}
+def _constants(where: str, tree: ast.Module) -> dict[str, Any]:
+    found: dict[str, Any] = {}
     for node in tree.body:
         if not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None:
             continue
@@ -211,6 +270,11 @@ def _constants(tree: ast.Module) -> dict[str, Any]:
         if isinstance(target, ast.Name) and target.id.isupper() and not target.id.startswith("_"):
             with suppress(ValueError, TypeError):  # not a literal, so not a statement about the plugin
                 found[target.id] = ast.literal_eval(node.value)
+    for name in found.keys() & _CONSTANTS.keys():
+        (kinds, wanted), value = _CONSTANTS[name], found[name]
+        parts = value if kinds == _SEVERAL and isinstance(value, kinds) else ()
+        if not isinstance(value, kinds) or not all(isinstance(part, str) for part in parts):
+            raise PluginError(f"{where}: {name} is {shown(value)}; it should be {wanted}")
     return found
 
 
@@ -223,4 +287,4 @@ def _validate(where: str, annotation: str, value: Any) -> Any:
     try:
         return adapter.validate_python(value, strict=True)
     except pydantic.ValidationError as error:
-        raise PluginError(f"{where}: {shown(value)} will not do; {wanted(error)}") from None
+        raise PluginError(f"{where}: {shown(value)} will not do; {wanted(error.errors()[0])}") from None

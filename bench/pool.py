@@ -10,16 +10,19 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 from multiprocessing import forkserver, resource_tracker
+from pathlib import Path
 from typing import Any, Protocol
 
-from pebble import concurrent
+from pebble import ProcessExpired, concurrent
 
 from bench import worker
+from bench.words import cut
 
+_LONGEST = 1200  # characters of an exception
 _POLL = 0.1  # seconds between looks at the progress board
 
 
@@ -46,6 +49,8 @@ class Task:
         limit: seconds it may take.
         ended: is given the task, and what the function returned or the exception that ended it; says status, reason
             and seconds.
+        log: the file that has what the process, and every library in it, would write to the terminal; it is there
+            where something was written.
     """
 
     name: str
@@ -53,6 +58,7 @@ class Task:
     arguments: tuple[Any, ...]
     limit: float
     ended: Callable[["Task", Any], tuple[str, str, float]]
+    log: Path | None = None
 
 
 def run(tasks: list[Task], workers: int, preload: list[str], progress: Progress) -> None:
@@ -83,6 +89,7 @@ def run(tasks: list[Task], workers: int, preload: list[str], progress: Progress)
             for future in sorted(ended, key=running.__getitem__):
                 task = tasks[running.pop(future)]
                 error = future.exception()
+                _remove_empty(task.log)
                 progress.finished(task.name, *task.ended(task, error if error else future.result()))
             progress.steps({tasks[slot].name: (board[2 * slot], board[2 * slot + 1]) for slot in running.values()})
     finally:
@@ -90,6 +97,14 @@ def run(tasks: list[Task], workers: int, preload: list[str], progress: Progress)
             if process.name == label:
                 process.kill()
         wait(running)
+
+
+def _remove_empty(log: Path | None) -> None:
+    """Take a log away in which nothing was written, and the folder that was made for it."""
+    with suppress(OSError):
+        if log and not log.stat().st_size:
+            log.unlink()
+            log.parent.rmdir()
 
 
 def _start_server(context: Any) -> None:
@@ -112,7 +127,7 @@ def _start(task: Task, context: Any, label: str, board: Any, slot: int, *, again
             time.sleep(_POLL)  # until the system knows that it is dead
             _start_server(context)
         with _later(signal.SIGINT, signal.SIGTERM):  # so that no process starts that nobody knows of
-            started = begin(board, slot, task.function, task.arguments)
+            started = begin(board, slot, task.function, task.arguments, task.log)
     except (OSError, EOFError) as error:  # the server has been killed, or the system has no process to give
         if again:
             return _start(task, context, label, board, slot, again=False)
@@ -133,7 +148,23 @@ def _later(*signals: signal.Signals) -> Iterator[None]:
 
 def said(error: BaseException) -> str:
     """An exception as one line."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())}".removesuffix(": ")
+    return cut(f"{type(error).__name__}: {' '.join(str(error).split())}".removesuffix(": "), _LONGEST)
+
+
+def how_it_ended(outcome: BaseException, limit: float) -> tuple[str, str]:
+    """Status and reason of a cell whose process could not say them itself."""
+    if isinstance(outcome, TimeoutError):
+        return (
+            "timed_out",
+            f"took longer than {limit:g} s; raise budget.time_limit and run again with --retry",
+        )
+    if isinstance(outcome, ProcessExpired) and outcome.exitcode == -signal.SIGKILL:
+        return "failed", "killed (SIGKILL): by hand, or by a system that ran out of memory"
+    if isinstance(outcome, ProcessExpired):
+        code = outcome.exitcode
+        how = f"{signal.Signals(-code).name}, see log.txt beside its record" if code < 0 else f"exit code {code}"
+        return "failed", f"its process ended with {how}"
+    return "failed", said(outcome)
 
 
 @contextmanager

@@ -4,29 +4,29 @@
 
     results/<suite>/<run>/run.json              the resolved suite, its cells in order, the machine
     results/<suite>/<run>/cells/<cell>.json     what was asked, what happened, in which environment
-    results/<suite>/<run>/cells/<cell>/         curve.csv; samples.json, .png, -1.wav …
+    results/<suite>/<run>/cells/<cell>/         curve.csv; samples.json, .png, -1.wav …; log.txt, traceback.txt
+    results/<suite>/<run>/logs/                 what was written for a terminal before cells trained
     results/<suite>/<run>/results.csv|.parquet  one row per (cell, metric)
 
 Everything is written atomically. Imports no torch.
 """
 
-import errno
 import json
 import math
 import os
 import re
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench import disk, record
 from bench.errors import ResultsError
 
 if TYPE_CHECKING:
     import pandas as pd
-
-STATUSES = ("ok", "failed", "out_of_memory", "diverged", "timed_out", "not_applicable")
 
 COLUMNS = {
     "suite": "str",
@@ -57,40 +57,16 @@ without scores has one row with an empty ``metric`` and a NaN ``value``; ``error
 ``damaged`` is how many items of its domains were left out because they could not be read."""
 
 _PARTIAL = ".partial-"
+_SURROGATE = re.compile("[\ud800-\udfff]")  # such as in the name of a file that is no UTF-8; no table holds it
+_LARGEST = 1 << 26  # bytes of JSON that is read
+_ANEW = "run the suite again to make it anew"
 _ASKED = ("suite", "run", "model", "family", "modality", "source", "target", "approach", "data_size", "seed")
-
-
-@contextmanager
-def clear_disk_errors(path: Path) -> Iterator[None]:
-    """Turn what an operating system says of a full or forbidden disk into a :class:`ResultsError`."""
-    try:
-        yield
-    except Exception as error:
-        if disk_is_full(error):
-            raise ResultsError(f"{path}: the disk is full; free some space and run the same command again") from error
-        number = _errno(error)
-        if number in (errno.EACCES, errno.EPERM, errno.EROFS):
-            raise ResultsError(f"{path}: not writable; name another folder with --results or --reports") from error
-        if number in (errno.ENOTDIR, errno.EEXIST):
-            raise ResultsError(
-                f"{path}: a file stands where a folder is needed; name another with --results or --reports"
-            ) from error
-        raise
-
-
-def disk_is_full(error: BaseException) -> bool:
-    """Whether an exception says so."""
-    return _errno(error) in (errno.ENOSPC, errno.EDQUOT)
-
-
-def _errno(error: BaseException) -> int | None:
-    said = re.search(r"\(os error (\d+)\)", str(error))  # how libraries in Rust say it, such as safetensors
-    return int(said[1]) if said else getattr(error, "errno", None)
+_SCORED = ("metric", "value", "unit", "better", "n", "error")
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """``write`` a temporary neighbour of ``path``, then rename it: a reader sees all of it or nothing."""
-    with clear_disk_errors(path):
+    with disk.clear_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=_PARTIAL, suffix=path.suffix, dir=path.parent)
         os.close(handle)
@@ -116,11 +92,13 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def plain(value: Any) -> Any:
-    """``value`` as JSON has it: text as keys, lists for tuples, null for NaN and infinities."""
+    """``value`` as JSON has it: text as keys, lists for tuples, null for NaN and infinities, ``�`` for no character."""
+    if isinstance(value, str):
+        return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", value)
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):
-        return {str(key): plain(part) for key, part in value.items()}
+        return {plain(str(key)): plain(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
         return [plain(part) for part in value]
     return value
@@ -129,9 +107,21 @@ def plain(value: Any) -> Any:
 def read_json(path: Path) -> Any:
     """The JSON in ``path``; :class:`ResultsError` where there is none."""
     try:
+        return parsed(path)
+    except record.Damaged as reason:
+        raise ResultsError(f"{path}: not a readable result ({reason}); {_ANEW}") from reason
+
+
+def parsed(path: Path) -> Any:
+    """The JSON in ``path``; :class:`bench.record.Damaged` says why there is none."""
+    try:
+        if path.stat().st_size > _LARGEST:
+            raise record.Damaged(f"larger than {_LARGEST >> 20} MiB")
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError) as error:
-        raise ResultsError(f"{path}: not a readable result ({error}); run the suite again to make it anew") from error
+    except OSError as error:
+        raise record.Damaged(error.strerror or str(error)) from error
+    except (ValueError, RecursionError) as error:  # no UTF-8, no JSON, a number of 5,000 digits, 5,000 brackets
+        raise record.Damaged(" ".join(str(error).split())) from error
 
 
 def record_path(run: Path, cell: str) -> Path:
@@ -144,23 +134,103 @@ def checkpoint_path(run: Path, cell: str) -> Path:
     return run / "cells" / cell / "checkpoint.safetensors"
 
 
+@dataclass
+class Found:
+    """What a run's folder holds.
+
+    Attributes:
+        folder: the run's.
+        info: the content of ``run.json``; a part of it that is damaged is empty.
+        records: of its finished cells, in the suite's order; what :func:`bench.record.stand_in` makes of damaged ones.
+        damaged: file, relative to the folder, to what is wrong with it.
+    """
+
+    folder: Path
+    info: dict[str, Any]
+    records: list[dict[str, Any]] = field(default_factory=list)
+    damaged: dict[str, str] = field(default_factory=dict)
+
+    def note(self, path: Path, what: object) -> None:
+        """Say that a file below the folder is damaged."""
+        self.damaged[path.relative_to(self.folder).as_posix()] = " ".join(str(what).split())
+
+    def told(self) -> list[str]:
+        """A line for each damaged file; what lies beside a record is made anew with it alone."""
+        found = []
+        for file, what in self.damaged.items():
+            record = (path := self.folder / file).parent.with_suffix(".json")
+            first = f"remove {record} and " if path.parent.parent.name == "cells" else ""
+            found.append(f"{path}: damaged ({what}); {first}{_ANEW}")
+        return found
+
+
+def read(run: Path) -> Found:
+    """All of a run that can be read, and what cannot; :class:`ResultsError` where there is no run."""
+    path = run / "run.json"
+    if not path.exists():
+        raise ResultsError(f"{run}: holds no run.json; name a folder such as results/quickstart/<run>")
+    info, wrong = read_info(run)
+    if not info["cells"]:
+        raise ResultsError(f"{path}: not the record of a run; name a folder such as results/quickstart/<run>")
+    found = Found(run, info)
+    if wrong:
+        found.note(path, "; ".join(wrong))
+    before: dict[str, dict[str, Any]] | None = None
+    for cell in info["cells"]:
+        if (path := record_path(run, cell)).exists():
+            content = None
+            try:
+                content = parsed(path)
+                found.records.append(_with_its_name(record.checked(content, cell)))
+            except record.Damaged as reason:
+                before = _before(run) if before is None else before
+                found.note(path, reason)
+                why = f"damaged record: {path.relative_to(run)}: {reason}; {_ANEW}"
+                found.records.append(record.stand_in(content, cell, before.get(cell, {}), why))
+    return found
+
+
+def _before(run: Path) -> dict[str, dict[str, Any]]:
+    """What the run's table says of its cells; nothing where there is none."""
+    found: dict[str, dict[str, Any]] = {}
+    with suppress(ResultsError, ValueError):
+        cells = read_table(run).drop_duplicates("cell").set_index("cell")
+        for cell, row in cells.to_dict("index").items():
+            found[str(cell)] = {str(name): value for name, value in row.items()} | {
+                "options": json.loads(row["options"])
+            }
+    return found
+
+
 def records(run: Path) -> list[dict[str, Any]]:
     """The records of a run's finished cells, in the suite's order."""
-    if not (run / "run.json").exists():
-        raise ResultsError(f"{run}: holds no run.json; name a folder such as results/quickstart/<run>")
-    about = read_json(run / "run.json")
-    cells = about.get("cells") if isinstance(about, dict) else None
-    if not isinstance(cells, list):
-        raise ResultsError(
-            f"{run / 'run.json'}: not the record of a run; name a folder such as results/quickstart/<run>"
-        )
-    return [_with_its_name(read_json(path)) for cell in cells if (path := record_path(run, cell)).exists()]
+    return read(run).records
+
+
+def read_record(run: Path, cell: str) -> dict[str, Any] | None:
+    """The record of a cell; None where there is none that can be read."""
+    with suppress(record.Damaged):
+        return record.checked(parsed(record_path(run, cell)), cell)
+    return None
+
+
+def read_info(run: Path) -> tuple[dict[str, Any], list[str]]:
+    """What can be read of ``run.json``, what cannot is empty; and what is wrong with it."""
+    content, wrong = None, list[str]()
+    try:
+        content = parsed(run / "run.json")
+    except record.Damaged as reason:
+        wrong = [str(reason)]
+    here = run.resolve()
+    cells = sorted(file.stem for file in (run / "cells").glob("*.json"))
+    info, more = record.run_info(content, {"suite": here.parent.name, "run": here.name, "cells": cells})
+    return info, wrong or more
 
 
 def _with_its_name(record: dict[str, Any]) -> dict[str, Any]:
     """A record of ``real_data`` from before its first generation says ``training_data``: that is what it was."""
     asked = record["asked"]
-    if list(asked["options"]) != ["real_data"] or asked["definition"].get("code", {}).get("real_data"):
+    if list(asked["options"]) != ["real_data"] or asked.get("definition", {}).get("code", {}).get("real_data"):
         return record
     name = "training_data" if asked["approach"] == "real_data" else asked["approach"]
     return record | {"asked": asked | {"approach": name, "options": {"training_data": {}}}}
@@ -169,7 +239,10 @@ def _with_its_name(record: dict[str, Any]) -> dict[str, Any]:
 def latest(suite_folder: Path) -> Path | None:
     """The newest run of a suite that was not given a name: those are named by the time they began."""
     pattern = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]_*/run.json"
-    runs = sorted(path.parent for path in suite_folder.glob(pattern)) if suite_folder.is_dir() else []
+    try:
+        runs = sorted(path.parent for path in suite_folder.glob(pattern)) if suite_folder.is_dir() else []
+    except OSError as error:
+        raise ResultsError(f"{suite_folder}: cannot be read ({error.strerror}); name another folder") from error
     return runs[-1] if runs else None
 
 
@@ -178,16 +251,16 @@ def table(found: list[dict[str, Any]]) -> "pd.DataFrame":
     import pandas as pd
 
     rows = []
-    for record in found:
-        asked, happened = record["asked"], record["happened"]
-        cell = {key: asked[key] for key in _ASKED} | {"cell": record["cell"], "status": happened["status"]}
+    for one in found:
+        asked, happened = one["asked"], one["happened"]
+        cell = {key: asked[key] for key in _ASKED} | {"cell": one["cell"], "status": happened["status"]}
         cell["data_quality"] = asked.get("data_quality", "clean")  # which runs of earlier versions do not say
-        cell["damaged"] = sum(record.get("environment", {}).get("damaged_items", {}).values())
+        cell["damaged"] = sum(one.get("environment", {}).get("damaged_items", {}).values())
         cell |= {"options": json.dumps(asked["options"], sort_keys=True), "reason": happened["reason"]}
         for score in happened["scores"] or [
             {"metric": "", "value": None, "unit": "", "better": "", "n": 0, "error": None}
         ]:
-            rows.append(cell | {key: math.nan if value is None else value for key, value in score.items()})
+            rows.append(cell | {key: math.nan if score[key] is None else score[key] for key in _SCORED})
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
 
 
@@ -205,6 +278,7 @@ def read_table(run: Path) -> "pd.DataFrame":
 
     path = run / "results.parquet"
     try:
-        return pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        raise ResultsError(f"{path}: not a readable table ({error}); run the suite again to make it anew") from error
+        return pd.read_parquet(path)[list(COLUMNS)].astype(COLUMNS)
+    except Exception as error:  # what libraries say of a damaged file is of many kinds
+        said = " ".join(str(error).split())[:200]
+        raise ResultsError(f"{path}: not a readable table ({said}); {_ANEW}") from error

@@ -8,20 +8,20 @@ the machine to itself. This process imports no torch.
 import datetime
 import os
 import shlex
-import signal
+import shutil
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
-from pebble import ProcessExpired
 
-from bench import dataset, plugins, pool, results, worker
+from bench import dataset, disk, plugins, pool, results, worker
 from bench.cell import Cell
 from bench.errors import BenchError, ResultsError
 from bench.ledger import Ledger
 from bench.pool import Progress, Task, said
 from bench.suite import NAME, Suite
+from bench.words import counted, cut
 
 _PREPARING_LIMIT = 24 * 3600.0  # seconds
 
@@ -41,7 +41,7 @@ def start(suite: Suite, results_folder: Path, *, new: bool = False, name: str | 
     """
     folder = results_folder / suite.name
     if name is not None and not NAME.fullmatch(name):
-        raise ResultsError(f"--run {name!r}: no name for a run; use letters, digits, spaces and _.+,:=()%-")
+        raise ResultsError(f"--run {cut(name, 100)!r}: no name for a run; use letters, digits, spaces and _.+,:=()%-")
     run = folder / name if name else None if new else results.latest(folder)
     if name and new and (folder / name).exists():
         raise ResultsError(f"{folder / name}: is there already; leave out --new to go on with it, or take another name")
@@ -51,7 +51,7 @@ def start(suite: Suite, results_folder: Path, *, new: bool = False, name: str | 
         stamp = datetime.datetime.now().strftime("%Y-%m-%d_%H%M%S")
         names = (stamp if not count else f"{stamp}-{count}" for count in range(1000))
         run = next(folder / name for name in names if not (folder / name).exists())
-    with results.clear_disk_errors(run):
+    with disk.clear_errors(run):
         (run / "cells").mkdir(parents=True, exist_ok=True)
     return run
 
@@ -81,7 +81,7 @@ def run(
     """
     lock = FileLock(run_folder / ".lock")
     try:
-        with results.clear_disk_errors(run_folder):
+        with disk.clear_errors(run_folder):
             lock.acquire(timeout=0)
     except Timeout:
         raise ResultsError(
@@ -104,6 +104,9 @@ def _remove_empty(run_folder: Path) -> None:
     """Take away what we made of a run of which nothing came; whatever else lies there stays."""
     for name in ("run.json", "results.csv", "results.parquet", ".lock"):
         (run_folder / name).unlink(missing_ok=True)
+    shutil.rmtree(run_folder / "logs", ignore_errors=True)
+    for log in run_folder.glob("cells/*/log.txt"):
+        log.unlink()
     with suppress(OSError):  # somebody else's files, or earlier runs
         for folder in (*(run_folder / "cells").glob("*/"), run_folder / "cells", run_folder, run_folder.parent):
             folder.rmdir()
@@ -122,28 +125,36 @@ class _Run:
         if not (missing or to_measure or renamed) and ledger.is_current():
             return counts
         ledger.write_run()
-        applicable = [cell for cell in missing if not cell.reason]
-        if applicable or to_measure:
+        self.again = {cell.id for cell in missing if ledger.record(cell)["happened"]}
+        if to_measure or not all(cell.reason for cell in missing):
             with worker.blank_main(), pool.stoppable():
-                self._work(applicable, to_measure)
-        for cell in missing:
-            if cell.reason:
-                ledger.write_end(cell, "not_applicable", cell.reason)
+                self._work([cell for cell in missing if not cell.reason], to_measure, missing)
+        else:
+            self._write_inapplicable(missing)
         for cell in ledger.cells:
             results.checkpoint_path(self.folder, cell.id).unlink(missing_ok=True)
         results.write_tables(self.folder)
         ledger.write_run(finished=True)
         return counts
 
-    def _work(self, missing: list[Cell], to_measure: list[Cell]) -> None:
+    def _write_inapplicable(self, missing: list[Cell]) -> None:
+        for cell in missing:
+            if cell.reason:
+                self.ledger.write_end(cell, "not_applicable", cell.reason)
+                self.again.discard(cell.id)
+
+    def _work(self, applicable: list[Cell], to_measure: list[Cell], missing: list[Cell]) -> None:
         try:
-            self._prepare(missing, to_measure)
+            self._prepare(applicable, to_measure)
             self.ledger.write_run()
-            self._train(missing)
+            self._write_inapplicable(missing)  # they count as finished, on the bar and where the run is stopped
+            self._train(applicable)
             self._measure(self.ledger.to_measure())
         except KeyboardInterrupt:
             results.write_tables(self.folder)
-            done = f"{self.ledger.finished()} of {len(self.ledger.cells)} cells are finished and kept in {self.folder}"
+            ended = [cell for cell in self.ledger.cells if self.ledger.record(cell)["happened"]]
+            finished = sum(cell.id not in self.again for cell in ended)
+            done = f"{finished} of {counted(len(self.ledger.cells), 'cell')} are finished and kept in {self.folder}"
             raise Interrupted(f"stopped; {done}; go on with: {self._command()}") from None
 
     def _command(self) -> str:
@@ -191,7 +202,7 @@ class _Run:
         for cell in cells:
             size, self.ledger.fingerprints[cell.target.name] = found[cell.target.model_dump_json()]
             if cell.data_size > size:
-                problem = f"{cell.data_size} examples asked, {cell.target.name} has {size} to train on"
+                problem = f"{counted(cell.data_size, 'example')} asked, {cell.target.name} has {size} to train on"
                 raise self.suite.error("data_sizes", problem, f"ask for {size} or fewer")
         self._check(cells, cores)
         second = [task(f"feature space {n}", "prepare_features", n, options, threads) for n, options in spaces.values()]
@@ -216,7 +227,7 @@ class _Run:
 
     def _refuse_mixing(self, fingerprints: dict[str, str], missing: list[Cell]) -> None:
         """A run's numbers come from one kind of device, and those on one dataset from the same data."""
-        before = results.read_json(self.folder / "run.json")["environment"] if self.ledger.finished() else {}
+        before = self.ledger.environment()
         held = self.ledger.scored_on(missing)
         changed = [name for name, now in fingerprints.items() if held.get(name, now) != now]
         if before.get("device", self.ledger.device["device"]) != self.ledger.device["device"]:
@@ -232,7 +243,8 @@ class _Run:
                 raise outcome
             cell = by_name[task.name]
             if isinstance(outcome, BaseException):
-                self.ledger.write_end(cell, *_status(outcome, cell))
+                self.ledger.write_end(cell, *pool.how_it_ended(outcome, cell.budget.time_limit))
+            self.again.discard(cell.id)
             happened = self.ledger.record(cell)["happened"]
             return happened["status"], happened["reason"], happened["seconds"]
 
@@ -251,7 +263,7 @@ class _Run:
             cell = by_name[task.name]
             record = self.ledger.record(cell)
             if isinstance(outcome, BaseException):  # what was scored before stays
-                status, reason = _status(outcome, cell)
+                status, reason = pool.how_it_ended(outcome, cell.budget.time_limit)
                 record["happened"]["skipped"]["measurement"] = f"{status}: {reason}"
                 record["happened"]["measured"] = True
                 results.write_json(results.record_path(self.folder, cell.id), record)
@@ -262,6 +274,8 @@ class _Run:
         self._stage("measurements", tasks, workers=1)
 
     def _stage(self, name: str, tasks: list[Task], workers: int, done: int = 0) -> None:
+        for task in tasks:
+            task.log = self.ledger.log(task.name, task.function)
         if tasks:
             self.progress.stage(name, len(tasks) + done, done)
             pool.run(tasks, workers, worker.preloaded(), self.progress)
@@ -282,18 +296,3 @@ def _has_options(cell: Cell) -> bool:
     """Whether an approach has options that are not its defaults."""
     tuned = any("." in name for values in cell.tuning for name in values)
     return tuned or any(options != plugins.find("approaches", name).defaults for name, options in cell.chain)
-
-
-def _status(outcome: BaseException, cell: Cell) -> tuple[str, str]:
-    """Status and reason of a cell whose process could not say them itself."""
-    if isinstance(outcome, TimeoutError):
-        return (
-            "timed_out",
-            f"took longer than {cell.budget.time_limit:g} s; raise budget.time_limit and run again with --retry",
-        )
-    if isinstance(outcome, ProcessExpired) and outcome.exitcode == -signal.SIGKILL:
-        return "failed", "killed (SIGKILL): by hand, or by a system that ran out of memory"
-    if isinstance(outcome, ProcessExpired):
-        code = outcome.exitcode
-        return "failed", f"its process ended with {signal.Signals(-code).name if code < 0 else f'exit code {code}'}"
-    return "failed", said(outcome)

@@ -9,14 +9,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import Field, ValidationError, field_validator
 
-from bench import plugins, yaml_file
+from bench import plugins, results, yaml_file
 from bench.cell import Cell, DatasetChoice, ModelChoice, Named, Quality, Strict, named
-from bench.complaints import explain, shown, suggest
+from bench.complaints import explain, suggest
 from bench.errors import PluginError, SuiteError
 from bench.plugins import Plugin
+from bench.words import shown
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.+,:=()%-]{0,79}")
 
@@ -118,8 +118,8 @@ class Suite:
         found: dict[str, str] = {}
         for cell in self.cells:
             for name, options in cell.metrics:
-                if template := plugins.find("metrics", name).constants.get("PRIMARY"):
-                    found.setdefault(cell.model.family, template.format(**options))
+                if "PRIMARY" in (metric := plugins.find("metrics", name)).constants:
+                    found.setdefault(cell.model.family, metric.filled("PRIMARY", options))
         return found
 
     def error(self, key: str, problem: str, remedy: str) -> SuiteError:
@@ -191,7 +191,7 @@ def load(name: str | Path) -> Suite:
 
 def definition(suite: Suite) -> dict[str, Any]:
     """The suite as plain JSON, for the run's record."""
-    plain: dict[str, Any] = yaml.safe_load(yaml.safe_dump(suite.file.model_dump()))
+    plain: dict[str, Any] = results.plain(suite.file.model_dump())
     return plain
 
 

@@ -172,7 +172,8 @@ def search(cell: Cell, data: Dataset, checkpoint: Path, report: Callable[[int], 
         training.peak_memory = {f"training_{name}": value for name, value in peak.measures.items()}
         training.step_seconds = throughput.step_seconds(transfer.curve)
     if best is None:
-        raise Diverged(f"all {len(trials)} trials diverged; the first: {trials[0].reason}")
+        more = f"all {len(trials)} trials diverged; the first: " if len(trials) > 1 else ""
+        raise Diverged(f"{more}{trials[0].reason}")
     if best is not trials[-1]:
         transfer = stored = None
         memory.release()

@@ -4,13 +4,15 @@ Imports no torch: the runner hands :func:`call` to new processes by reference, a
 fork server has it in memory already.
 """
 
+import faulthandler
 import gc
+import io
 import os
 import sys
 import threading
 import types
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing import parent_process
 from pathlib import Path
 from typing import Any
@@ -31,15 +33,34 @@ def preloaded() -> list[str]:
     return modules
 
 
-def call(board: Any, slot: int, function: str, arguments: tuple[Any, ...]) -> Any:
-    """Run a function of :mod:`bench.execution` in this process, which ends when the runner does, however that ends."""
+def call(board: Any, slot: int, function: str, arguments: tuple[Any, ...], log: Path | None = None) -> Any:
+    """Run a function of :mod:`bench.execution` in this process, which ends when the runner does, however that ends.
+
+    What is written to the terminal, by us or by a library, goes into ``log``.
+    """
     global _board, _slot
     _board, _slot = board, slot
+    if log:
+        _write_into(log)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     from bench import execution
 
     gc.freeze()  # what is imported stays; collecting what a trial leaves behind then takes no time
     return getattr(execution, function)(*arguments)
+
+
+def _write_into(log: Path) -> None:
+    """Lead this process's output, that of C code included, into a file; and where in Python it was if it crashes."""
+    with suppress(OSError):  # a full disk is told where a result is written
+        log.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        for stream in (1, 2):
+            os.dup2(handle, stream)
+        os.close(handle)
+        for text in (sys.stdout, sys.stderr):
+            if isinstance(text, io.TextIOWrapper):
+                text.reconfigure(line_buffering=True, errors="backslashreplace")
+        faulthandler.enable()
 
 
 def reporter(total: int) -> Callable[[int], None]:

@@ -1,4 +1,8 @@
-"""Read a YAML file as its writer meant it: nothing but JSON's types, no key twice, and ``1e-3`` a number."""
+"""Read a YAML file as its writer meant it: YAML 1.2's core schema, nothing but JSON's types, no key twice.
+
+PyYAML reads YAML 1.1, in which 010 is 8, 1:30 is 90, ``no`` is false, 2026-01-01 a date and 1e-3 a text. Here what a
+plain value is stands in :data:`_CORE`, as in https://yaml.org/spec/1.2.2/#103-core-schema.
+"""
 
 import math
 import re
@@ -9,23 +13,63 @@ from typing import Any
 import yaml
 
 from bench.errors import SuiteError
+from bench.words import cut
 
 _LARGEST = 2**63 - 1  # what tables and random generators hold
 _TAG = "tag:yaml.org,2002:"
 _TYPES = {_TAG + name for name in ("null", "bool", "int", "float", "str", "seq", "map")}
-_REMEDIES = {"twice": "keep one of the two", "not text": "put quotes round it", "": "mend it there"}
+_REMEDIES = {
+    "twice": "keep one of the two",
+    "not text": "put quotes round it",
+    "YAML 1.2": "write true, false or plain digits, or put quotes round it",
+    "": "mend it there",
+}
+
+
+_CORE = {  # of each type the first characters, which PyYAML asks for, and how it is written
+    "null": ("~nN", r"~|null|Null|NULL|"),
+    "bool": ("tTfF", r"true|True|TRUE|false|False|FALSE"),
+    "int": ("-+0123456789", r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+"),
+    "float": (
+        "-+.0123456789",
+        r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
+    ),
+    "merge": ("<", r"<<"),  # of YAML 1.1, and handy
+    "1.1": ("-+0123456789yYnNoO", r"(?i:yes|no|on|off)|[-+]?[0-9][0-9_]*_[0-9_.]*|[-+]?0b[01_]+"),
+}
+_LARGEST_FILE = 1 << 20  # bytes, which take PyYAML seconds
+_MOST_VALUES = 100_000  # once all aliases are written out
 
 
 class _Loader(yaml.SafeLoader):
-    """A safe loader that refuses what YAML 1.1 would swallow, and reads dates as the text they are."""
+    """A safe loader of these types."""
 
     yaml_constructors = {
         tag: make for tag, make in yaml.SafeLoader.yaml_constructors.items() if tag is None or tag in _TYPES
     }
-    yaml_implicit_resolvers = {
-        first: [(tag, pattern) for tag, pattern in resolvers if tag != _TAG + "timestamp"]
-        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
+
+    def get_single_node(self) -> yaml.Node | None:
+        """The document; refused where an alias stands in what it names, or where aliases multiply beyond all sense."""
+        node: yaml.Node | None = super().get_single_node()
+        if node is not None:
+            _measure(node, {})
+        return node
+
+
+def _measure(node: yaml.Node, known: dict[int, int]) -> int:
+    """How many values a node comes to, aliases written out."""
+    if isinstance(node, yaml.ScalarNode):
+        return 1
+    if id(node) not in known:
+        known[id(node)] = 0  # while we are in it
+        parts = node.value if isinstance(node, yaml.SequenceNode) else [part for pair in node.value for part in pair]
+        known[id(node)] = 1 + sum(_measure(part, known) for part in parts)
+    if not known[id(node)]:
+        raise _refuse("an alias stands inside of what it is an alias of", node)
+    if known[id(node)] > _MOST_VALUES:
+        raise _refuse(f"its aliases come to more than {_MOST_VALUES} values", node)
+    return known[id(node)]
 
 
 def _refuse(problem: str, node: yaml.Node) -> yaml.constructor.ConstructorError:
@@ -36,33 +80,54 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Hashable, Any]:
     seen: set[str] = set()
     for key_node, _ in node.value:
         if not isinstance(key_node, yaml.ScalarNode) or key_node.tag not in (_TAG + "str", _TAG + "merge"):
-            shown = key_node.value if isinstance(key_node, yaml.ScalarNode) else f"(a {key_node.id})"
+            shown = cut(key_node.value, 100) if isinstance(key_node, yaml.ScalarNode) else f"(a {key_node.id})"
             raise _refuse(f"the key {shown} is not text", key_node)
         if key_node.value in seen:
-            raise _refuse(f"{key_node.value!r} stands there twice", key_node)
+            raise _refuse(f"{cut(key_node.value, 100)!r} stands there twice", key_node)
         seen.add(key_node.value)
     return yaml.SafeLoader.construct_mapping(loader, node, deep=True)
 
 
-def _float(loader: _Loader, node: yaml.ScalarNode) -> float:
-    value = yaml.SafeLoader.construct_yaml_float(loader, node)
+def _unclear(_: _Loader, node: yaml.ScalarNode) -> None:
+    """As text, ``tied: no`` would be true wherever somebody asks whether it is there."""
+    raise _refuse(f"{cut(node.value, 24)} is a text in YAML 1.2 and was none in 1.1", node)
+
+
+def _written_so(node: yaml.ScalarNode, kind: str) -> str:
+    """The value, where it is written as its type is; a tag may say what it is not."""
+    if not re.fullmatch(_CORE[kind][1], node.value):
+        raise ValueError(cut(node.value, 60))
+    return str(node.value)
+
+
+def _bool(_: _Loader, node: yaml.ScalarNode) -> bool:
+    return _written_so(node, "bool").lower() == "true"
+
+
+def _float(_: _Loader, node: yaml.ScalarNode) -> float:
+    _written_so(node, "float")
+    value = float(node.value.lower().replace(".inf", "inf").replace(".nan", "nan"))
     if not math.isfinite(value):
-        raise _refuse(f"{node.value} is not a finite number", node)
+        raise _refuse(f"{cut(node.value, 24)} is not a finite number", node)
     return value
 
 
-def _int(loader: _Loader, node: yaml.ScalarNode) -> int:
-    if len(node.value) > 64 or abs(value := yaml.SafeLoader.construct_yaml_int(loader, node)) > _LARGEST:
+def _int(_: _Loader, node: yaml.ScalarNode) -> int:
+    _written_so(node, "int")
+    base = {"0o": 8, "0x": 16}.get(node.value[:2], 10)
+    digits = node.value if base == 10 else node.value[2:]
+    if len(digits) > 64 or abs(value := int(digits, base)) > _LARGEST:
         raise _refuse(f"{node.value[:24]} is larger than a whole number may be, {_LARGEST}", node)
     return value
 
 
 _Loader.add_constructor(_TAG + "map", _mapping)
+_Loader.add_constructor(_TAG + "bool", _bool)
+_Loader.add_constructor(_TAG + "1.1", _unclear)
 _Loader.add_constructor(_TAG + "float", _float)
 _Loader.add_constructor(_TAG + "int", _int)
-_Loader.add_implicit_resolver(  # YAML 1.1 wants a dot before the exponent and would read 1e-3 as text
-    _TAG + "float", re.compile(r"^[-+]?[0-9][0-9_]*(\.[0-9_]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
-)
+for _type, (_first, _written) in _CORE.items():
+    _Loader.add_implicit_resolver(_TAG + _type, re.compile(rf"^(?:{_written})$"), [*_first, *[""] * (_type == "null")])
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -70,6 +135,8 @@ def read(path: Path) -> dict[str, Any]:
     try:
         if path.is_dir():
             raise SuiteError(path, "", "is a folder", "name a YAML file in it")
+        if path.stat().st_size > _LARGEST_FILE:
+            raise SuiteError(path, "", f"is larger than {_LARGEST_FILE >> 20} MiB", "no suite is; check the path")
         content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a SafeLoader
     except FileNotFoundError:
         raise SuiteError(path, "", "no such file", "check the path") from None

@@ -59,6 +59,8 @@ approaches/0: {name: x, approach: lora, option: {}}
     approaches.0.option: unknown key; did you mean 'options'?
 approaches/0: {lora: , rank: 8}
     approaches.0.lora: unknown key; indent what belongs to it further, or take it out
+budget: {stepz: 3, batch_size: 4}
+    budget.stepz: unknown key; did you mean 'steps'?
 budget/stepps: 3
     budget.stepps: unknown key; did you mean 'steps'?
 models/tiny/budget: {stepps: 3}

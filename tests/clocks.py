@@ -35,3 +35,8 @@ def reread(evaluation: Evaluation) -> list[Score]:
     """The test loss again, in the process that measures."""
     score = loss(evaluation)[0]
     return [Score("reread_loss", score.value, score.unit, score.better, score.n)]
+
+
+def boastful(evaluation: Evaluation) -> list[Score]:
+    """Scores no table can hold."""
+    return [Score("boastful", 1.0, "", "lower", n=10**30)]

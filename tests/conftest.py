@@ -2,12 +2,16 @@
 
 import os
 import shutil
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from bench import installed as installed_plugins
+from bench import plugins
 from tests import tiny
+from tests.distributions import distribution
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -51,3 +55,27 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     metrics = ["perplexity", "diversity", "cost", {"inference": {"repetitions": 2, "warmup": 1}}]
     suite = tiny.write(tmp_path_factory.mktemp("finished"), seeds=[0, 1], metrics=metrics)
     return tiny.run(suite, workers=2)
+
+
+@pytest.fixture
+def fresh() -> Iterator[None]:
+    """Nothing is remembered of plugins of another test."""
+    for forget in (plugins.find.cache_clear, installed_plugins.forget):
+        forget()
+    yield
+    for forget in (plugins.find.cache_clear, installed_plugins.forget):
+        forget()
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fresh: None) -> Path:
+    """The example distribution, as an installer leaves it: its packages and its metadata on the path."""
+    example = Path(__file__).parent / "example_plugin"
+    project = tomllib.loads((example / "pyproject.toml").read_text())["project"]
+    site = tmp_path / "site"
+    groups = project["entry-points"]
+    lines = [line for group in groups for line in (f"[{group}]", *(f"{k} = {v}" for k, v in groups[group].items()))]
+    distribution(site, "transferbench_example", "\n".join(lines))
+    for folder in (example / "src", site):
+        monkeypatch.syspath_prepend(folder)
+    return tmp_path

@@ -5,7 +5,10 @@ import math
 import os
 import signal
 import time
+import warnings
 from pathlib import Path
+
+from tqdm import tqdm
 
 from bench.errors import NotApplicable
 from bench.transfer import Transfer
@@ -63,3 +66,17 @@ def stamped(transfer: Transfer, *, into: str) -> None:
         (Path(into) / f"trained-{os.getpid()}.json").write_text(json.dumps([begun, time.monotonic()]))
 
     transfer.fit = timed
+
+
+def noisy(transfer: Transfer) -> None:
+    """Says what libraries say: a warning, a bar, a line, and one from C."""
+    warnings.warn("this will be gone in 3.0", FutureWarning, stacklevel=2)
+    for _ in tqdm(range(3), desc="Writing model shards"):
+        pass
+    print("Loading …")
+    os.write(2, b"from C\n")
+
+
+def crashing(transfer: Transfer) -> None:
+    """Ends as a fault in C code does."""
+    os.kill(os.getpid(), signal.SIGSEGV)

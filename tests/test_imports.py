@@ -34,8 +34,8 @@ CONTRACTS = {
 
 HEAVY = {"torch", "transformers", "diffusers", "accelerate", "peft", "torchvision", "torch_fidelity", "tokenizers"}
 
-LIGHT = {"suite", "matrix", "overrides", "planning", "results", "ledger", "statistics", "report"}
-LIGHT |= {"runner", "pool", "worker", "progress", "cli", "api"}
+LIGHT = {"suite", "matrix", "overrides", "planning", "record", "results", "ledger", "statistics", "report"}
+LIGHT |= {"installed", "runner", "pool", "worker", "progress", "words", "cli", "api"}
 """Never import torch, nor does anything they import."""
 
 REPORT_READS = {"bench.results", "bench.statistics", "bench.errors"}

@@ -32,8 +32,11 @@ def earlier(folder: Path, cells: dict[str, float], machine: str | None = None) -
     run = folder / "results" / "suite" / "2024-01-01_000000"
     about: dict[str, Any] = {"environment": {"machine": {"id": machine or environment.describe()["machine"]["id"]}}}
     results.write_json(run / "run.json", about | {"cells": list(cells), "cell_seconds": cells})
+    names = ("suite", "run", "model", "family", "modality", "source", "target", "approach")
+    asked = dict.fromkeys(names, "x") | {"options": {}, "data_size": 4, "seed": 0}
     for cell in cells:
-        results.write_json(results.record_path(run, cell), {})
+        happened = {"status": "ok", "reason": "", "scores": []}
+        results.write_json(results.record_path(run, cell), {"cell": cell, "asked": asked, "happened": happened})
     return run
 
 
@@ -44,7 +47,7 @@ def test_it_shows_every_approach_with_its_trials_sizes_and_seeds(tmp_path: Path)
     assert "from_scratch 2 2 seeds 2 seeds" in lines
     assert "lora + augmentation 2 2 seeds 2 seeds" in lines
     # 3 controls without data, 4 approaches with two sizes, two seeds each; 2 steps in each of two trials
-    assert "22 cells (22 applicable): 1 models, 2 seeds, 64 steps" in lines
+    assert "22 cells (22 applicable): 1 model, 2 seeds, 64 steps" in lines
     assert "time: not known until cells have run on this machine" in lines
 
 
@@ -69,7 +72,7 @@ def test_what_does_not_apply_is_there_with_the_reason(tmp_path: Path, monkeypatc
     reason = "lora needs images; causal_lm has none"
     assert found.not_applicable["lora", "tiny"] == reason
     assert f"not applicable to tiny: {reason}" in shown(found)
-    assert "22 cells (14 applicable): 1 models, 2 seeds, 32 steps" in shown(found)
+    assert "22 cells (14 applicable): 1 model, 2 seeds, 32 steps" in shown(found)
     assert "lora 2 — —" in shown(found)
 
 
@@ -78,6 +81,8 @@ def test_what_is_finished_is_known(tmp_path: Path) -> None:
     run = earlier(tmp_path, {cells[0].id: 1.0, cells[5].id: 1.0, "not-of-this-suite": 1.0})
     found = planned(tmp_path)
     assert found.finished == {cells[0].id, cells[5].id}
+    results.write_json(results.record_path(run, cells[5].id), {})  # damaged: it will be trained again
+    assert planned(tmp_path).finished == {cells[0].id}
     assert found.run == run
     assert f"finished already: 2 cells in {run}" in shown(found)
     assert [cell["finished"] for cell in found.as_json()["cells"]].count(True) == 2

@@ -3,9 +3,6 @@
 import json
 import re
 import sys
-import tomllib
-from collections.abc import Iterator
-from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +11,10 @@ import pytest
 from bench import plugins, results, suite
 from bench.errors import PluginError
 from tests import tiny
+from tests.distributions import distribution
 from tests.plans import Changes, cells, refused_run, write
 
-EXAMPLE = Path(__file__).parent / "example_plugin"
 OURS = [(kind, name) for kind in plugins.KINDS for name in plugins.names(kind)]
-
-
-@pytest.fixture
-def fresh() -> Iterator[None]:
-    """Nothing is remembered of plugins of another test."""
-    plugins.find.cache_clear()
-    yield
-    plugins.find.cache_clear()
 
 
 # Ours ---------------------------------------------------------------------------------------------------------------
@@ -90,9 +79,8 @@ def test_reading_agrees_with_importing() -> None:
 def read(monkeypatch: pytest.MonkeyPatch, folder: Path, source: str, value: str = "foreign:foreign") -> plugins.Plugin:
     """The approach ``foreign`` of an installed module of that source."""
     (folder / "foreign.py").write_text(source)
+    distribution(folder, "foreigners", f"[bench.approaches]\nforeign = {value}")
     monkeypatch.syspath_prepend(folder)
-    entry = EntryPoint("foreign", value, "bench.approaches")
-    monkeypatch.setattr(plugins, "entry_points", lambda group: [entry] if group == entry.group else [])
     return plugins.find("approaches", "foreign")
 
 
@@ -203,22 +191,6 @@ def test_options_are_of_their_type_and_nothing_is_converted(annotation: str, goo
 
 
 # A third party's ----------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fresh: None) -> Path:
-    """The example distribution, as an installer leaves it: its packages and its metadata on the path."""
-    project = tomllib.loads((EXAMPLE / "pyproject.toml").read_text())["project"]
-    site = tmp_path / "site"
-    metadata = site / f"transferbench_example-{project['version']}.dist-info"
-    metadata.mkdir(parents=True)
-    (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}")
-    groups = project["entry-points"]
-    lines = [line for group in groups for line in (f"[{group}]", *(f"{k} = {v}" for k, v in groups[group].items()))]
-    (metadata / "entry_points.txt").write_text("\n".join(lines))
-    for folder in (EXAMPLE / "src", site):
-        monkeypatch.syspath_prepend(folder)
-    return tmp_path
 
 
 def test_a_third_party_s_plugins_are_listed_and_read(installed: Path) -> None:

@@ -4,9 +4,11 @@ import json
 from collections import Counter
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
-from bench import results, runner, suite
+from bench import planning, results, runner, suite
+from bench.errors import ResultsError
 from tests import tiny
 
 # Going on -------------------------------------------------------------------------------------------------------------
@@ -89,14 +91,49 @@ def test_only_what_did_not_end_well_is_tried_again(finished: Path, tmp_path: Pat
 def test_broken_files_of_a_run_are_made_anew(finished: Path, tmp_path: Path) -> None:
     path = tiny.copied(finished, tmp_path)
     folder = tiny.latest(path)
-    broken = next((folder / "cells").glob("*full_finetuning*-s1-*.json"))
-    broken.write_text("")
+    broken = sorted((folder / "cells").glob("*full_finetuning*.json"))
+    content = json.loads(broken[1].read_text())
+    content["happened"]["status"] = "fine"
+    broken[0].write_text("")
+    broken[1].write_text(json.dumps(content))
     (folder / "run.json").write_text("{")
     (folder / "results.parquet").unlink()
+    found = planning.plan(suite.load(path), tmp_path / "results")
+    assert {cell.id for cell in found.cells} - found.finished == {path.stem for path in broken}
     assert tiny.run(path) == folder
     assert tiny.quality(folder) == tiny.quality(finished)
+    assert results.read(folder).damaged == {}
     assert results.read_json(folder / "run.json")["finished"]
     assert len(results.read_table(folder)) == len(results.read_table(finished))
+
+
+@pytest.mark.parametrize(("name", "content"), [("results.parquet", "PAR1"), ("run.json", '{"cells": 3}')])
+def test_a_run_s_own_files_are_made_anew_without_training(
+    name: str, content: str, finished: Path, tmp_path: Path
+) -> None:
+    path = tiny.copied(finished, tmp_path)
+    folder = tiny.latest(path)
+    before = {file: state for file, state in tiny.states(folder / "cells").items() if file.endswith(".json")}
+    (folder / name).write_text(content)
+    assert tiny.run(path) == folder
+    assert {file: state for file, state in tiny.states(folder / "cells").items() if file.endswith(".json")} == before
+    pd.testing.assert_frame_equal(results.read_table(folder), results.read_table(finished))
+    assert results.read(folder).damaged == {}
+
+
+def test_a_run_of_another_device_is_not_gone_on_with_because_its_own_file_is_damaged(
+    finished: Path, tmp_path: Path
+) -> None:
+    path = tiny.copied(finished, tmp_path)
+    folder = tiny.latest(path)
+    for file in (folder / "cells").glob("*.json"):
+        content = json.loads(file.read_text())
+        content["environment"]["device"] = "abacus"
+        file.write_text(json.dumps(content))
+    (folder / "run.json").write_text("{")
+    tiny.edited(path, "- 0\n- 1\n", "- 0\n- 1\n- 2\n")
+    with pytest.raises(ResultsError, match="the device \\(it was abacus\\) changed since"):
+        tiny.run(path)
 
 
 # Every end ------------------------------------------------------------------------------------------------------------
@@ -141,6 +178,28 @@ def test_every_end_becomes_a_row_and_the_others_go_on(awkward: Path, tmp_path: P
     assert not list(folder.rglob("*.safetensors"))
 
 
+def test_what_libraries_say_is_in_the_cell_s_log_and_not_on_the_terminal(awkward: Path, tmp_path: Path) -> None:
+    path = tiny.write(tmp_path, approaches=["noisy", "crashing"])
+    with tiny.started("-m", "bench", "run", str(path), cwd=tmp_path) as process:
+        output, errors = process.communicate(timeout=300)
+    assert process.returncode == 1
+    for word in ("Warning", "gone in 3.0", "shards", "Loading", "from C", "Traceback", "Fatal"):
+        assert word not in output + errors
+    folder = tiny.latest(path)
+    (noisy,) = folder.glob("cells/*-noisy-*/log.txt")
+    log = noisy.read_text()
+    for words in ("FutureWarning: this will be gone in 3.0", "Writing model shards: 100%", "Loading …", "from C"):
+        assert words in log
+    (crash,) = folder.glob("cells/*-crashing-*/log.txt")
+    assert "Fatal Python error: Segmentation fault" in crash.read_text()
+    assert "crashing" in crash.read_text()
+    happened = tiny.records(folder)["python_reference-crashing-n4-s0"]["happened"]
+    assert happened["reason"] == "its process ended with SIGSEGV, see log.txt beside its record"
+    assert not list(folder.glob("cells/*-full_finetuning-*/log.txt"))
+    assert all(log.stat().st_size for log in folder.rglob("log*/*.txt"))
+    assert all(list(there.iterdir()) for there in folder.rglob("*") if there.is_dir())
+
+
 def test_what_cannot_be_measured_keeps_its_scores(awkward: Path, tmp_path: Path) -> None:
     path = tiny.write(tmp_path, metrics=["cost", "broken"], approaches=["zero_shot"])
     record = tiny.records(tiny.run(path))["python_reference-zero_shot-n0-s0"]["happened"]
@@ -155,6 +214,14 @@ def test_what_cannot_be_measured_keeps_its_scores(awkward: Path, tmp_path: Path)
     assert record["skipped"] == {
         "measurement": "timed_out: took longer than 8 s; raise budget.time_limit and run again with --retry"
     }
+
+
+def test_a_score_that_no_table_holds_is_its_metric_s_fault(awkward: Path, tmp_path: Path) -> None:
+    path = tiny.write(tmp_path, metrics=["cost", "boastful"], approaches=["zero_shot"])
+    happened = tiny.records(tiny.run(path))["python_reference-zero_shot-n0-s0"]["happened"]
+    assert happened["skipped"]["measurement"].startswith(
+        f"failed: metric boastful: no score can be like that (0.n: {10**30} will not do, it should be less than "
+    )
 
 
 def test_a_cell_that_applies_to_nothing_has_a_row_without_a_process(tmp_path: Path) -> None:

@@ -100,3 +100,37 @@ def test_a_run_stopped_while_it_starts_leaves_no_noise(tmp_path: Path) -> None:
     assert process.returncode == 130
     assert said.startswith("bench: stopped; 0 of 4 cells are finished")
     assert said.count("\n") == 1
+
+
+def test_the_bar_and_the_last_line_count_the_same_cells(
+    awkward: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that do not apply among them, and not those that are to be tried again."""
+
+    class Bar(tiny.Silent):
+        done = 0
+
+        def stage(self, name: str, total: int, done: int = 0) -> None:
+            self.done, self.total = done, total
+
+        def finished(self, name: str, status: str, reason: str, seconds: float) -> None:
+            self.done += 1
+
+    path = tiny.write(tmp_path, approaches=["raising", "freeze_d"])
+    folder = tiny.run(path)
+    assert len(list(folder.glob("cells/*.json"))) == 5
+    for kept, retry, done in ((5, True, 4), (4, False, 4), (0, False, 1)):
+        for record in sorted(folder.glob("cells/*.json"))[kept:]:
+            record.unlink()
+        loaded, bar, run = suite.load(path), Bar(), pool.run
+
+        def stop(tasks: list[pool.Task], *rest: Any, run: Any = run) -> None:
+            if tasks[0].function == "train":
+                raise KeyboardInterrupt
+            run(tasks, *rest)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(pool, "run", stop)
+            with pytest.raises(runner.Interrupted, match=f"stopped; {done} of 5 cells are finished"):
+                runner.run(loaded, folder, bar, retry=retry)
+        assert (bar.done, bar.total) == (done, 5)

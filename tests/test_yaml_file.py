@@ -9,6 +9,16 @@ from bench import yaml_file
 from bench.errors import SuiteError
 from tests.plans import refused, refused_run
 
+
+def bomb(written: str) -> str:
+    """Ten aliases of ten aliases …, in lists or in merged mappings."""
+    return "\n".join(
+        ["a0: &a0 {x: 1}", *(f"a{n}: &a{n} {written % ', '.join([f'*a{n - 1}'] * 10)}" for n in range(1, 9))]
+    )
+
+
+UNCLEAR = "is a text in YAML 1.2 and was none in 1.1; write true, false or plain digits, or put quotes round it"
+
 REFUSED = {
     "empty": ("", "is empty; see suites/quickstart.yaml for what a suite holds"),
     "only a comment": ("# nothing yet\n", "is empty; see suites/quickstart.yaml"),
@@ -21,7 +31,21 @@ REFUSED = {
     "two documents": ("a: 1\n---\nb: 2", "line 2, column 1: but found another document; mend it there"),
     "control characters": ("a: \x07", "not YAML (special characters are not allowed); mend it there"),
     "unknown alias": ("a: *b", "line 1, column 4: found undefined alias 'b'; mend it there"),
-    "list in itself": ("a: &a [*a]", "line 1, column 4: found unconstructable recursive node; mend it there"),
+    "list in itself": (
+        "a: &a [*a]",
+        "line 1, column 4: an alias stands inside of what it is an alias of; mend it there",
+    ),
+    "mapping in itself": ("a: &a {b: [*a]}", "line 1, column 4: an alias stands inside of what it is an alias of"),
+    "aliases of aliases": (bomb("[%s]"), "line 6, column 5: its aliases come to more than 100000 values; mend it"),
+    "merges of merges": (bomb("{<<: [%s]}"), "line 6, column 14: its aliases come to more than 100000 values"),
+    "huge": ("a: 1\n" * 300_000, "is larger than 1 MiB; no suite is; check the path"),
+    "no": ("a: no", f"line 1, column 4: no {UNCLEAR}"),
+    "On": ("a: [On]", f"line 1, column 5: On {UNCLEAR}"),
+    "underscores": ("a: 1_000", f"line 1, column 4: 1_000 {UNCLEAR}"),
+    "binary digits": ("a: 0b11", f"line 1, column 4: 0b11 {UNCLEAR}"),
+    "a long key twice": (f"{'k' * 900}: 1\n{'k' * 900}: 1", f"line 2, column 1: '{'k' * 74}…{'k' * 25}' stands there"),
+    "a tag that reads as 1.1": ("a: !!bool yes", "a tag does not fit its value (yes); leave out tags (!!)"),
+    "a tag of another type": ("a: !!int 1_000", "a tag does not fit its value (1_000); leave out tags (!!)"),
     "too deep": ("a: " + "[" * 5000, "lists and mappings are nested too deeply"),
     "key twice": ("a: 1\nb: 2\na: 3", "line 3, column 1: 'a' stands there twice; keep one of the two"),
     "key twice inside": ("a:\n  - {b: 1, b: 1}", "line 2, column 12: 'b' stands there twice; keep one of the two"),
@@ -43,7 +67,7 @@ REFUSED = {
     ),
     "set": ("a: !!set {b}", "line 1, column 4: could not determine a constructor for the tag"),
     "bytes": ("a: !!binary aGk=", "line 1, column 4: could not determine a constructor for the tag"),
-    "wrong tag": ("a: !!bool maybe", "a tag does not fit its value ('maybe'); leave out tags (!!)"),
+    "wrong tag": ("a: !!bool maybe", "a tag does not fit its value (maybe); leave out tags (!!)"),
 }
 
 
@@ -61,8 +85,30 @@ def test_what_no_suite_can_be(
     [
         ("1e-3", 1e-3),
         ("-2E+6", -2e6),
-        ("1_000", 1000),
-        ("0x10", 16),
+        ("007", 7),
+        ("010", 10),
+        ("0256", 256),
+        ("-08", -8),
+        ("+1", 1),
+        ("0o17", 15),
+        ("0x1F", 31),
+        ("[007, 010]", [7, 10]),
+        (".5", 0.5),
+        ("-.5", -0.5),
+        ("1.", 1.0),
+        ("1e3", 1000.0),
+        ("12e03", 12000.0),
+        ("1:30", "1:30"),
+        ("12:30:45", "12:30:45"),
+        ("0o8", "0o8"),
+        ("2024-01-01 10:00:00", "2024-01-01 10:00:00"),
+        ("y", "y"),
+        ("tRUE", "tRUE"),
+        ("TRUE", True),
+        ("~", None),
+        ("", None),
+        ("'no'", "no"),
+        ("=", "="),
         ("9223372036854775807", 2**63 - 1),
         ("2024-01-01", "2024-01-01"),
         ("2024-13-01", "2024-13-01"),

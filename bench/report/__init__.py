@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 
-def build(run: Path, reports: Path) -> Path:
+def build(folder: Path, reports: Path, tell: Callable[[str], object] | None = None) -> Path:
     """Make the report of a run: the same bytes from the same results.
 
     Writes ``index.html``, where there are several models or targets ``across.html``, ``table.csv`` (one row per
@@ -13,8 +13,9 @@ def build(run: Path, reports: Path) -> Path:
     ``reports/<suite>/<run>``.
 
     Args:
-        run: a run's folder, which holds ``run.json``.
+        folder: a run's, which holds ``run.json``.
         reports: where reports land.
+        tell: is given a line for each damaged file; the page says so in any case.
 
     Returns:
         The path of ``index.html``. Raises :class:`bench.errors.ResultsError` where there is no run, or nothing in it.
@@ -23,16 +24,16 @@ def build(run: Path, reports: Path) -> Path:
     from bench.errors import ResultsError
     from bench.report import across, aggregate, curves, page, plots, sections
 
-    records = results.records(run)
-    if not records:
-        raise ResultsError(f"{run}: no cell has finished; run the suite first")
-    info = results.read_json(run / "run.json")
+    run = results.read(folder)
+    if not (records := run.records):
+        raise ResultsError(f"{folder}: no cell has finished; run the suite first")
+    info = run.info
     frame = aggregate.in_every_quality(results.table(records))
     summary = aggregate.summarise(frame)
     for name in (info["suite"], info["run"]):
         if Path(str(name)).name != str(name) or str(name) in ("", ".", ".."):
-            raise ResultsError(f"{run / 'run.json'}: {name!r} is no name of a suite or a run; mend the file")
-    folder = reports / str(info["suite"]) / str(info["run"])
+            raise ResultsError(f"{folder / 'run.json'}: {name!r} is no name of a suite or a run; mend the file")
+    into = reports / str(info["suite"]) / str(info["run"])
     found = sections.split(frame, summary, info["primary"])
     look, parts = plots.styles(found), []
     for index, section in enumerate(found, start=1):
@@ -41,16 +42,19 @@ def build(run: Path, reports: Path) -> Path:
         stem = f"{index}-{_slug(section.title.replace(' → ', '-'))}"
         for name, formats in drawn.items():
             for kind, content in formats.items():
-                results.write_atomically(folder / "plots" / f"{stem}-{name}.{kind}", _writer(content))
+                results.write_atomically(into / "plots" / f"{stem}-{name}.{kind}", _writer(content))
         parts.append(page.part(run, section, mine, drawn))
     ranked = across.rankings(found, frame)
-    html = page.render(info, records, parts, across=bool(ranked))
+    html = page.render(run, parts, across=bool(ranked))
     if ranked:
-        results.write_atomically(folder / "across.html", _writer(across.render(info, ranked).encode()))
+        results.write_atomically(into / "across.html", _writer(across.render(info, ranked).encode()))
     table = summary.drop(columns="spans").to_csv(index=False, lineterminator="\n")
-    results.write_atomically(folder / "table.csv", _writer(table.encode()))
-    results.write_atomically(folder / "index.html", _writer(html.encode()))
-    return folder / "index.html"
+    results.write_atomically(into / "table.csv", _writer(table.encode()))
+    results.write_atomically(into / "index.html", _writer(html.encode()))
+    if tell:
+        for line in run.told():
+            tell(line)
+    return into / "index.html"
 
 
 def _writer(content: bytes) -> Callable[[Path], int]:

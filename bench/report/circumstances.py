@@ -8,6 +8,10 @@ from typing import Any
 from bench.report import tables, wording
 from bench.report.sections import Section
 
+_MOST_FILES = 20  # that are named
+
+_NOTHING: dict[str, Any] = {"budget": {}, "tuning": [], "evaluation": {}}  # as far as a record does not say
+
 Facts = list[tuple[str, list[str]]]
 """Names with one value, or several where records differ."""
 
@@ -41,7 +45,7 @@ def _where(places: list[tuple[int, list[int]]]) -> str:
         return "; ".join(_where([place]) for place in places)
     sizes = [wording.number(size, 0) for size, _ in places if size]
     seeds = [str(seed) for seed in places[0][1]]
-    examples = f"{wording.listed(sizes)} examples, " if sizes else ""
+    examples = f"{wording.listed(sizes)} example{'s' if sizes != ['1'] else ''}, " if sizes else ""
     return f"{examples}seed{'s' if len(seeds) > 1 else ''} {wording.listed(seeds)}"
 
 
@@ -101,11 +105,19 @@ def left_out(records: list[dict[str, Any]]) -> list[str]:
     return _unique(found)
 
 
+def damaged(files: dict[str, str]) -> Facts:
+    """Which of the run's files could not be read, and why."""
+    lines = [f"{file}: {what}" for file, what in files.items()]
+    more = [f"and {wording.number(len(lines) - _MOST_FILES, 0)} more"] if len(lines) > _MOST_FILES else []
+    return [("Damaged files", lines[:_MOST_FILES] + more)] if lines else []
+
+
 def _by_pair(trained: list[dict[str, Any]], describe: Any) -> list[str]:
     """Each different description, with the pairs or the approaches it holds for."""
     found: dict[str, list[dict[str, Any]]] = {}
     for entry in trained:
-        found.setdefault(describe(entry["definition"]), []).append(entry)
+        if words := describe(_NOTHING | entry["definition"]):
+            found.setdefault(words, []).append(entry)
     if len(found) < 2:
         return list(found)
     shown = []

@@ -1,11 +1,14 @@
 """Training curves and chosen hyper-parameters, read from a run's records."""
 
 import csv
+import math
 from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
 from bench import results
+
+_MOST_STEPS = 10**12
 
 Curve = dict[int, list[float]]
 """Gradient step to the validation losses of the seeds that were measured there."""
@@ -17,25 +20,42 @@ def chosen_trial(record: dict[str, Any]) -> int | None:
     return next((i for i, trial in enumerate(happened["trials"]) if trial["values"] == happened["chosen"]), None)
 
 
-def read_curves(run: Path, records: list[dict[str, Any]]) -> dict[tuple[str, int], Curve]:
-    """(approach, data size) to the validation loss of the chosen trials.
+def read_curves(run: results.Found, records: list[dict[str, Any]]) -> dict[tuple[str, int], Curve]:
+    """(approach, data size) to the validation loss of the chosen trials; a damaged file is noted and left out.
 
     Args:
-        run: the run's folder.
+        run: what the run's folder holds.
         records: those of one model on one target.
     """
     found: dict[tuple[str, int], Curve] = {}
     for record in records:
         asked, trial = record["asked"], chosen_trial(record)
-        path = results.record_path(run, record["cell"]).with_suffix("") / "curve.csv"
+        path = results.record_path(run.folder, record["cell"]).with_suffix("") / "curve.csv"
         if trial is None or record["happened"]["status"] != "ok" or not path.exists():
             continue
+        try:
+            points = _points(path, trial)
+        except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+            run.note(path, f"no column {error}" if isinstance(error, KeyError) else error)
+            continue
         curve = found.setdefault((asked["approach"], asked["data_size"]), defaultdict(list))
-        with path.open(newline="", encoding="utf-8") as file:
-            for row in csv.DictReader(file):
-                if row["validation_loss"] and int(row["trial"]) == trial:
-                    curve[int(row["step"])].append(float(row["validation_loss"]))
+        for step, loss in points:
+            curve[step].append(loss)
     return {key: dict(curve) for key, curve in found.items() if curve}
+
+
+def _points(path: Path, trial: int) -> list[tuple[int, float]]:
+    """Steps and validation losses of one trial; what is not finite has no place in a figure."""
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = csv.DictReader(file, strict=True)
+        found = [
+            (int(row["step"]), float(row["validation_loss"]))
+            for row in rows
+            if row["validation_loss"] and int(row["trial"]) == trial
+        ]
+    if wrong := next((step for step, _ in found if not 0 <= step < _MOST_STEPS), None):
+        raise ValueError(f"step {str(wrong)[:24]} will not do")
+    return [(step, loss) for step, loss in found if math.isfinite(loss)]
 
 
 def chosen_values(records: list[dict[str, Any]]) -> dict[tuple[str, int], list[str]]:

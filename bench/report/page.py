@@ -9,6 +9,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from bench import results
 from bench.report import aggregate, circumstances, costs, curves, headlines, samples, tables, wording
 from bench.report.sections import Section
 
@@ -36,11 +37,13 @@ class Part:
     skipped: list[tuple[str, str, list[str]]]
 
 
-def part(run: Path, section: Section, records: list[dict[str, Any]], plots: dict[str, dict[str, bytes]]) -> Part:
+def part(
+    run: results.Found, section: Section, records: list[dict[str, Any]], plots: dict[str, dict[str, bytes]]
+) -> Part:
     """Collect a section.
 
     Args:
-        run: the run's folder, for samples.
+        run: what the run's folder holds, for samples.
         section: its numbers.
         records: its records.
         plots: figure name to bytes by format, as :func:`bench.report.plots.draw` returns them.
@@ -77,15 +80,15 @@ def environment() -> Environment:
     return found
 
 
-def render(info: dict[str, Any], records: list[dict[str, Any]], parts: list[Part], *, across: bool = False) -> str:
+def render(run: results.Found, parts: list[Part], *, across: bool = False) -> str:
     """The page as HTML.
 
     Args:
-        info: the content of ``run.json``.
-        records: of all finished cells.
+        run: what the run's folder holds.
         parts: the sections, in order.
         across: whether there is a page that ranks approaches across them.
     """
+    info, records = run.info, run.records
     statuses = Counter(record["happened"]["status"] for record in records)
     return (
         environment()
@@ -98,6 +101,7 @@ def render(info: dict[str, Any], records: list[dict[str, Any]], parts: list[Part
             statuses=[(tables.STATUS_WORDS.get(name, name), count) for name, count in statuses.items() if name != "ok"],
             asked=circumstances.asked(records),
             environment=circumstances.environment(info, records),
+            damaged=circumstances.damaged(run.damaged),
             words=wording,
             marks={"best": "★", "tied": "≈", "ahead": "▲", "": ""},
         )

@@ -50,11 +50,11 @@ class Gallery:
     given: Specimen | None
 
 
-def galleries(run: Path, section: Section, records: list[dict[str, Any]]) -> list[Gallery]:
+def galleries(run: results.Found, section: Section, records: list[dict[str, Any]]) -> list[Gallery]:
     """Galleries for the smallest and the largest data size; none where nothing was sampled.
 
     Args:
-        run: the run's folder.
+        run: what the run's folder holds; damaged files are noted there.
         section: says which approaches there are.
         records: those of the section.
     """
@@ -69,7 +69,7 @@ def galleries(run: Path, section: Section, records: list[dict[str, Any]]) -> lis
     return found
 
 
-def _specimens(run: Path, section: Section, records: list[dict[str, Any]]) -> list[Specimen]:
+def _specimens(run: results.Found, section: Section, records: list[dict[str, Any]]) -> list[Specimen]:
     by_approach = {record["asked"]["approach"]: record for record in records}
     return [
         _specimen(run, by_approach[name], control)
@@ -78,38 +78,49 @@ def _specimens(run: Path, section: Section, records: list[dict[str, Any]]) -> li
     ]
 
 
-def _given(run: Path, section: Section, records: list[dict[str, Any]]) -> Specimen | None:
+def _given(run: results.Found, section: Section, records: list[dict[str, Any]]) -> Specimen | None:
     """The conditions of the first that did not bring its own, as real examples do."""
     for record in records:
-        folder = results.record_path(run, record["cell"]).with_suffix("")
+        folder = results.record_path(run.folder, record["cell"]).with_suffix("")
         known = section.approaches.get(record["asked"]["approach"]) not in aggregate.REAL
         if known and any((folder / f"conditions.{kind}").exists() for kind in ("json", "png")):
-            return _shown(folder, "conditions", record, "given", "")
+            return _shown(run, folder, "conditions", record, "given", "")
     return None
 
 
-def _specimen(run: Path, record: dict[str, Any], control: str) -> Specimen:
-    folder = results.record_path(run, record["cell"]).with_suffix("")
+def _specimen(run: results.Found, record: dict[str, Any], control: str) -> Specimen:
+    folder = results.record_path(run.folder, record["cell"]).with_suffix("")
     approach, status = record["asked"]["approach"], record["happened"]["status"]
     if status != "ok":
         return Specimen(approach, control, [], None, [], tables.STATUS_WORDS.get(status, status))
-    return _shown(folder, "samples", record, approach, control)
+    return _shown(run, folder, "samples", record, approach, control)
 
 
-def _shown(folder: Path, name: str, record: dict[str, Any], title: str, control: str) -> Specimen:
+def _shown(run: results.Found, folder: Path, name: str, record: dict[str, Any], title: str, control: str) -> Specimen:
     """What lies in the folder under a name; molecules are there as texts too, and the page shows their picture."""
-    texts, grid = list[str](), None
-    if (folder / f"{name}.png").exists():
-        wanted = record["asked"]["definition"]["evaluation"]["samples"]
-        grid = _cut(folder / f"{name}.png", columns=min(_COLUMNS, wanted))
-    elif (folder / f"{name}.json").exists():
-        texts = [shortened(text) for text in results.read_json(folder / f"{name}.json")[:_TEXTS]]
-    sounds = [
-        data_address(path.read_bytes(), "audio/wav")
-        for path in sorted(folder.glob(f"{name}-*.wav"))[:_TEXTS]
-        if path.stat().st_size <= _SOUND
-    ]
+    texts, grid, sounds = list[str](), None, list[str]()
+    picture, words = folder / f"{name}.png", folder / f"{name}.json"
+    found = [picture] if picture.exists() else [words] if words.exists() else sorted(folder.glob(f"{name}-*.wav"))
+    for path in found[:_TEXTS]:
+        try:
+            if path == picture:
+                wanted = record["asked"].get("definition", {}).get("evaluation", {}).get("samples", _COLUMNS)
+                grid = _cut(path, columns=min(_COLUMNS, wanted))
+            elif path == words:
+                texts = _texts(path)
+            elif path.stat().st_size <= _SOUND:
+                sounds.append(data_address(path.read_bytes(), "audio/wav"))
+        except Exception as error:  # whatever a library says of a damaged picture
+            run.note(path, error)
+            return Specimen(title, control, [], None, [], f"damaged: {path.name}")
     return Specimen(title, control, texts, grid, sounds, "" if texts or grid or sounds else "no samples")
+
+
+def _texts(path: Path) -> list[str]:
+    content = results.parsed(path)
+    if not isinstance(content, list) or not all(isinstance(text, str) for text in content):
+        raise ValueError("it should be a list of texts")
+    return [shortened(text) for text in content[:_TEXTS]]
 
 
 def shortened(text: str) -> str:
@@ -122,7 +133,8 @@ def _cut(path: Path, columns: int) -> Grid:
     from PIL import Image
 
     with Image.open(path) as image:
-        tile = image.width // columns
+        if not (tile := image.width // columns):
+            raise ValueError(f"{image.width} pixels are too few for {columns} columns")
         shown = max(1, min(columns, _PIXELS // tile))
         part = image.crop((0, 0, shown * tile, min(image.height, _ROWS * tile)))
         buffer = io.BytesIO()

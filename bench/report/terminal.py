@@ -64,7 +64,7 @@ class _Fitted:
     def _short_of_seeds(self) -> list[str]:
         """Where some seeds have no value: ``lora with 50 examples: 2 of 3 seeds``."""
         return [
-            f"{row.approach} with {size} examples: {entry.note}"
+            f"{row.approach} with {wording.examples(size)}: {entry.note}"
             for row in self.table.rows
             for size, entry in zip(self.table.sizes, row.entries, strict=True)
             if _short(entry)

@@ -1,0 +1,35 @@
+"""Values, texts and counts as a line for people shows them. Imports nothing of ours."""
+
+import itertools
+import json
+import re
+from typing import Any
+
+_LONGEST = 60  # characters of a value
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def counted(count: int, noun: str) -> str:
+    """``3 cells``, ``1 cell``, ``0 cells``."""
+    return f"{count} {noun}{'s' * (count != 1)}"
+
+
+def cut(text: str, longest: int) -> str:
+    """A text of at most so many characters: ``…`` stands where the rest was, its end is kept."""
+    end = longest // 4
+    return text if len(text) <= longest else f"{text[: longest - end - 1]}…{text[-end:]}"
+
+
+def shown(value: Any) -> str:
+    """A value much as it stands in a file, in one line, cut where it is long; however large or deep it is."""
+    parts = json.JSONEncoder(ensure_ascii=False, default=str).iterencode(value)
+    text, parts = "", itertools.islice(parts, _LONGEST + 1)
+    try:
+        for part in parts:
+            text += part[: _LONGEST + 1]
+            if len(text) > _LONGEST:
+                break
+    except (ValueError, TypeError):  # a number of 5,000 digits, a list in itself, a key that is none in JSON
+        text += f"({type(value).__name__})"
+    text = _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
