@@ -1,7 +1,7 @@
 """``bench run | plan | fetch | report | list``: thin, and imports no torch.
 
-Exit codes: 0 all cells are ok or not applicable; 1 some cells failed, diverged, or ran out of time or memory; 2 bad
-input, said in one line; 130 interrupted.
+Exit codes: 0 all cells are ok or not applicable; 1 some cells failed (also where their model or data cannot be had),
+diverged, or ran out of time or memory; 2 bad input, said in one line; 130 interrupted.
 """
 
 import argparse

@@ -16,7 +16,7 @@ from itertools import islice
 from multiprocessing import forkserver, resource_tracker
 from typing import Any, Protocol
 
-from pebble import concurrent
+from pebble import ProcessExpired, concurrent
 
 from bench import worker
 
@@ -132,7 +132,12 @@ def _later(*signals: signal.Signals) -> Iterator[None]:
 
 
 def said(error: BaseException) -> str:
-    """An exception as one line."""
+    """An exception as one line; of a process that ended on its own, how."""
+    if isinstance(error, ProcessExpired) and error.exitcode == -signal.SIGKILL:
+        return "killed (SIGKILL): by hand, or by a system that ran out of memory"
+    if isinstance(error, ProcessExpired):
+        code = error.exitcode
+        return f"its process ended with {signal.Signals(-code).name if code < 0 else f'exit code {code}'}"
     return f"{type(error).__name__}: {' '.join(str(error).split())}".removesuffix(": ")
 
 
