@@ -141,11 +141,13 @@ def _plan(chosen: argparse.Namespace) -> int:
     plan = planning.plan(suite.load(chosen.suite), chosen.results, chosen.workers)
     if chosen.json:
         print(json.dumps(plan.as_json()))
-        return 0
-    from rich.console import Console
+    elif not plan.faults:
+        from rich.console import Console
 
-    Console().print(plan)
-    return 0
+        Console().print(plan)
+    for fault in plan.faults:
+        print(_line(fault), file=sys.stderr)
+    return 2 if plan.faults else 0
 
 
 def _fetch(chosen: argparse.Namespace) -> int:

@@ -21,7 +21,7 @@ from bench.suite import Suite
 
 REMEDY = "run `bench fetch SUITE` where there is a network"
 
-_ABOUT = (".json", ".txt", ".model", ".jinja", ".tiktoken")  # configurations, vocabularies, templates
+_ABOUT = (".json", ".txt", ".model", ".spm", ".jinja", ".tiktoken")  # configurations, vocabularies, templates
 _WEIGHTS = re.compile(r"(model|diffusion_pytorch_model|adapter_model)(-\d+-of-\d+)?\.safetensors")
 _LEFT_OUT = "safety_checker/"  # judges what a pipeline made, and is as large as the rest of it
 
@@ -44,9 +44,16 @@ def fetch(suite: Suite) -> Iterator[Item]:
 
 def is_hub(spec: ModelSpec) -> bool:
     """Whether a model's checkpoint is a repository of the hub: no folder, and no name that a server knows."""
-    if spec.recipe or spec.fingerprint or Path(spec.checkpoint or "").is_dir():
+    if spec.recipe or spec.fingerprint is not None or Path(spec.checkpoint or "").is_dir():
         return False
     return "network" in plugins.find("families", spec.family).stated("OFFERS")
+
+
+def local(spec: ModelSpec) -> Path | None:
+    """The folder that a model is loaded from, as far as it has one and that is on this machine already."""
+    if spec.recipe or "network" not in plugins.find("families", spec.family).stated("OFFERS"):
+        return None
+    return _snapshot(spec.checkpoint or "", spec.revision) if is_hub(spec) else Path(spec.checkpoint or "")
 
 
 def folder(repository: str, revision: str | None, *, code: bool = False) -> Path:

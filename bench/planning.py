@@ -2,13 +2,15 @@
 
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
 from typing import TYPE_CHECKING, Any
 
-from bench import dataset, environment, results
+from bench import dataset, environment, fetching, inspection, results
 from bench.cell import Cell
+from bench.errors import SuiteError, Unusable
 from bench.suite import Suite
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ class Plan:
         run: that run's folder, or None.
         unchecked: datasets that are not in the cache yet, so that sizes asked of them could not be checked.
         seconds: estimate for the missing cells from earlier results on this machine; None where there are none.
+        faults: models that will certainly not do, as far as their files tell: a run has failed cells for each.
     """
 
     suite: Suite
@@ -34,6 +37,7 @@ class Plan:
     run: Path | None
     unchecked: list[str]
     seconds: float | None
+    faults: list[SuiteError]
 
     @property
     def not_applicable(self) -> dict[tuple[str, str], str]:
@@ -62,6 +66,7 @@ class Plan:
             "run": str(self.run) if self.run else None,
             "unchecked": self.unchecked,
             "seconds": self.seconds,
+            "faults": [str(fault) for fault in self.faults],
         }
 
     def __rich_console__(self, *_: Any) -> Any:
@@ -76,7 +81,17 @@ def plan(suite: Suite, results_folder: Path, workers: int | None = None) -> Plan
     targets = {cell.target.name: cell.target for cell in cells}
     unchecked = [name for name, spec in targets.items() if dataset.sizes(spec.plugin, spec.options) is None]
     missing = [cell for cell in cells if cell.id not in finished and not cell.reason]
-    return Plan(suite, cells, finished, run, unchecked, _estimate(missing, run, workers))
+    return Plan(suite, cells, finished, run, unchecked, _estimate(missing, run, workers), list(_faults(suite)))
+
+
+def _faults(suite: Suite) -> Iterator[SuiteError]:
+    for name, spec in {cell.model_name: cell.model for cell in suite.cells}.items():
+        try:
+            inspection.check(spec, fetching.local(spec))
+        except Unusable as reason:
+            key = f"models.{name}.{'recipe.architecture' if spec.recipe else 'checkpoint'}"
+            where = "" if spec.recipe else f"{spec.checkpoint}: "
+            yield suite.error(key, f"{where}{reason.problem}", reason.remedy)
 
 
 def _estimate(missing: list[Cell], run: Path | None, workers: int | None) -> float | None:

@@ -13,6 +13,12 @@ from bench.options import Count, Fraction, Positive
 
 MODALITY = "molecule"
 OFFERS = ("molecule", "network", "samples", "objective", "likelihood", "context", "soft_prompts")
+CHECKPOINT = {
+    "kind": "a causal language model that writes SMILES",
+    "networks": {"": {}},
+    "tasks": (("CAUSAL_LM",),),
+    "tokenizer": ("", ""),
+}
 
 
 class Molecules(CausalLM):
