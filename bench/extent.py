@@ -12,8 +12,9 @@ import psutil
 
 from bench.errors import Unusable
 
-_WIDEST, _DEEPEST = 1 << 20, 10_000
-"""No network is so wide (a vocabulary aside), or has so many layers; of the latter each takes its time to build."""
+_WIDEST, _DEEPEST, _LONGEST = 1 << 20, 10_000, 1 << 30
+"""No network is so wide (a vocabulary aside), has so many layers, each of which takes its time to build, or reads so
+much at once."""
 
 _WIDTH = re.compile(
     r"(hidden|embed|embd|inner|intermediate|ffn|ff|filter|model|state|head|code|latent|projection)_?(size|dim|channels)?s?"
@@ -22,6 +23,8 @@ _WIDTH = re.compile(
     r"|(.*_)?channel_(base|max)|[zw]_dim|img_resolution|norm_num_groups|.*(num|n)_.*experts"
 )
 _DEPTH = re.compile(r"(.*_)?(n_|num_)?(layers?|blocks)|.*layers_per_block|downsamplings|depth")
+_LENGTH = re.compile(r".*positions|.*position_embeddings|n_ctx|max_seq_len|length|sample_size")
+_LIMITS = (_WIDTH, _WIDEST, "wider"), (_DEPTH, _DEEPEST, "deeper"), (_LENGTH, _LONGEST, "longer")
 _SIDE = re.compile(r"hidden_size|n_embd|d_model|dim|w_dim")
 _PLACES = re.compile(r"vocab_size|n_positions")
 
@@ -35,7 +38,7 @@ def check(config: dict[str, Any], where: str = "") -> None:
     """
     for path, part in _mappings(config, where):
         for key, value in part.items():
-            for words, most, far in ((_WIDTH, _WIDEST, "wider"), (_DEPTH, _DEEPEST, "deeper")):
+            for words, most, far in _LIMITS:
                 if words.fullmatch(key) and (number := max([*_numbers(value), 0])) > most:
                     problem = f"{path}{key}: {number:.0f} is {far} than any network"
                     raise Unusable(problem, f"ask for {most} or fewer")

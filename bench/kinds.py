@@ -110,7 +110,7 @@ def _settings(checkpoint: Path, name: str, wanted: Stated) -> None:
             path = _about(checkpoint, part[0]) if part else about
             other = read(path).get(of) if path else None
             if type(given) is int and type(other) is int and given != other:
-                raise _Another(f"{where} says {key}: {given}, and {allowed}: {other}")
+                raise _Another(f"{where} says {key}: {given} beside {allowed}: {other}")
         elif allowed is ... and given is None:
             raise Unusable(f"{where} says no {key} in its {about.name}", f"set {key} there")
         elif allowed is not ... and key in said and not _among(given, allowed):

@@ -60,6 +60,8 @@ def test_nor_are_those_of_our_suites() -> None:
         ({"layers_per_block": 10**6}, "layers_per_block: 1000000 is deeper"),
         ({"latent_dim": 10**7}, "latent_dim: 10000000 is wider"),
         ({"channel_base": 10**7}, "channel_base: 10000000 is wider"),
+        ({"max_position_embeddings": 10**12}, "max_position_embeddings: 1000000000000 is longer than any network"),
+        ({"n_positions": 10**9, "n_embd": 768}, "its weights take"),
         ({"z_dim": 10**7}, "z_dim: 10000000 is wider"),
         ({"residual_blocks": 10**6}, "residual_blocks: 1000000 is deeper"),
         ({"n_embd": 1_000_000}, r"its weights take 3,725 GB at least, and this machine has 2,048 GB of memory"),

@@ -149,7 +149,9 @@ def test_a_run_of_which_nothing_can_be_prepared_has_its_rows_and_goes_on_with_re
     path = tiny.write(tmp_path, models={"broken": model})
     arguments = ["run", str(path), "--results", str(tmp_path / "results"), "--reports", str(tmp_path / "reports")]
     assert cli.main(arguments) == 1
-    assert "4 cells trained now: 4 failed" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "4 cells trained now: 4 failed" in shown
+    assert "broken → python_reference\napproach" in shown, "there are no numbers of which more could be said"
     folder = tiny.latest(path)
     before = tiny.states(folder / "cells")
     assert cli.main(arguments) == 1

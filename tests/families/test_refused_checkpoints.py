@@ -244,7 +244,7 @@ def unknown_prediction(folder: Path) -> None:
         (no_index, "nor a model_index.json, and family diffusion takes a DDPMPipeline"),
         (unet_cut_short, "its diffusion_pytorch_model.safetensors is cut off"),
         (labels, "its unet says num_class_embeds: 10, and family diffusion takes .* an unconditional"),
-        (learned_variance, "its unet says out_channels: 2, and in_channels: 1"),
+        (learned_variance, "its unet says out_channels: 2 beside in_channels: 1"),
         (no_size, "its unet says no sample_size in its config.json; set sample_size there"),
         (needs_a_prompt, "its unet is a UNet2DConditionModel"),
         (another_process, "its scheduler is a ScoreSdeVeScheduler"),

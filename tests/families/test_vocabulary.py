@@ -1,6 +1,7 @@
 """A network knows every token that a text can become, or the checkpoint is refused when it is loaded."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers
@@ -12,18 +13,15 @@ from bench.errors import CheckpointError
 from bench.families import _vocabulary
 from bench.families.causal_lm import CausalLM
 from bench.families.masked_lm import MaskedLM
-from bench.model import Model
 from tests.models import TRAINED, model_of, network, saved
 from tests.small.masked_lm import network as masked_network
 
 LANGUAGE = [name for name in TRAINED if "tasks" in plugins.find("families", name).constants["CHECKPOINT"]]
 
 
-def load(family: str, folder: Path) -> Model:
-    found: Model = (
-        plugins.find("families", family).load().from_checkpoint(str(folder), revision=None, trust_remote_code=False)
-    )
-    return found
+def load(family: str, folder: Path) -> Any:
+    kind = plugins.find("families", family).load()
+    return kind.from_checkpoint(str(folder), revision=None, trust_remote_code=False)
 
 
 @pytest.mark.parametrize("family", LANGUAGE)
