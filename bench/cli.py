@@ -156,13 +156,15 @@ def _fetch(chosen: argparse.Namespace) -> int:
     items = []
     for item in fetching.fetch(suite.load(chosen.suite)):
         items.append(item._asdict())
-        if not chosen.json:
+        if item.fault:
+            print(_line(item.fault), file=sys.stderr)
+        elif not chosen.json:
             print(f"{item.name}: {'fetched' if item.fetched else 'there already'}", flush=True)
     if chosen.json:
         print(json.dumps(items))
     elif not items:
         print("nothing to fetch: all it needs is made here")
-    return 0
+    return 2 if any(item["fault"] for item in items) else 0
 
 
 def _report(chosen: argparse.Namespace) -> int:

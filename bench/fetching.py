@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from bench import plugins
 from bench.cell import ModelSpec
 from bench.checkpoint import HUB_ID
-from bench.errors import CheckpointError
+from bench.errors import BenchError, CheckpointError
 from bench.plugins import Plugin
 from bench.suite import Suite
 
@@ -27,19 +27,23 @@ _LEFT_OUT = "safety_checker/"  # judges what a pipeline made, and is as large as
 
 
 class Item(NamedTuple):
-    """Something a suite needs, and whether it had to be fetched."""
+    """Something a suite needs, whether it had to be fetched, and why it could not be; empty where it is there."""
 
     name: str
     fetched: bool
+    fault: str = ""
 
 
 def fetch(suite: Suite) -> Iterator[Item]:
-    """Bring all that a suite needs, item by item; :class:`bench.errors.BenchError` at the first that cannot be."""
+    """Bring all that a suite needs, item by item; what cannot be had keeps nothing else from coming."""
     seen = set()
     for name, bring in _needed(suite):
         if name not in seen:
             seen.add(name)
-            yield Item(name, bring())
+            try:
+                yield Item(name, bring())
+            except BenchError as error:
+                yield Item(name, fetched=False, fault=str(error))
 
 
 def is_hub(spec: ModelSpec) -> bool:

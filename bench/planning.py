@@ -158,6 +158,7 @@ def _render(plan: Plan) -> "list[RenderableType]":
         Text(f"not applicable to {model}: {approach if approach not in why else ''}{': ' * (approach not in why)}{why}")
         for (approach, model), why in plan.not_applicable.items()
     ]
+    shown += [Text(f"will not do: {fault}") for fault in plan.faults]
     if plan.run:
         shown.append(Text(f"finished already: {len(plan.finished)} cells in {plan.run}"))
     if plan.unchecked:
