@@ -1,30 +1,22 @@
-"""Where a checkpoint is, whether it may be loaded, and what it holds: all that can be known without torch."""
+"""Where a checkpoint is, and the fingerprint of what it holds."""
 
 import hashlib
 import re
 from pathlib import Path
 
 from bench import cache
+from bench.errors import Unusable
 from bench.words import cut
 
-_PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 _LARGE = 1 << 24  # bytes; the hash of a larger file is remembered until the file changes
 HUB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*(/[A-Za-z0-9][A-Za-z0-9_.-]*)?")
-
-
-class Unusable(Exception):
-    """Why a checkpoint will not do, and the remedy."""
-
-    def __init__(self, problem: str, remedy: str) -> None:
-        super().__init__(problem, remedy)
-        self.problem, self.remedy = problem, remedy
 
 
 def resolve(name: str, beside: Path) -> tuple[str, str | None]:
     """A hub id as it is, or a local folder's absolute path and the fingerprint of its content.
 
     Relative paths start at the folder ``beside``, then at the current one. :class:`Unusable` for what is neither
-    there nor a hub id, and for a folder without safetensors.
+    there nor a hub id. What is wrong with what is there, :mod:`bench.inspection` says.
     """
     try:
         for base in (beside, Path()) if name else ():
@@ -43,12 +35,9 @@ def resolve(name: str, beside: Path) -> tuple[str, str | None]:
 
 
 def _fingerprint(folder: Path) -> str:
-    """SHA-256 over names and content of every file, first 16 hex digits."""
+    """SHA-256 over names and content of every file, first 16 hex digits; empty where no weights are among them."""
     if not any(folder.rglob("*.safetensors")):
-        if pickles := sorted(path.name for pattern in _PICKLES for path in folder.rglob(pattern)):
-            problem = f"{folder} holds pickle weights only ({pickles[0]}), which can run code"
-            raise Unusable(problem, "save the model again with save_pretrained, as safetensors")
-        raise Unusable(f"{folder} holds no weights", "it needs config.json and *.safetensors")
+        return ""
     digest = hashlib.sha256()
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         name = path.relative_to(folder)

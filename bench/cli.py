@@ -1,7 +1,7 @@
 """``bench run | plan | fetch | report | list``: thin, and imports no torch.
 
-Exit codes: 0 all cells are ok or not applicable; 1 some cells failed, diverged, or ran out of time or memory; 2 bad
-input, said in one line; 130 interrupted.
+Exit codes: 0 all cells are ok or not applicable; 1 some cells failed (also where their model or data cannot be had),
+diverged, or ran out of time or memory; 2 bad input, said in one line; 130 interrupted.
 """
 
 import argparse
@@ -173,11 +173,13 @@ def _plan(chosen: argparse.Namespace) -> int:
     plan = planning.plan(checked, chosen.results, chosen.workers)
     if chosen.json:
         print(json.dumps(plan.as_json()))
-        return 0
-    from rich.console import Console
+    elif not plan.faults:
+        from rich.console import Console
 
-    Console().print(plan)
-    return 0
+        Console().print(plan)
+    for fault in plan.faults:
+        print(_line(fault), file=sys.stderr)
+    return 2 if plan.faults else 0
 
 
 def _fetch(chosen: argparse.Namespace) -> int:
@@ -186,13 +188,15 @@ def _fetch(chosen: argparse.Namespace) -> int:
     items = []
     for item in fetching.fetch(suite.load(chosen.suite)):
         items.append(item._asdict())
-        if not chosen.json:
+        if item.fault:
+            print(_line(item.fault), file=sys.stderr)
+        elif not chosen.json:
             print(f"{item.name}: {'fetched' if item.fetched else 'there already'}", flush=True)
     if chosen.json:
         print(json.dumps(items))
     elif not items:
         print("nothing to fetch: all it needs is made here")
-    return 0
+    return 2 if any(item["fault"] for item in items) else 0
 
 
 def _report(chosen: argparse.Namespace) -> int:

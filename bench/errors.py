@@ -60,6 +60,14 @@ class CheckpointError(BenchError):
     """A pretrained model cannot be loaded."""
 
 
+class Unusable(Exception):
+    """Why a checkpoint or an architecture will not do, and the remedy, before it is said whose it is."""
+
+    def __init__(self, problem: str, remedy: str) -> None:
+        super().__init__(problem, remedy)
+        self.problem, self.remedy = problem, remedy
+
+
 class ResultsError(BenchError):
     """Results cannot be read or written."""
 

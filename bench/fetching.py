@@ -15,38 +15,49 @@ from typing import Any, NamedTuple
 from bench import plugins
 from bench.cell import ModelSpec
 from bench.checkpoint import HUB_ID
-from bench.errors import CheckpointError
+from bench.errors import BenchError, CheckpointError
 from bench.plugins import Plugin
 from bench.suite import Suite
 
 REMEDY = "run `bench fetch SUITE` where there is a network"
 
-_ABOUT = (".json", ".txt", ".model", ".jinja", ".tiktoken")  # configurations, vocabularies, templates
+_ABOUT = (".json", ".txt", ".model", ".spm", ".jinja", ".tiktoken")  # configurations, vocabularies, templates
 _WEIGHTS = re.compile(r"(model|diffusion_pytorch_model|adapter_model)(-\d+-of-\d+)?\.safetensors")
 _LEFT_OUT = "safety_checker/"  # judges what a pipeline made, and is as large as the rest of it
 
 
 class Item(NamedTuple):
-    """Something a suite needs, and whether it had to be fetched."""
+    """Something a suite needs, whether it had to be fetched, and why it could not be; empty where it is there."""
 
     name: str
     fetched: bool
+    fault: str = ""
 
 
 def fetch(suite: Suite) -> Iterator[Item]:
-    """Bring all that a suite needs, item by item; :class:`bench.errors.BenchError` at the first that cannot be."""
+    """Bring all that a suite needs, item by item; what cannot be had keeps nothing else from coming."""
     seen = set()
     for name, bring in _needed(suite):
         if name not in seen:
             seen.add(name)
-            yield Item(name, bring())
+            try:
+                yield Item(name, bring())
+            except BenchError as error:
+                yield Item(name, fetched=False, fault=str(error))
 
 
 def is_hub(spec: ModelSpec) -> bool:
     """Whether a model's checkpoint is a repository of the hub: no folder, and no name that a server knows."""
-    if spec.recipe or spec.fingerprint or Path(spec.checkpoint or "").is_dir():
+    if spec.recipe or spec.fingerprint is not None or Path(spec.checkpoint or "").is_dir():
         return False
     return "network" in plugins.find("families", spec.family).stated("OFFERS")
+
+
+def local(spec: ModelSpec) -> Path | None:
+    """The folder that a model is loaded from, as far as it has one and that is on this machine already."""
+    if spec.recipe or "network" not in plugins.find("families", spec.family).stated("OFFERS"):
+        return None
+    return _snapshot(spec.checkpoint or "", spec.revision) if is_hub(spec) else Path(spec.checkpoint or "")
 
 
 def folder(repository: str, revision: str | None, *, code: bool = False) -> Path:

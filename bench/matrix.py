@@ -16,6 +16,7 @@ from bench.cell import (
     Quality,
     Recipe,
 )
+from bench.errors import Unusable
 from bench.overrides import SAME, Chain, Layers, grid, merged
 from bench.plugins import Plugin
 from bench.suite import ApproachEntry, DatasetEntry, ModelEntry, Suite
@@ -231,7 +232,7 @@ def _model_spec(suite: Suite, name: str, entry: ModelEntry, family: Plugin) -> M
         return spec
     try:
         path, fingerprint = checkpoint.resolve(entry.checkpoint or "", suite.path.parent)
-    except checkpoint.Unusable as reason:
+    except Unusable as reason:
         raise suite.error(f"{key}.checkpoint", reason.problem, reason.remedy) from None
     return spec.model_copy(update={"checkpoint": path, "fingerprint": fingerprint})
 

@@ -2,13 +2,15 @@
 
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
 from typing import TYPE_CHECKING, Any
 
-from bench import dataset, environment, results
+from bench import dataset, environment, fetching, inspection, results
 from bench.cell import Cell
+from bench.errors import SuiteError, Unusable
 from bench.suite import Suite
 from bench.words import counted
 
@@ -28,6 +30,7 @@ class Plan:
         left_out: what was left out or changed when its datasets were read, as far as they were.
         unchecked: datasets that are not in the cache yet, so that sizes asked of them could not be checked.
         seconds: estimate for the missing cells from earlier results on this machine; None where there are none.
+        faults: models that will certainly not do, as far as their files tell: a run has failed cells for each.
     """
 
     suite: Suite
@@ -37,6 +40,7 @@ class Plan:
     left_out: list[str]
     unchecked: list[str]
     seconds: float | None
+    faults: list[SuiteError]
 
     @property
     def not_applicable(self) -> dict[tuple[str, str], str]:
@@ -66,6 +70,7 @@ class Plan:
             "left_out": self.left_out,
             "unchecked": self.unchecked,
             "seconds": self.seconds,
+            "faults": [str(fault) for fault in self.faults],
         }
 
     def __rich_console__(self, *_: Any) -> Any:
@@ -82,7 +87,18 @@ def plan(suite: Suite, results_folder: Path, workers: int | None = None) -> Plan
     read = {cell.model.recipe.source.name: cell.model.recipe.source for cell in cells if cell.model.recipe} | targets
     told = [line for name, spec in read.items() for line in dataset.left_out(name, spec.plugin, spec.options)]
     missing = [cell for cell in cells if cell.id not in finished and not cell.reason]
-    return Plan(suite, cells, finished, run, told, unchecked, _estimate(missing, run, workers))
+    estimate = _estimate(missing, run, workers)
+    return Plan(suite, cells, finished, run, told, unchecked, estimate, list(_faults(suite)))
+
+
+def _faults(suite: Suite) -> Iterator[SuiteError]:
+    for name, spec in {cell.model_name: cell.model for cell in suite.cells}.items():
+        try:
+            inspection.check(spec, fetching.local(spec))
+        except Unusable as reason:
+            key = f"models.{name}.{'recipe.architecture' if spec.recipe else 'checkpoint'}"
+            where = "" if spec.recipe else f"{spec.checkpoint}: "
+            yield suite.error(key, f"{where}{reason.problem}", reason.remedy)
 
 
 def _estimate(missing: list[Cell], run: Path | None, workers: int | None) -> float | None:
@@ -150,6 +166,7 @@ def _render(plan: Plan) -> "list[RenderableType]":
         Text(f"not applicable to {model}: {approach if approach not in why else ''}{': ' * (approach not in why)}{why}")
         for (approach, model), why in plan.not_applicable.items()
     ]
+    shown += [Text(f"will not do: {fault}") for fault in plan.faults]
     if plan.run:
         shown.append(Text(f"finished already: {counted(len(plan.finished), 'cell')} in {plan.run}"))
     shown += [Text(f"left out or changed: {line}") for line in plan.left_out]

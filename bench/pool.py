@@ -147,7 +147,13 @@ def _later(*signals: signal.Signals) -> Iterator[None]:
 
 
 def said(error: BaseException) -> str:
-    """An exception as one line."""
+    """An exception as one line; of a process that ended on its own, how."""
+    if isinstance(error, ProcessExpired) and error.exitcode == -signal.SIGKILL:
+        return "killed (SIGKILL): by hand, or by a system that ran out of memory"
+    if isinstance(error, ProcessExpired):
+        code = error.exitcode
+        how = f"{signal.Signals(-code).name}, see log.txt beside its record" if code < 0 else f"exit code {code}"
+        return f"its process ended with {how}"
     return cut(f"{type(error).__name__}: {' '.join(str(error).split())}".removesuffix(": "), _LONGEST)
 
 
@@ -158,12 +164,6 @@ def how_it_ended(outcome: BaseException, limit: float) -> tuple[str, str]:
             "timed_out",
             f"took longer than {limit:g} s; raise budget.time_limit and run again with --retry",
         )
-    if isinstance(outcome, ProcessExpired) and outcome.exitcode == -signal.SIGKILL:
-        return "failed", "killed (SIGKILL): by hand, or by a system that ran out of memory"
-    if isinstance(outcome, ProcessExpired):
-        code = outcome.exitcode
-        how = f"{signal.Signals(-code).name}, see log.txt beside its record" if code < 0 else f"exit code {code}"
-        return "failed", f"its process ended with {how}"
     return "failed", said(outcome)
 
 

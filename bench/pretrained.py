@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.lib.format import open_memmap
 
-from bench import cache, dataset, fetching, plugins
+from bench import cache, dataset, fetching, inspection, plugins
 from bench.cell import Budget, ModelSpec, Recipe
 from bench.dataset import Columns, Dataset, Items
 from bench.errors import CheckpointError
@@ -32,12 +32,16 @@ def load(spec: ModelSpec, progress: Callable[[int], None] = lambda taken: None, 
     Unless it must be ``trained``: then the architecture alone will do where that was not yet done. Raises
     :class:`bench.errors.CheckpointError` where it cannot be loaded.
     """
+    if fault := inspection.fault(spec) if spec.recipe else "":
+        raise CheckpointError(f"architecture: {fault}")
     family = plugins.find("families", spec.family).load()
     if spec.recipe and not trained and recipe_steps(spec):
         untrained: Model = family.from_architecture(spec.recipe.architecture, _source(spec.recipe), **spec.options)
         return untrained
     if fetching.is_hub(spec):
         return _from_hub(spec, family)
+    if (folder := fetching.local(spec)) and (fault := inspection.fault(spec, folder)):
+        raise CheckpointError(f"checkpoint {spec.checkpoint}: {fault}")
     checkpoint = str(_recipe_folder(spec, family, progress)) if spec.recipe else spec.checkpoint
     revision, trusted = (None, False) if spec.recipe else (spec.revision, spec.trust_remote_code)
     return _complete(
@@ -50,6 +54,8 @@ def _from_hub(spec: ModelSpec, family: type[Model]) -> Model:
     assert spec.checkpoint is not None
     folder = str(fetching.folder(spec.checkpoint, spec.revision, code=spec.trust_remote_code))
     try:
+        if fault := inspection.fault(spec, Path(folder)):
+            raise CheckpointError(f"checkpoint {folder}: {fault}")
         return _complete(
             family.from_checkpoint(folder, revision=None, trust_remote_code=spec.trust_remote_code, **spec.options),
             spec.checkpoint,

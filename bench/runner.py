@@ -15,15 +15,14 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from bench import dataset, disk, plugins, pool, results, worker
+from bench import disk, pool, results, worker
 from bench.cell import Cell
 from bench.errors import BenchError, ResultsError
 from bench.ledger import Ledger
-from bench.pool import Progress, Task, said
+from bench.pool import Progress, Task
+from bench.preparation import Preparation
 from bench.suite import NAME, Suite
 from bench.words import counted, cut
-
-_PREPARING_LIMIT = 24 * 3600.0  # seconds
 
 
 class Interrupted(BenchError):
@@ -77,7 +76,8 @@ def run(
         how many cells were trained now, and how many there were already: ``{"trained": …, "kept": …}``.
 
     Raises:
-        BenchError: before anything trains, where a dataset, model or folder will not do; and when interrupted.
+        BenchError: before anything trains, where the folder will not do, or device or data are others than the run's;
+            and when interrupted. Cells whose model, dataset or feature space will not do have failed.
     """
     lock = FileLock(run_folder / ".lock")
     try:
@@ -145,10 +145,9 @@ class _Run:
 
     def _work(self, applicable: list[Cell], to_measure: list[Cell], missing: list[Cell]) -> None:
         try:
-            self._prepare(applicable, to_measure)
-            self.ledger.write_run()
+            able = self._prepared(applicable, to_measure)
             self._write_inapplicable(missing)  # they count as finished, on the bar and where the run is stopped
-            self._train(applicable)
+            self._train(able)
             self._measure(self.ledger.to_measure())
         except KeyboardInterrupt:
             results.write_tables(self.folder)
@@ -166,64 +165,34 @@ class _Run:
             words += ["--results", str(results_folder)]
         return shlex.join(words)
 
-    def _prepare(self, missing: list[Cell], to_measure: list[Cell]) -> None:
-        """Datasets, base models and feature spaces; anything wrong with them ends the run before a cell trains."""
-        cells = [*missing, *to_measure]
-        threads = max((cell.budget.threads for cell in cells), default=1)
-        specs = {cell.target.model_dump_json(): cell.target for cell in cells}
-        specs |= {c.model.recipe.source.model_dump_json(): c.model.recipe.source for c in cells if c.model.recipe}
-        models = {cell.model.model_dump_json(): (cell.model_name, cell.model) for cell in cells}
-        spaces = {str(space): space for cell in cells for space in _spaces(cell)}
-        found: dict[str, tuple[int, str]] = {}
+    def _prepared(self, missing: list[Cell], to_measure: list[Cell]) -> list[Cell]:
+        """Make what cells share; the missing ones that can be trained. The others end here, with what they lack."""
+        preparation = Preparation([*missing, *to_measure], self._stage)
+        preparation.read()
+        self.ledger.device = preparation.device
+        self._refuse_mixing(preparation.fingerprints(), missing)
+        self.ledger.fingerprints |= preparation.fingerprints()
+        preparation.make()
+        self.ledger.write_run()
+        for cell in {cell.id: cell for cell in (*missing, *to_measure)}.values():
+            if fault := preparation.fault(cell):
+                self._end_unprepared(cell, fault)
+        return [cell for cell in missing if not preparation.fault(cell)]
 
-        def ready(task: Task, outcome: Any) -> tuple[str, str, float]:
-            if isinstance(outcome, BenchError):
-                raise outcome
-            if isinstance(outcome, BaseException):
-                raise ResultsError(
-                    f"{task.name}: could not be made ({said(outcome)}); nothing was trained"
-                ) from outcome
-            if task.function == "prepare_dataset":
-                spec = task.arguments[0]
-                found[spec.model_dump_json()] = outcome
-                return "ok", "; ".join(dataset.left_out(spec.name, spec.plugin, spec.options)), 0.0
-            if task.function == "describe_device":
-                self.ledger.device = outcome
-            return "ok", "", 0.0
+    def _end_unprepared(self, cell: Cell, fault: str) -> None:
+        """What a cell has scored before stays."""
+        if self.ledger.record(cell)["happened"].get("status") == "ok":
+            self._not_measured(cell, f"failed: {fault}")
+        else:
+            self.ledger.write_end(cell, "failed", fault)
+            self.again.discard(cell.id)
 
-        def task(name: str, function: str, *arguments: Any) -> Task:
-            return Task(name, function, arguments, _PREPARING_LIMIT, ready)
-
-        cores = max(1, (os.cpu_count() or 1) // threads)
-        first = [Task("device", "describe_device", (), _PREPARING_LIMIT, ready)]
-        first += [task(f"dataset {spec.name}", "prepare_dataset", spec) for spec in specs.values()]
-        self._stage("datasets", first, workers=cores)
-        self._refuse_mixing({cell.target.name: found[cell.target.model_dump_json()][1] for cell in cells}, missing)
-        for cell in cells:
-            size, self.ledger.fingerprints[cell.target.name] = found[cell.target.model_dump_json()]
-            if cell.data_size > size:
-                problem = f"{counted(cell.data_size, 'example')} asked, {cell.target.name} has {size} to train on"
-                raise self.suite.error("data_sizes", problem, f"ask for {size} or fewer")
-        self._check(cells, cores)
-        second = [task(f"feature space {n}", "prepare_features", n, options, threads) for n, options in spaces.values()]
-        second += [task(f"model {name}", "prepare_model", spec, threads) for name, spec in models.values()]
-        self._stage("base models", second, workers=cores)
-
-    def _check(self, cells: list[Cell], workers: int) -> None:
-        """Options that somebody chose are tried on their models; one that does not fit ends the run."""
-        alike = {(c.model_name, c.target.name, c.approach): c for c in cells if not c.reason and _has_options(c)}
-
-        def ended(task: Task, outcome: Any) -> tuple[str, str, float]:
-            if isinstance(outcome, str) and outcome:
-                problem, _, remedy = outcome.partition("; ")
-                raise self.suite.error(f"approaches.{task.arguments[0].approach}.options", problem, remedy)
-            return "ok", "", 0.0  # how a cell ends otherwise is its own to say
-
-        tasks = [
-            Task(f"options of {cell.approach}", "check_options", (cell,), cell.budget.time_limit, ended)
-            for cell in alike.values()
-        ]
-        self._stage("options", tasks, workers)
+    def _not_measured(self, cell: Cell, why: str) -> dict[str, Any]:
+        record = self.ledger.record(cell)
+        record["happened"]["skipped"]["measurement"] = why
+        record["happened"]["measured"] = True
+        results.write_json(results.record_path(self.folder, cell.id), record)
+        return record
 
     def _refuse_mixing(self, fingerprints: dict[str, str], missing: list[Cell]) -> None:
         """A run's numbers come from one kind of device, and those on one dataset from the same data."""
@@ -239,7 +208,7 @@ class _Run:
         by_name = {cell.id: cell for cell in cells}
 
         def ended(task: Task, outcome: Any) -> tuple[str, str, float]:
-            if isinstance(outcome, BenchError):  # the results folder fails, not the cell
+            if isinstance(outcome, ResultsError):  # the results folder fails, not the cell
                 raise outcome
             cell = by_name[task.name]
             if isinstance(outcome, BaseException):
@@ -258,15 +227,13 @@ class _Run:
         by_name = {cell.id: cell for cell in cells}
 
         def ended(task: Task, outcome: Any) -> tuple[str, str, float]:
-            if isinstance(outcome, BenchError):
+            if isinstance(outcome, ResultsError):
                 raise outcome
             cell = by_name[task.name]
-            record = self.ledger.record(cell)
             if isinstance(outcome, BaseException):  # what was scored before stays
-                status, reason = pool.how_it_ended(outcome, cell.budget.time_limit)
-                record["happened"]["skipped"]["measurement"] = f"{status}: {reason}"
-                record["happened"]["measured"] = True
-                results.write_json(results.record_path(self.folder, cell.id), record)
+                record = self._not_measured(cell, ": ".join(pool.how_it_ended(outcome, cell.budget.time_limit)))
+            else:
+                record = self.ledger.record(cell)
             status, _, reason = record["happened"]["skipped"].get("measurement", "ok: ").partition(": ")
             return status, reason, 0.0
 
@@ -279,20 +246,3 @@ class _Run:
         if tasks:
             self.progress.stage(name, len(tasks) + done, done)
             pool.run(tasks, workers, worker.preloaded(), self.progress)
-
-
-def _spaces(cell: Cell) -> list[tuple[str, dict[str, Any]]]:
-    """The feature spaces a cell is scored in, with their options."""
-    found = [options for _, options in cell.metrics if "space" in options]
-    makes = plugins.find("families", cell.model.family).stated("OFFERS")
-    return [
-        (options["space"], {"weights": options["weights"]} if options.get("weights") else {})
-        for options in found
-        if plugins.find("features", options["space"]).constants["MODALITY"] in makes
-    ]
-
-
-def _has_options(cell: Cell) -> bool:
-    """Whether an approach has options that are not its defaults."""
-    tuned = any("." in name for values in cell.tuning for name in values)
-    return tuned or any(options != plugins.find("approaches", name).defaults for name, options in cell.chain)

@@ -8,7 +8,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from bench import checkpoint
-from tests.plans import Changes, cells, refused_run, write
+from tests.plans import Changes, cells, refused, refused_run, write
 
 
 def named(checkpoint: str) -> Changes:
@@ -75,8 +75,10 @@ def test_what_no_system_can_look_up(name: str, tmp_path: Path, capsys: pytest.Ca
 def test_a_folder_without_weights(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model = make(tmp_path / "model")
     (model / "model.safetensors").unlink()
-    said = refused_run(capsys, write(tmp_path, named("model")))
-    assert said == f"models.tiny.checkpoint: {model} holds no weights; it needs config.json and *.safetensors"
+    said = refused(capsys, "plan", write(tmp_path, named("model")))
+    assert said.endswith(
+        f"models.tiny.checkpoint: {model}: it holds no weights; it needs config.json and *.safetensors"
+    )
 
 
 @pytest.mark.parametrize("name", ["pytorch_model.bin", "unet/model.pt", "weights.ckpt"])
@@ -85,10 +87,16 @@ def test_a_folder_with_pickles_only(name: str, tmp_path: Path, capsys: pytest.Ca
     (model / "model.safetensors").unlink()
     (model / name).parent.mkdir(exist_ok=True)
     (model / name).touch()
-    said = refused_run(capsys, write(tmp_path, named("model")))
-    problem = f"{model} holds pickle weights only ({Path(name).name}), which can run code"
+    said = refused(capsys, "plan", write(tmp_path, named("model")))
+    problem = f"it holds pickle weights only ({Path(name).name}), which can run code"
     remedy = "save the model again with save_pretrained, as safetensors"
-    assert said == f"models.tiny.checkpoint: {problem}; {remedy}"
+    assert said.endswith(f"models.tiny.checkpoint: {model}: {problem}; {remedy}")
+
+
+def test_two_folders_without_weights_are_two_models(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (make(tmp_path / name) / "model.safetensors").unlink()
+    assert key(tmp_path, "one") != key(tmp_path, "two")
 
 
 def test_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

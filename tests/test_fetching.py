@@ -99,15 +99,20 @@ def test_what_a_suite_needs_is_listed_once(offline: Path, tmp_path: Path, capsys
     path = of_the_hub(tmp_path, seeds=[0, 1])
     assert len(suite.load(path).cells) > 2
     assert cli.main(["fetch", str(path)]) == 2
-    assert capsys.readouterr().err.count("\n") == 1
+    assert capsys.readouterr().err.count("\n") == 2, "a line for each"
     hub.cached(offline, "models", "org/model", {"model.safetensors": b""})
+    assert cli.main(["fetch", str(path)]) == 2
+    said = capsys.readouterr()
+    assert (said.out, said.err.count("\n")) == ("model org/model: there already\n", 1), (
+        "what there is comes all the same"
+    )
     hub.cached(offline, "datasets", "org/texts", {"data/train.parquet": hub.parquet({"text": ["a"]})})
     assert cli.main(["fetch", str(path)]) == 0
     of = "(id: org/texts, columns: ['text'])"
-    said = ["model org/model: there already", f"dataset hub_dataset {of}: there already"]
-    assert capsys.readouterr().out.splitlines() == said
+    listed = ["model org/model: there already", f"dataset hub_dataset {of}: there already"]
+    assert capsys.readouterr().out.splitlines() == listed
     assert cli.main(["fetch", str(path), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)[0] == {"name": "model org/model", "fetched": False}
+    assert json.loads(capsys.readouterr().out)[0] == {"name": "model org/model", "fetched": False, "fault": ""}
 
 
 def test_weights_of_metrics_are_needed_too(

@@ -29,13 +29,15 @@ CONTRACTS = {
     "bench.plugins",
     "bench.training",
     "bench.transfer",
+    "bench.vocabulary",
 }
 """What plugins may import of ours, beside their own folder."""
 
 HEAVY = {"torch", "transformers", "diffusers", "accelerate", "peft", "torchvision", "torch_fidelity", "tokenizers"}
 
 LIGHT = {"suite", "matrix", "overrides", "planning", "record", "results", "ledger", "statistics", "report"}
-LIGHT |= {"installed", "runner", "pool", "worker", "progress", "words", "cli", "api"}
+LIGHT |= {"installed", "runner", "preparation", "pool", "worker", "progress", "words", "cli", "api"}
+LIGHT |= {"inspection", "kinds", "extent", "vocabulary", "tensor_files", "libraries"}
 """Never import torch, nor does anything they import."""
 
 REPORT_READS = {"bench.results", "bench.statistics", "bench.errors"}

@@ -179,16 +179,17 @@ def test_options_reach_the_family(tmp_path: Path) -> None:
     ("asked", "given"), [({}, (None, False)), ({"trust_remote_code": True, "revision": "v2"}, ("v2", True))]
 )
 def test_code_of_a_checkpoint_runs_only_where_it_is_asked_for(
-    asked: dict[str, Any], given: tuple[str | None, bool], monkeypatch: pytest.MonkeyPatch
+    asked: dict[str, Any], given: tuple[str | None, bool], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[tuple[str | None, bool]] = []
+    snapshot = saved(language_model(), tmp_path)
 
     def fetched(repository: str, revision: str | None, *, code: bool) -> Path:
         seen.append((revision, code))
-        return Path("snapshot")
+        return snapshot
 
     def note(checkpoint: str, *, revision: str | None, trust_remote_code: bool, **options: Any) -> CausalLM:
-        assert (checkpoint, revision, trust_remote_code) == ("snapshot", None, seen[0][1])
+        assert (checkpoint, revision, trust_remote_code) == (str(snapshot), None, seen[0][1])
         return language_model()
 
     monkeypatch.setattr(fetching, "folder", fetched)

@@ -8,7 +8,7 @@ import pytest
 from filelock import FileLock
 
 from bench import cli, plugins, runner, suite
-from bench.errors import BenchError, ResultsError, SuiteError
+from bench.errors import ResultsError
 from bench.ledger import Ledger
 from tests import tiny
 
@@ -26,18 +26,6 @@ def test_two_processes_do_not_work_on_one_run(
             assert said.startswith(f"bench: {folder}: another process works on this run; wait for it, or start one")
             assert said.count("\n") == 1
     assert cli.main(["run", str(path), "--results", str(tmp_path / "results"), "--reports", str(tmp_path)]) == 0
-
-
-def test_more_data_than_there_is_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tiny.write(tmp_path, data_sizes=[100_000])
-    with monkeypatch.context() as patch:
-        patch.setattr("bench.dataset.sizes", lambda *_: None)  # as on a machine that never read it
-        loaded = suite.load(path)
-        _ = loaded.cells
-    folder = runner.start(loaded, tmp_path / "results")
-    with pytest.raises(SuiteError, match=r"data_sizes: 100000 examples asked, python_reference has \d+ to train on"):
-        runner.run(loaded, folder, tiny.Silent())
-    assert not list((tmp_path / "results").iterdir())
 
 
 def test_a_refused_run_takes_nothing_away_that_is_not_its_own(tmp_path: Path) -> None:
@@ -79,31 +67,6 @@ def test_a_disk_that_fills_up_ends_the_run_with_one_line(tmp_path: Path, capsys:
     said = capsys.readouterr().err
     assert "the disk is full; free some space and run the same command again" in said
     assert said.count("\n") == 1
-
-
-def test_what_cannot_be_prepared_ends_the_run_before_anything_trains(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    loaded = suite.load(tiny.write(tmp_path))
-    wrong = loaded.cells[0].model.model_copy(update={"checkpoint": str(tmp_path / "none"), "recipe": None})
-    loaded.__dict__["cells"] = [cell.model_copy(update={"model": wrong}) for cell in loaded.cells]
-    folder = runner.start(loaded, tmp_path / "results")
-    with pytest.raises(BenchError, match=r"none: cannot be fetched"):
-        runner.run(loaded, folder, tiny.Silent())
-    assert not list((tmp_path / "results").iterdir())
-
-
-def test_an_option_that_does_not_fit_the_model_ends_the_run_before_anything_trains(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What the source of a plugin cannot tell at plan time, its set-up on the model does."""
-    path = tiny.write(tmp_path, approaches=["full_finetuning", {"layer_transfer": {"blocks": [99]}}])
-    loaded = suite.load(path)
-    folder = runner.start(loaded, tmp_path / "results")
-    with pytest.raises(BenchError, match=r"approaches.layer_transfer.options: .*blocks.*99") as refused:
-        runner.run(loaded, folder, tiny.Silent())
-    assert "\n" not in str(refused.value)
-    assert not list((tmp_path / "results").iterdir())
 
 
 def test_data_that_changed_are_refused_unless_all_cells_of_them_are_trained_anew(

@@ -100,9 +100,9 @@ class Autoencoding(Model):
 
     @classmethod
     def from_checkpoint(cls, checkpoint: str, *, revision: str | None, trust_remote_code: bool, **options: Any) -> Self:
+        kinds = {kind.__name__: kind for kind in KINDS.values()}
         try:
             config = AutoencoderKL.load_config(checkpoint, revision=revision)
-            kinds = {kind.__name__: kind for kind in KINDS.values()}
             name = config.get("_class_name", "model of unknown class")
             if name not in kinds:
                 raise CheckpointError(f"a {name} is none of {', '.join(kinds)}; name one of these")
@@ -115,7 +115,8 @@ class Autoencoding(Model):
         except CheckpointError as error:
             raise CheckpointError(f"checkpoint {checkpoint}: {error}") from None
         except Exception as error:
-            raise CheckpointError(f"checkpoint {checkpoint}: not an autoencoder ({one_line(error)})") from error
+            problem, remedy = f"not an autoencoder ({one_line(error)})", f"name one of {', '.join(kinds)}"
+            raise CheckpointError(f"checkpoint {checkpoint}: {problem}; {remedy}") from error
         return model
 
     def _restore(self, checkpoint: str) -> None:

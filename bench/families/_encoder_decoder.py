@@ -44,7 +44,8 @@ def load(checkpoint: str, **common: Any) -> tuple[Any, Any]:
         elif started:
             network, missing = _started(checkpoint, common)
     except Exception as error:
-        raise CheckpointError(f"{where}: not a sequence-to-sequence model ({one_line(error)})") from error
+        remedy = "name one such as T5, BART, BERT, with its tokenizer"
+        raise CheckpointError(f"{where}: not a sequence-to-sequence model ({one_line(error)}); {remedy}") from error
     if not usable and not started:
         reason = f"{kind} has no encoder and decoder, and is no encoder that both could start from"
         raise CheckpointError(f"{where}: not a sequence-to-sequence model ({reason}); name one such as T5, BART, BERT")

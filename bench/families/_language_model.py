@@ -53,7 +53,8 @@ class LanguageModel(Model):
             )
             model = cls(network, tokenizer, **options)
         except Exception as error:
-            raise CheckpointError(f"{where}: not {cls.kind} ({one_line(error)})") from error
+            remedy = f"name one that {cls.loader.__name__} loads, with its tokenizer"
+            raise CheckpointError(f"{where}: not {cls.kind} ({one_line(error)}); {remedy}") from error
         if missing := sorted(info["missing_keys"]):
             raise CheckpointError(f"{where}: it has no weights for {missing[0]}; name one of {cls.kind}")
         model.check(where)

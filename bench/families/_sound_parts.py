@@ -103,7 +103,7 @@ def _sound(checkpoint: str, revision: str | None, network: Any) -> Sound:
             continue
         sound: Sound = kind.from_config(found)
         return sound
-    raise CheckpointError("its pictures are not said to be of sound: there is neither an stft nor a mel folder")
+    raise CheckpointError("its pictures are not of sound: it has neither an stft nor a mel folder; name one that has")
 
 
 def _stride(network: Any) -> int:

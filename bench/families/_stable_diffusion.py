@@ -15,6 +15,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
+from bench import vocabulary
 from bench.dataset import Columns, Dataset
 from bench.errors import CheckpointError, NotApplicable
 from bench.families._denoising import smaller
@@ -92,8 +93,9 @@ class Parts:
         if unet.cross_attention_dim != text.hidden_size:
             given = f"its text encoder writes {text.hidden_size} features of a token"
             return f"{given}, its U-Net reads {unet.cross_attention_dim}; name the one it was trained with"
-        if len(self.tokenizer) > text.vocab_size:
-            return f"its tokenizer has {len(self.tokenizer)} tokens, its text encoder {text.vocab_size}; name its own"
+        ids = self.tokenizer.get_vocab()  # marks too, which are read in a caption
+        if ids and ids[last := max(ids, key=ids.__getitem__)] >= text.vocab_size:
+            return "; ".join(vocabulary.beyond(last, ids[last], text.vocab_size))
         return "" if positions > 2 else f"captions of {positions} tokens hold no word; allow more"
 
 
@@ -112,7 +114,8 @@ def load(checkpoint: str, revision: str | None) -> Parts:
     except CheckpointError:
         raise
     except Exception as error:
-        raise CheckpointError(f"{where}: not a {_KIND} with safetensors ({one_line(error)})") from error
+        remedy = "save it again with its save_pretrained"
+        raise CheckpointError(f"{where}: not a {_KIND} with safetensors ({one_line(error)}); {remedy}") from error
     if getattr(diffusers, config["_class_name"], None) not in DDPMScheduler().compatibles:
         raise CheckpointError(f"{where}: its {config['_class_name']} does not add noise as DDPM does; name another")
     # as diffusers' own pipeline has it, whatever kind of scheduler was saved: latents have no bounds
@@ -126,6 +129,12 @@ def _component(kind: Any, where: str, checkpoint: str, part: str, revision: str 
     if missing := sorted(info["missing_keys"]):
         raise CheckpointError(f"{where}: its {part} has no weights for {missing[0]}; name a complete one")
     return component
+
+
+def row(tokenizer: Any, tokens: list[int], positions: int) -> list[int]:
+    """Start, the tokens of a caption as far as there is room, and ends to fill the row."""
+    tokens = [tokenizer.bos_token_id, *tokens][: positions - 1]
+    return [*tokens, tokenizer.eos_token_id, *[tokenizer.pad_token_id] * (positions - len(tokens) - 1)]
 
 
 def build(architecture: Mapping[str, Any], source: Dataset) -> Parts:

@@ -23,6 +23,19 @@ from bench.options import Count, NonNegative
 
 MODALITY = "audio"
 OFFERS = ("audio", "network", "samples", "objective")
+CHECKPOINT = {
+    "kind": "a DanceDiffusionPipeline or AudioDiffusionPipeline of an unconditional UNet1DModel or UNet2DModel",
+    "pipelines": ("DanceDiffusionPipeline", "AudioDiffusionPipeline", ""),
+    "networks": {
+        "unet": {
+            "_class_name": ("UNet1DModel", "UNet2DModel"),
+            "null": ("class_embed_type", "num_class_embeds"),
+            "out_channels": "in_channels",
+        }
+    },
+    "parts": {"scheduler": {"_class_name": ("KarrasDiffusionSchedulers", "IPNDMScheduler")}},
+    "optional": ("mel", "stft"),
+}
 
 _PARTS = 8, 16  # of a sound's frequencies, and of its time, each of which is hidden or not
 _CORRUPTED = 0.5  # of the parts
@@ -67,7 +80,8 @@ class Audio(Model):
             raise CheckpointError(f"checkpoint {checkpoint}: {error}") from None
         except Exception as error:
             said = one_line(error)
-            raise CheckpointError(f"checkpoint {checkpoint}: no U-Net of sound with its scheduler ({said})") from error
+            problem, remedy = f"no U-Net of sound with its scheduler ({said})", "name a folder with unet and scheduler"
+            raise CheckpointError(f"checkpoint {checkpoint}: {problem}; {remedy}") from error
 
     @classmethod
     def from_architecture(cls, architecture: Mapping[str, Any], source: Dataset, **options: Any) -> Self:

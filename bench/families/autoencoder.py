@@ -13,6 +13,12 @@ from bench.options import Natural
 
 MODALITY = "image"
 OFFERS = ("image", "network", "objective", "reconstruction", "samples")
+CHECKPOINT = {
+    "kind": "an AutoencoderKL or a ConvolutionalAutoencoder",
+    "networks": {
+        "": {"_class_name": ("AutoencoderKL", "ConvolutionalAutoencoder"), "out_channels": "in_channels"},
+    },
+}
 
 _LARGEST = 4096  # numbers in a code whose covariances fit into memory with ease
 

@@ -16,7 +16,7 @@ from transformers import (
 
 from bench.dataset import Dataset, Items
 from bench.errors import CheckpointError
-from bench.families import _architecture, _tokenizer, _tokens
+from bench.families import _architecture, _tokenizer, _tokens, _vocabulary
 from bench.families._errors import one_line
 from bench.families._language_model import LanguageModel
 from bench.model import Batch
@@ -25,6 +25,12 @@ from bench.options import Count, Fraction, Positive
 MODALITY = "text"
 CHECKPOINT_GENERATION = 2
 OFFERS = ("text", "network", "samples", "objective", "likelihood", "context", "soft_prompts")
+CHECKPOINT = {
+    "kind": "a causal language model (GPT-2, Llama …)",
+    "networks": {"": {}},
+    "tasks": (("CAUSAL_LM",),),
+    "tokenizer": ("", ""),
+}
 
 _IGNORED = -100  # the label that torch's cross-entropy leaves out
 _CORRUPTED = 0.15  # of the tokens, as in BERT and T5 (Raffel et al. 2020)
@@ -112,9 +118,8 @@ class CausalLM(LanguageModel):
         """Raise :class:`CheckpointError` where the network is no causal language model of the tokenizer's tokens."""
         if not set(self.tokenizer.get_vocab().values()) - set(self.tokenizer.all_special_ids):
             raise CheckpointError(f"{where}: its tokenizer knows no words; save the tokenizer beside the weights")
-        known = self.network.get_input_embeddings().weight.shape[0]
-        if (needed := max(self.tokenizer.vocab_size, self.start + 1, self.end + 1)) > known:
-            raise CheckpointError(f"{where}: the tokenizer has {needed} tokens, the network {known}; name its own")
+        if fault := _vocabulary.fault(self.tokenizer, self.network, (self.start, self.end)):
+            raise CheckpointError(f"{where}: {fault}")
         try:
             ahead = _architecture.looks_ahead(self.network, self.start)
         except Exception as error:

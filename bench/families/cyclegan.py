@@ -20,6 +20,7 @@ from bench.options import NonNegative
 
 MODALITY = "image_pair"
 OFFERS = ("condition", "critic", "image", "network", "samples")
+CHECKPOINT = {"kind": "a CycleGAN saved here", "networks": {"": {"_class_name": ("CycleNetworks",)}}}
 
 _REAL = 0.5  # what a critic is to say of a real patch, and its negative of a generated one; in the paper 1 and 0
 
@@ -75,7 +76,8 @@ class CycleGAN(Model):
         except CheckpointError as error:
             raise CheckpointError(f"checkpoint {checkpoint}: {error}") from None
         except Exception as error:
-            raise CheckpointError(f"checkpoint {checkpoint}: not a CycleGAN ({one_line(error)})") from error
+            said = one_line(error)
+            raise CheckpointError(f"checkpoint {checkpoint}: not a CycleGAN ({said}); name one saved here") from error
 
     @classmethod
     def from_architecture(cls, architecture: Mapping[str, Any], source: Dataset, **options: Any) -> Self:

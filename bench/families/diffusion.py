@@ -21,6 +21,24 @@ from bench.options import Count, NonNegative
 
 MODALITY = "image"
 OFFERS = ("image", "network", "samples", "objective")
+CHECKPOINT = {
+    "kind": "a DDPMPipeline, DDIMPipeline or PNDMPipeline of an unconditional UNet2DModel",
+    "pipelines": ("DDPMPipeline", "DDIMPipeline", "PNDMPipeline"),
+    "networks": {
+        "unet": {
+            "_class_name": ("UNet2DModel",),
+            "null": ("class_embed_type", "num_class_embeds"),
+            "out_channels": "in_channels",
+            "sample_size": ...,
+        }
+    },
+    "parts": {
+        "scheduler": {
+            "_class_name": ("KarrasDiffusionSchedulers",),
+            "prediction_type": ("epsilon", "v_prediction", "sample"),
+        }
+    },
+}
 
 
 class Diffusion(Model):
@@ -56,7 +74,8 @@ class Diffusion(Model):
             pipeline = DDPMPipeline.from_pretrained(checkpoint, revision=revision, use_safetensors=True)
         except Exception as error:
             said = one_line(error)
-            raise CheckpointError(f"checkpoint {checkpoint}: not a UNet2DModel with its scheduler ({said})") from error
+            problem, remedy = f"not a UNet2DModel with its scheduler ({said})", "save both as a DDPMPipeline"
+            raise CheckpointError(f"checkpoint {checkpoint}: {problem}; {remedy}") from error
         if sound := [name for name in ("stft", "mel") if Path(checkpoint, name).is_dir()]:
             raise CheckpointError(f"checkpoint {checkpoint}: its pictures are of sound ({sound[0]}); name family audio")
         if type(pipeline.scheduler) not in DDPMScheduler().compatibles:
@@ -188,5 +207,6 @@ def _fault(network: Any, noise: DDPMScheduler, inference_steps: int) -> str:
     if config.sample_size is None:
         return "the network's config has no sample_size; set it to the side of its images in pixels"
     if config.in_channels != config.out_channels:
-        return f"{config.in_channels} channels in, {config.out_channels} out: a learned variance is not supported"
+        found = f"{config.in_channels} channels in, {config.out_channels} out"
+        return f"{found}: a learned variance is not supported; name another"
     return Discrete(noise).fault(inference_steps)

@@ -24,6 +24,7 @@ from bench.options import Fraction, NonNegative
 
 MODALITY = "image"
 OFFERS = ("image", "network", "samples", "critic", "latent")
+CHECKPOINT = {"kind": "a GAN saved here", "networks": {"": {"family": ("gan",)}}}
 
 _KINDS: dict[str, type[Architecture]] = {"stylegan2": StyleGAN2, "dcgan": DCGAN, "sngan": SNGAN}
 _R1 = {"stylegan2": 0.1}  # of the others, whose papers have none, 0
@@ -90,15 +91,18 @@ class Gan(Model):
             config, weights = json.loads(Path(checkpoint, _CONFIG).read_text()), load_file(Path(checkpoint, _WEIGHTS))
             family = config.pop("family", None) if isinstance(config, dict) else None
         except Exception as error:
-            said = one_line(error)
-            raise CheckpointError(f"checkpoint {checkpoint}: no {_CONFIG} with {_WEIGHTS} of a GAN ({said})") from error
+            problem, remedy = f"no {_CONFIG} with {_WEIGHTS} of a GAN ({one_line(error)})", "name one saved here"
+            raise CheckpointError(f"checkpoint {checkpoint}: {problem}; {remedy}") from error
         try:
             if family != "gan":
                 raise CheckpointError(f"its {_CONFIG} is not one of family gan; name the family it belongs to")
             model = cls(_checked(config), **options)
             model.load_state_dict(weights)
-        except (CheckpointError, RuntimeError) as error:  # PyTorch names what is missing, not known, or of other shape
-            raise CheckpointError(f"checkpoint {checkpoint}: {one_line(error)}") from None
+        except CheckpointError as error:
+            raise CheckpointError(f"checkpoint {checkpoint}: {error}") from None
+        except RuntimeError as error:  # PyTorch names what is missing, not known, or of other shape
+            said = f"its weights are not those of its {_CONFIG} ({one_line(error)})"
+            raise CheckpointError(f"checkpoint {checkpoint}: {said}; save it again") from None
         return model
 
     @classmethod

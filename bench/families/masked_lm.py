@@ -10,7 +10,7 @@ from transformers import AutoConfig, AutoModelForMaskedLM, PreTrainedModel, PreT
 
 from bench.dataset import Dataset, Items
 from bench.errors import CheckpointError
-from bench.families import _architecture, _masks, _tokenizer, _tokens
+from bench.families import _architecture, _masks, _tokenizer, _tokens, _vocabulary
 from bench.families._errors import one_line
 from bench.families._language_model import LanguageModel
 from bench.model import Batch
@@ -19,6 +19,12 @@ from bench.options import Count, Fraction, NonNegative, Positive
 MODALITY = "text"
 CHECKPOINT_GENERATION = 2
 OFFERS = ("text", "network", "samples", "objective", "pseudo_likelihood")
+CHECKPOINT = {
+    "kind": "a masked language model (BERT, RoBERTa …)",
+    "networks": {"": {"is_encoder_decoder": (False,)}},
+    "tasks": (("MASKED_LM",),),
+    "tokenizer": ("", ""),
+}
 
 _IGNORED = -100  # the label that torch's cross-entropy leaves out
 _CORRUPTED = 0.15  # of the tokens, as in BERT
@@ -79,8 +85,9 @@ class MaskedLM(LanguageModel):
         self.limit = _architecture.positions(network)
         self.context = min(context, self.limit - len(self.before) - len(self.behind))
         size = network.config.get_text_config().vocab_size
-        forbidden = torch.arange(size) >= len(tokenizer)  # what no text has in it: padding of the vocabulary, marks
-        forbidden[[token for token in tokenizer.all_special_ids if token < size]] = True
+        forbidden = torch.ones(size, dtype=torch.bool)  # what no text has in it: padding of the vocabulary, marks
+        marks = set(tokenizer.all_special_ids)
+        forbidden[[token for token in _vocabulary.words(tokenizer) if token < size and token not in marks]] = False
         self.register_buffer("forbidden", forbidden, persistent=False)
 
     @property
@@ -109,9 +116,9 @@ class MaskedLM(LanguageModel):
         """Raise :class:`CheckpointError` where the network does not restore the tokenizer's tokens from both sides."""
         if bool(self.forbidden.all()):
             raise CheckpointError(f"{where}: its tokenizer knows no words; save the tokenizer beside the weights")
-        known = self.network.get_input_embeddings().weight.shape[0]
-        if (needed := max(self.tokenizer.vocab_size, self.mask + 1)) > known:
-            raise CheckpointError(f"{where}: the tokenizer has {needed} tokens, the network {known}; name its own")
+        marks = (self.mask, self.padding, *self.before, *self.behind)
+        if fault := _vocabulary.fault(self.tokenizer, self.network, marks):
+            raise CheckpointError(f"{where}: {fault}")
         if _architecture.reads_a_source(self.network):
             raise CheckpointError(f"{where}: it reads one text and writes another; take the family seq2seq")
         row = torch.full((1, self.context + len(self.before) + len(self.behind)), self.mask)

@@ -14,6 +14,12 @@ from bench.options import Count, Fraction, Positive
 MODALITY = "molecule"
 CHECKPOINT_GENERATION = 2
 OFFERS = ("molecule", "network", "samples", "objective", "likelihood", "context", "soft_prompts")
+CHECKPOINT = {
+    "kind": "a causal language model that writes SMILES",
+    "networks": {"": {}},
+    "tasks": (("CAUSAL_LM",),),
+    "tokenizer": ("", ""),
+}
 
 
 class Molecules(CausalLM):

@@ -10,7 +10,7 @@ from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerB
 
 from bench.dataset import Columns, Dataset, Items
 from bench.errors import CheckpointError
-from bench.families import _architecture, _encoder_decoder, _tokenizer, _tokens
+from bench.families import _architecture, _encoder_decoder, _tokenizer, _tokens, _vocabulary
 from bench.families._errors import one_line
 from bench.families._language_model import LanguageModel
 from bench.model import Batch
@@ -19,6 +19,12 @@ from bench.options import Count, Fraction, Positive
 MODALITY = "text_pair"
 CHECKPOINT_GENERATION = 2
 OFFERS = ("text", "condition", "network", "samples", "objective", "likelihood", "soft_prompts")
+CHECKPOINT = {
+    "kind": "a sequence-to-sequence model (T5, BART …), or an encoder (BERT …)",
+    "networks": {"": {}},
+    "tasks": (("SEQ_TO_SEQ_CAUSAL_LM",), ("MASKED_LM", "CAUSAL_LM")),
+    "tokenizer": ("", ""),
+}
 
 _IGNORED = -100  # the label that torch's cross-entropy leaves out
 _CORRUPTED = 0.15  # of the tokens, as in BERT and T5 (Raffel et al. 2020)
@@ -115,9 +121,9 @@ class Seq2Seq(LanguageModel):
         words = set(self.tokenizer.get_vocab().values()) - set(self.tokenizer.all_special_ids)
         if len(words) < 2:  # T5's, made of nothing, has a space
             raise CheckpointError(f"{where}: its tokenizer knows no words; save the tokenizer beside the weights")
-        known = self.network.get_input_embeddings().weight.shape[0]
-        if (needed := max(self.tokenizer.vocab_size, *(token + 1 for token in (*self.starts, self.end)))) > known:
-            raise CheckpointError(f"{where}: the tokenizer has {needed} tokens, the network {known}; name its own")
+        marks = (*self.starts, self.end, *(token for side in self.around for token in side))
+        if fault := _vocabulary.fault(self.tokenizer, self.network, marks):
+            raise CheckpointError(f"{where}: {fault}")
         try:
             ahead = _architecture.looks_ahead(self.network, self.starts[0])
         except Exception as error:

@@ -14,12 +14,36 @@ from bench.errors import CheckpointError, NotApplicable
 from bench.families import _hidden, _stable_diffusion
 from bench.families._denoising import Discrete
 from bench.families._images import shrinkage, to_items, to_rows
-from bench.families._stable_diffusion import Network, Parts
+from bench.families._stable_diffusion import Network, Parts, row
 from bench.model import Batch, Model
 from bench.options import Count, Fraction, NonNegative
 
 MODALITY = "captioned_image"
 OFFERS = ("image", "caption", "condition", "network", "samples", "objective")
+CHECKPOINT = {
+    "kind": "a StableDiffusionPipeline that turns captions to pictures",
+    "pipelines": ("StableDiffusionPipeline",),
+    "networks": {
+        "unet": {
+            "_class_name": ("UNet2DConditionModel",),
+            "null": ("addition_embed_type", "class_embed_type", "encoder_hid_dim_type", "num_class_embeds"),
+            "out_channels": "in_channels",
+            "in_channels": "vae.latent_channels",
+            "cross_attention_dim": "text_encoder.hidden_size",
+            "sample_size": ...,
+        },
+        "vae": {"_class_name": ("AutoencoderKL",)},
+        "text_encoder": {},
+    },
+    "parts": {
+        "scheduler": {
+            "_class_name": ("KarrasDiffusionSchedulers",),
+            "prediction_type": ("epsilon", "v_prediction", "sample"),
+        }
+    },
+    "optional": ("feature_extractor", "image_encoder", "safety_checker", "tokenizer"),
+    "tokenizer": ("tokenizer", "text_encoder"),
+}
 
 _PACE = 0.05  # of the running scale of latents while their autoencoder trains
 
@@ -80,19 +104,19 @@ class TextToImage(Model):
 
     @classmethod
     def from_checkpoint(cls, checkpoint: str, *, revision: str | None, trust_remote_code: bool, **options: Any) -> Self:
-        parts = _stable_diffusion.load(checkpoint, revision)
-        try:
-            return cls(parts, **options)
-        except CheckpointError as error:
-            raise CheckpointError(f"checkpoint {checkpoint}: {error}") from None
+        return cls._of(f"checkpoint {checkpoint}", _stable_diffusion.load(checkpoint, revision), options)
 
     @classmethod
     def from_architecture(cls, architecture: Mapping[str, Any], source: Dataset, **options: Any) -> Self:
-        parts = _stable_diffusion.build(architecture, source)
+        where = f"architecture {dict(architecture)}"
+        return cls._of(where, _stable_diffusion.build(architecture, source), options)
+
+    @classmethod
+    def _of(cls, where: str, parts: Parts, options: dict[str, Any]) -> Self:
         try:
             return cls(parts, **options)
         except CheckpointError as error:
-            raise CheckpointError(f"architecture {dict(architecture)}: {error}") from None
+            raise CheckpointError(f"{where}: {error}") from None
 
     def save(self, folder: Path) -> None:
         self.vae.register_to_config(scaling_factor=float(self.scale))
@@ -154,14 +178,9 @@ class TextToImage(Model):
     def encode(self, items: Items) -> Batch:
         assert isinstance(items, Columns)
         images = to_rows(items["images"], self.vae.config.in_channels, self.height, self.width)
-        captions = torch.tensor([self._row(caption) for caption in items["caption"]], dtype=torch.int32)
+        texts = ([*self.beginning, *self.tokens(caption)] for caption in items["caption"])
+        captions = torch.tensor([row(self.tokenizer, text, self.positions) for text in texts], dtype=torch.int32)
         return {"images": images, "caption_ids": captions, "item": torch.arange(len(images))}
-
-    def _row(self, caption: str) -> list[int]:
-        """Start, what begins every caption, the caption as far as there is room, and ends to fill the row."""
-        tokens = [self.tokenizer.bos_token_id, *self.beginning, *self.tokens(caption)][: self.positions - 1]
-        fill = [self.tokenizer.pad_token_id] * (self.positions - len(tokens) - 1)
-        return [*tokens, self.tokenizer.eos_token_id, *fill]
 
     def decode(self, batch: Batch) -> Columns:
         start = 1 + len(self.beginning)
@@ -199,9 +218,7 @@ class TextToImage(Model):
         return [rows, self.vae.config.latent_channels, height // self.factor, width // self.factor]
 
     def _without_caption(self) -> Tensor:
-        empty = torch.tensor([self.tokenizer.bos_token_id] + [self.tokenizer.pad_token_id] * (self.positions - 1))
-        empty[1] = self.tokenizer.eos_token_id
-        return empty.to(self.device)
+        return torch.tensor(row(self.tokenizer, [], self.positions), device=self.device)
 
     def draw(self, batch: Batch, generator: torch.Generator) -> Batch:
         """Two noises of the latents' shape, a timestep for every row; in training some rows lose their caption."""

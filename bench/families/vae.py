@@ -13,6 +13,16 @@ from bench.options import Count, Natural, NonNegative
 
 MODALITY = "image"
 OFFERS = ("image", "likelihood_bound", "network", "objective", "reconstruction", "samples")
+CHECKPOINT = {
+    "kind": "an AutoencoderKL or a variational ConvolutionalAutoencoder",
+    "networks": {
+        "": {
+            "_class_name": ("AutoencoderKL", "ConvolutionalAutoencoder"),
+            "out_channels": "in_channels",
+            "variational": (True,),
+        }
+    },
+}
 
 
 class VAE(Autoencoding):

@@ -47,11 +47,12 @@ class _Fitted:
         direction = wording.DIRECTIONS.get(table.better, "")
         unit = f" [{table.unit}]" if table.unit else ""
         facts = ", ".join(part for part in (direction, table.seeds, f"each on n = {table.n}") if part)
-        yield Text(f"{section.title}: {table.name}{unit}", style="bold")
-        yield Text(facts, style="dim")
+        yield Text(f"{section.title}: {table.name}{unit}" if table.metric else section.title, style="bold")
+        entries = [entry for row in table.rows for entry in row.entries]
+        if any(entry.has_value for entry in entries):
+            yield Text(facts, style="dim")
         if table.remark:
             yield Text(table.remark, style="yellow")
-        entries = [entry for row in table.rows for entry in row.entries]
         widths = (max((len(entry.half_width) for entry in entries), default=0), 1 + any(map(_short, entries)))
         texts = [[_text(entry, *widths) for entry in row.entries] for row in table.rows]
         names = max((len(row.approach) for row in table.rows), default=0)

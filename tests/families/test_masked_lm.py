@@ -388,7 +388,7 @@ def encoder_decoder(folder: Path) -> None:
         (cut_short, "not a masked language model"),
         (no_head, "no weights for cls"),
         (no_mask, "no mask token"),
-        (another_tokenizer, "the tokenizer has .* tokens, the network 50"),
+        (another_tokenizer, "has the token .*, the network knows 50 tokens"),
         (causal, "sees only what stands before.*is_decoder"),
         (of_another_family, "not a masked language model"),
         (encoder_decoder, "take the family seq2seq"),

@@ -1,0 +1,105 @@
+"""How large a network a config asks for: no real one is refused, and no absurd one is built."""
+
+from typing import Any
+
+import psutil
+import pytest
+import yaml
+
+from bench import extent, plugins, pretrained, suite
+from bench.cell import DatasetSpec, ModelSpec, Recipe
+from bench.errors import CheckpointError, Unusable
+
+REAL: dict[str, dict[str, Any]] = {
+    "llama-3.1-405b": {
+        "hidden_size": 16384,
+        "intermediate_size": 53248,
+        "num_hidden_layers": 126,
+        "vocab_size": 128256,
+    },
+    "llama-4-scout": {
+        "text_config": {"hidden_size": 5120, "max_position_embeddings": 10485760, "num_local_experts": 16}
+    },
+    "deepseek-v3": {"hidden_size": 7168, "n_routed_experts": 256, "num_hidden_layers": 61, "rope_theta": 10000},
+    "xlm-v": {"hidden_size": 768, "num_hidden_layers": 12, "vocab_size": 901629, "eos_token_id": 2},
+    "stable-diffusion": {"block_out_channels": [320, 640, 1280, 1280], "layers_per_block": 2, "sample_size": 64},
+    "dance-diffusion": {"block_out_channels": [512] * 12, "sample_rate": 48000, "sample_size": 131072},
+    "stylegan2": {"channel_base": 32768, "channel_max": 512, "img_resolution": 1024, "w_dim": 512, "mapping_layers": 8},
+    "albert-xxlarge": {"hidden_size": 4096, "embedding_size": 128, "num_hidden_layers": 12, "vocab_size": 30000},
+    "deepnet": {"hidden_size": 512, "num_hidden_layers": 1000, "layer_norm_eps": 1e-5, "id2label": {"0": "a"}},
+}
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine of two terabytes."""
+    monkeypatch.setattr(extent, "_memory", lambda: 1 << 41)
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_real_networks_are_not_refused(name: str, server: None) -> None:
+    extent.check(REAL[name])
+
+
+def test_nor_are_those_of_our_suites() -> None:
+    for path in suite.available():
+        for model in yaml.safe_load(path.read_text(encoding="utf-8"))["models"].values():
+            extent.check(model.get("recipe", {}).get("architecture", {}))
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"n_embd": 10_000_000}, "n_embd: 10000000 is wider than any network"),
+        ({"hidden_size": 10**400}, "hidden_size: 1000000000000000000 is wider"),
+        ({"n_layer": 1_000_000, "n_embd": 16}, "n_layer: 1000000 is deeper than any network"),
+        ({"num_hidden_layers": 1e6}, "num_hidden_layers: 1000000 is deeper"),
+        ({"encoder": {"num_layers": 10**6}}, "encoder.num_layers: 1000000 is deeper"),
+        ({"unet": {"block_out_channels": [8, 10**7]}}, "unet.block_out_channels: 10000000 is wider"),
+        ({"block_out_channels": [8] * 20_000}, "block_out_channels: 20000 stages are too many"),
+        ({"layers_per_block": 10**6}, "layers_per_block: 1000000 is deeper"),
+        ({"latent_dim": 10**7}, "latent_dim: 10000000 is wider"),
+        ({"channel_base": 10**7}, "channel_base: 10000000 is wider"),
+        ({"max_position_embeddings": 10**12}, "max_position_embeddings: 1000000000000 is longer than any network"),
+        ({"n_positions": 10**9, "n_embd": 768}, "its weights take"),
+        ({"z_dim": 10**7}, "z_dim: 10000000 is wider"),
+        ({"residual_blocks": 10**6}, "residual_blocks: 1000000 is deeper"),
+        ({"n_embd": 1_000_000}, r"its weights take 3,725 GB at least, and this machine has 2,048 GB of memory"),
+        ({"vocab_size": 10**9, "hidden_size": 1024}, "its weights take"),
+        ({"n_layer": 9_999, "n_embd": 10_000}, "its weights take"),
+        ({"base_channels": 8, "downsamplings": 40}, "its weights take"),
+        ({"text_encoder": {"hidden_size": 900_000}}, "its weights take"),
+    ],
+)
+def test_what_no_machine_holds_is_refused(asked: dict[str, Any], said: str, server: None) -> None:
+    with pytest.raises(Unusable, match=said) as caught:
+        extent.check(asked)
+    assert caught.value.remedy.startswith("ask for ")
+
+
+def test_the_limit_is_the_machine_s_memory() -> None:
+    assert extent._memory() == psutil.virtual_memory().total + psutil.swap_memory().total
+
+
+@pytest.mark.parametrize("trained", [False, True])
+@pytest.mark.parametrize(
+    ("family", "architecture", "source"),
+    [
+        ("causal_lm", {"n_embd": 10_000_000}, "python_reference"),
+        ("seq2seq", {"num_layers": 1_000_000}, "number_words"),
+        ("diffusion", {"block_out_channels": [10_000_000]}, "glyphs"),
+        ("vae", {"latent_dim": 10_000_000}, "glyphs"),
+        ("gan", {"kind": "dcgan", "channel_max": 10_000_000, "channel_base": 10_000_000}, "glyphs"),
+        ("text_to_image", {"text_encoder": {"num_hidden_layers": 1_000_000}}, "captioned_shapes"),
+    ],
+)
+def test_nothing_is_built_of_it(
+    family: str, architecture: dict[str, Any], source: str, trained: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def build(*_: Any, **__: Any) -> None:
+        raise AssertionError("it was built")
+
+    monkeypatch.setattr(plugins.find("families", family).load(), "from_architecture", build)
+    recipe = Recipe(architecture=architecture, source=DatasetSpec(name=source), steps=1)
+    with pytest.raises(CheckpointError, match=r"^architecture: .* is (wider|deeper) than any network; ask for"):
+        pretrained.load(ModelSpec(family=family, recipe=recipe), trained=trained)

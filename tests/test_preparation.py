@@ -1,0 +1,182 @@
+"""What cannot be prepared ends the cells that need it, and no others; all of it is told in one run."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pebble import ProcessExpired
+
+from bench import cli, report, results, runner, suite
+from bench.cell import Cell, ModelSpec
+from bench.errors import CheckpointError, DataError, ResultsError
+from bench.pool import Task
+from bench.preparation import Preparation
+from tests import plans, tiny
+from tests.models import language_model, saved
+
+Outcome = Callable[[Task], Any]
+
+
+def cells(folder: Path) -> list[Cell]:
+    """A language model and one of pictures, each with its data, scored in a feature space or not."""
+    images = plans.IMAGES | {"recipe": plans.IMAGES["recipe"] | {"source": "shapes"}}
+    known = {"models/pictures": images, "datasets": ["python_reference", "glyphs"], "approaches": ["full_finetuning"]}
+    return plans.load(folder, known | {"metrics": ["perplexity", {"fidelity": {"space": "digit_classifier"}}]}).cells
+
+
+def prepared(found: list[Cell], outcome: Outcome) -> tuple[Preparation, list[tuple[str, str, str]]]:
+    """A preparation in which each task comes to the outcome that it is said to, and what is told of it."""
+    told: list[tuple[str, str, str]] = []
+
+    def stage(name: str, tasks: list[Task], workers: int) -> None:
+        for task in tasks:
+            made = {"device": "cpu"} if task.function == "describe_device" else outcome(task)
+            told.append((task.name, *task.ended(task, made)[:2]))
+
+    preparation = Preparation(found, stage)
+    preparation.read()
+    preparation.make()
+    return preparation, told
+
+
+def well(task: Task) -> Any:
+    return (900, "content") if task.function == "prepare_dataset" else None
+
+
+@pytest.mark.parametrize(
+    ("what", "error", "said"),
+    [
+        ("dataset glyphs", DataError("dataset glyphs: a fault; mend it"), "dataset glyphs: a fault; mend it"),
+        ("dataset shapes", DataError("dataset shapes: no; mend it"), "dataset shapes: no; mend it"),
+        ("model pictures", CheckpointError("architecture: no; mend it"), "architecture: no; mend it"),
+        ("feature space digit_classifier", OSError("no net"), "digit_classifier: could not be made (OSError: no net)"),
+        (
+            "model pictures",
+            ProcessExpired("Abnormal termination", -9),
+            "model pictures: could not be made (killed (SIGKILL): by hand, or by a system that ran out of memory)",
+        ),
+    ],
+)
+def test_what_one_model_lacks_is_its_own_fault(what: str, error: Exception, said: str, tmp_path: Path) -> None:
+    found = cells(tmp_path)
+    preparation, told = prepared(found, lambda task: error if task.name == what else well(task))
+    assert {cell.model_name for cell in found if preparation.fault(cell)} == {"pictures"}
+    reasons = {preparation.fault(cell) for cell in found if cell.model_name == "pictures"}
+    assert [reason.endswith(f"{said}; then run again with --retry") for reason in reasons] == [True]
+    assert [name for name, status, _ in told if status == "failed"] == [what]
+    if what == "dataset shapes":
+        assert "model pictures" not in [name for name, _, _ in told], "nothing is made of what is not there"
+
+
+def test_more_examples_than_there_are_end_the_cells_that_ask_for_them(tmp_path: Path) -> None:
+    found = cells(tmp_path)
+    most = max(cell.data_size for cell in found)
+    assert most > 1
+    preparation, told = prepared(found, lambda task: (most - 1, "x") if "glyphs" in task.name else well(task))
+    faults = {(cell.model_name, cell.data_size): preparation.fault(cell) for cell in found}
+    problem = f"data_sizes: {most} examples asked, dataset glyphs has {most - 1} to train on; ask for {most - 1} or"
+    assert faults.pop(("pictures", most)) == f"{problem} fewer; then run again with --retry"
+    assert set(faults.values()) == {""}
+    assert ("dataset glyphs", "failed", f"{problem} fewer") in told
+    assert ("model pictures", "ok", "") in told, "others learn from fewer"
+
+
+def test_a_disk_that_is_full_is_the_run_s_end(tmp_path: Path) -> None:
+    with pytest.raises(ResultsError, match="full"):
+        prepared(cells(tmp_path), lambda task: ResultsError("cache: the disk is full; free some space"))
+
+
+class Told(tiny.Silent):
+    """What did not end well, as it is told."""
+
+    def __init__(self) -> None:
+        self.faults: list[tuple[str, str]] = []
+
+    def finished(self, name: str, status: str, reason: str, seconds: float) -> None:
+        if status not in ("ok", "not_applicable"):
+            self.faults.append((name, reason))
+
+
+def broken(folder: Path) -> dict[str, Any]:
+    """A model whose weights are cut off."""
+    weights = saved(language_model(), folder) / "model.safetensors"
+    os.truncate(weights, weights.stat().st_size - 1000)
+    return {"family": "causal_lm", "checkpoint": str(folder), "options": {"context": 32, "max_new_tokens": 4}}
+
+
+def test_all_faults_of_a_run_are_told_and_every_cell_is_a_row(tmp_path: Path) -> None:
+    """A model that cannot be read, an option that does not fit, more data than there is; the rest trains."""
+    models = tiny.SUITE["models"] | {"broken": broken(tmp_path / "model")}
+    approaches = ["full_finetuning", {"layer_transfer": {"blocks": [99]}}]
+    path = tiny.write(tmp_path, models=models, approaches=approaches, data_sizes=[4, 100_000])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bench.dataset.sizes", lambda *_: None)  # as on a machine that never read it
+        loaded = suite.load(path)
+        _ = loaded.cells
+    folder = runner.start(loaded, tmp_path / "results")
+    progress = Told()
+    runner.run(loaded, folder, progress)
+    assert [name for name, _ in progress.faults] == [
+        "dataset python_reference",
+        "options of layer_transfer",
+        "model broken",
+    ]
+    table = results.read_table(folder)
+    assert set(table["cell"]) == {cell.id for cell in loaded.cells}
+    ends = {
+        (model, approach, size): (status, reason)
+        for model, approach, size, status, reason in table[
+            ["model", "approach", "data_size", "status", "reason"]
+        ].itertuples(index=False)
+    }
+    good = {key for key, (status, _) in ends.items() if status == "ok"}
+    controls = {("tiny", "zero_shot", 0), ("tiny", "real_data", 0), ("tiny", "from_scratch", 4)}
+    assert good == controls | {("tiny", "full_finetuning", 4)}
+    assert {status for status, _ in ends.values()} == {"ok", "failed"}
+    assert "100000 examples asked" in ends["tiny", "full_finetuning", 100_000][1]
+    assert "approaches.layer_transfer.options: " in ends["tiny", "layer_transfer", 4][1]
+    assert str(tmp_path / "model") in ends["broken", "zero_shot", 0][1]
+    assert all(reason.endswith("; then run again with --retry") for status, reason in ends.values() if status != "ok")
+    assert "broken" in report.build(folder, tmp_path / "reports").read_text()
+
+
+def test_a_run_of_which_nothing_can_be_prepared_has_its_rows_and_goes_on_with_retry(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = broken(tmp_path / "model")
+    path = tiny.write(tmp_path, models={"broken": model})
+    arguments = ["run", str(path), "--results", str(tmp_path / "results"), "--reports", str(tmp_path / "reports")]
+    assert cli.main(arguments) == 1
+    shown = capsys.readouterr().out
+    assert "4 cells trained now: 4 failed" in shown
+    assert "broken → python_reference\napproach" in shown, "there are no numbers of which more could be said"
+    folder = tiny.latest(path)
+    before = tiny.states(folder / "cells")
+    assert cli.main(arguments) == 1
+    assert tiny.states(folder / "cells") == before, "what failed is finished"
+    capsys.readouterr()
+    assert cli.main([*arguments, "--retry"]) == 1
+    assert "4 cells trained now: 4 failed" in capsys.readouterr().out
+    saved(language_model(), tmp_path / "model")
+    assert cli.main(arguments) == 0, "another model is another cell"
+    assert set(results.read_table(folder)["status"]) == {"ok"}
+
+
+def test_what_was_scored_stays_where_a_model_is_gone_before_it_is_measured(finished: Path, tmp_path: Path) -> None:
+    path = tiny.copied(finished, tmp_path)
+    folder = tiny.latest(path)
+    loaded = suite.load(path)
+    gone = ModelSpec(family="causal_lm", checkpoint=str(tmp_path / "none"), fingerprint="gone")
+    loaded.__dict__["cells"] = [c.model_copy(update={"model": gone}) for c in loaded.cells if c.approach == "zero_shot"]
+    old = [results.record_path(folder, c.id) for c in suite.load(path).cells if c.approach == "zero_shot"]
+    for cell, record in zip(loaded.cells, old, strict=True):
+        known = results.read_json(record)
+        known["happened"]["measured"] = False
+        results.write_json(results.record_path(folder, cell.id), known | {"cell": cell.id})
+    runner.run(loaded, folder, tiny.Silent())
+    happened = results.read_json(results.record_path(folder, loaded.cells[0].id))["happened"]
+    assert happened["status"] == "ok"
+    assert happened["scores"]
+    assert happened["skipped"]["measurement"].startswith("failed: checkpoint ")
