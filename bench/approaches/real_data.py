@@ -2,8 +2,9 @@
 
 import torch
 
+from bench.batches import rows_of
 from bench.model import Batch
-from bench.training import order, rows_of
+from bench.training import order
 from bench.transfer import Transfer
 
 TRAINS = False

@@ -32,9 +32,13 @@ def read_curves(run: Path, records: list[dict[str, Any]]) -> dict[tuple[str, int
             continue
         curve = found.setdefault((asked["approach"], asked["data_size"]), defaultdict(list))
         with path.open(newline="", encoding="utf-8") as file:
-            for row in csv.DictReader(file):
-                if row["validation_loss"] and int(row["trial"]) == trial:
-                    curve[int(row["step"])].append(float(row["validation_loss"]))
+            losses = {  # of a step that was validated twice the last, of the weights that were kept
+                int(row["step"]): float(row["validation_loss"])
+                for row in csv.DictReader(file)
+                if row["validation_loss"] and int(row["trial"]) == trial
+            }
+        for step, loss in losses.items():
+            curve[step].append(loss)
     return {key: dict(curve) for key, curve in found.items() if curve}
 
 
