@@ -46,15 +46,15 @@ def step_flops(transfer: Transfer) -> int:
 
     Takes no step: weights and gradients are left as they were found.
     """
-    loop = Loop(transfer, 1, "")
-    before = {name: tensor.clone() for name, tensor in loop.stored.items()}  # running statistics move in a forward
+    loop, stored = Loop(transfer, 1, ""), transfer.stored()
+    before = {name: tensor.detach().clone() for name, tensor in stored.items()}  # statistics move in a forward
     batch = loop.batch()
     transfer.model.train()
     with FlopCounterMode(display=False) as counter:
         for player, optimizer in loop.optimizers:
             loop.backward(batch, player, optimizer)
             optimizer.zero_grad()
-    restore(loop.stored, before)
+    restore(stored, before)
     transfer.model.eval()
     return int(counter.get_total_flops())
 

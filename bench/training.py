@@ -6,27 +6,24 @@ weights that were best on validation in it.
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from bench.averaging import Average
-from bench.device import accelerator, out_of_memory
-from bench.errors import Diverged, NotApplicable, OutOfMemory
-from bench.model import Batch, Model, resting
+from bench.batches import Fitting, parts, rows_of
+from bench.device import accelerator
+from bench.errors import Diverged, NotApplicable
+from bench.model import Batch, resting
+from bench.validation import Validation
 
 if TYPE_CHECKING:
-    from accelerate import Accelerator
-
     from bench.cell import Budget
     from bench.transfer import Transfer
-
-Result = TypeVar("Result")
-_VALIDATION_SEED = 20_000  # of the noise validation losses are taken with: the same for every step and approach
 
 
 def order(rows: int, size: int, generator: torch.Generator) -> Iterator[Tensor]:
@@ -50,44 +47,6 @@ def rate(progress: float, budget: "Budget") -> float:
         return progress / budget.warmup
     left = (1 - progress) / (1 - budget.warmup) if budget.warmup < 1 else 1.0
     return {"cosine": (1 - math.cos(math.pi * left)) / 2, "linear": left, "constant": 1.0}[budget.decay]
-
-
-def rows_of(batch: Batch) -> int:
-    """Number of rows of a batch."""
-    return len(next(iter(batch.values())))
-
-
-def parts(model: Model, batch: Batch, micro: int) -> Iterator[tuple[Batch, float]]:
-    """A batch in micro-batches of at most ``micro`` rows, and their share of what the whole batch averages over."""
-    rows = rows_of(batch)
-    if rows <= micro:
-        yield batch, 1.0
-        return
-    whole = model.units(batch)
-    for start in range(0, rows, micro):
-        part = {name: value[start : start + micro] for name, value in batch.items()}
-        yield part, model.units(part) / whole
-
-
-@torch.no_grad()
-def mean_loss(model: Model, rows: Batch, batch_size: int, micro: int, context: "Accelerator") -> float:
-    """The model's own loss over encoded rows, with noise that is the same at every call, whatever fits at once."""
-    generator = torch.Generator().manual_seed(_VALIDATION_SEED)
-    training, total, units = model.training, 0.0, 0
-    model.eval()
-    try:
-        for start in range(0, rows_of(rows), batch_size):
-            indices = torch.arange(start, min(start + batch_size, rows_of(rows)))
-            batch = model.draw(model.collate(rows, indices), generator)
-            count = model.units(batch)
-            for part, share in parts(model, batch, micro):
-                with context.autocast():
-                    loss = model.loss(part, model(part))
-                total += float(loss) * share * count
-            units += count
-    finally:
-        model.train(training)
-    return total / units
 
 
 def fit(transfer: "Transfer", steps: int, stage: str = "") -> None:
@@ -129,9 +88,8 @@ class Loop:
         self.generator = torch.Generator().manual_seed(transfer.seed * 1_000_003 + transfer.taken)
         self.rows = transfer.encode(transfer.data.train)
         self.indices = transfer.sampler(self.rows, self.budget.batch_size, self.generator)
-        held_out = {} if stage else transfer.encode(transfer.data.validation)
-        self.held_out = {name: rows[: self.budget.validation_rows] for name, rows in held_out.items()}
-        self.micro = min(self.budget.micro_batch_size or self.budget.batch_size, self.budget.batch_size)
+        self.fitting = Fitting(self.budget)
+        self.validation = None if stage else Validation(transfer, self.fitting)
         self.norms = [  # and the weights that say whether they learn: those around them where they have none
             (norm, [*norm.parameters()] or [*around.parameters()])
             for around in self.model.modules()
@@ -139,8 +97,6 @@ class Loop:
             if isinstance(norm, _BatchNorm)
         ]
         self.trainable = transfer.trainable()
-        self.stored = {} if stage else transfer.stored()
-        self.best, self.best_loss = dict[str, Tensor](), math.inf
         learning = [player for player in self.model.players() if any(p.requires_grad for p in player.parameters())]
         if not learning:
             raise NotApplicable(f"nothing of {type(self.model).__name__} is left to train")
@@ -155,11 +111,10 @@ class Loop:
         transfer.began = transfer.began or time.perf_counter()
 
     def run(self) -> None:
-        from bench.transfer import restore
-
         self.model.train()
-        if not self.stage:
-            self._validate()
+        if self.validation:
+            self.transfer.validation = self.validation  # in place of an earlier loop's, whose copy takes memory
+        self._validate()
         for step in range(self.steps):
             if time.perf_counter() > self.transfer.deadline:
                 break
@@ -170,12 +125,12 @@ class Loop:
                 self._validate()
             self.transfer.progress(self.transfer.taken)
         self._check()
-        if not self.stage and "validation_loss" not in self.transfer.curve[-1]:  # time was up
+        if self.validation and "validation_loss" not in self.transfer.curve[-1]:  # time was up
             self._validate()
         for parameter in self.trainable:  # as a schedule found them
             parameter.requires_grad_(True)
-        if not self.stage:
-            restore(self.stored, self.best)
+        if self.validation:
+            self.validation.restore()
         self.model.eval()
 
     def _optimizer(self, player: nn.Module) -> torch.optim.Optimizer:
@@ -212,7 +167,7 @@ class Loop:
         if self.average:
             self.average.follow()
         self.transfer.count(self.stage, rows_of(batch))
-        self._note(learning_rate=peak)
+        self.transfer.note(self.stage, learning_rate=peak)
 
     def batch(self) -> Batch:
         """The next training batch, transformed, with all its noise drawn, and its rows numbered: ``row``."""
@@ -228,24 +183,10 @@ class Loop:
 
         def gradients() -> Tensor:
             optimizer.zero_grad()
-            losses = [self._part(part, share, player) for part, share in parts(self.model, batch, self.micro)]
+            losses = [self._part(part, share, player) for part, share in parts(self.model, batch, self.fitting.micro)]
             return torch.stack(losses).sum()
 
-        return self._within_memory(gradients)
-
-    def _within_memory(self, compute: Callable[[], Result]) -> Result:
-        """``compute()``, again with half as many rows at a time whenever memory runs out."""
-        while True:
-            try:
-                return compute()
-            except (RuntimeError, MemoryError) as error:
-                if not out_of_memory(error):
-                    raise
-                if self.micro == 1:
-                    said = next(iter(str(error).splitlines()), type(error).__name__)
-                    raise OutOfMemory(f"one row at a time does not fit ({said})") from error
-            self.micro = math.ceil(self.micro / 2)  # outside of the handler, which keeps the failed tensors alive
-            torch.cuda.empty_cache()
+        return self.fitting.compute(gradients)
 
     def _part(self, batch: Batch, share: float, player: nn.Module) -> Tensor:
         with self.context.autocast():
@@ -267,30 +208,10 @@ class Loop:
             raise Diverged(f"the loss became {loss} at step {row['step']}; try a smaller learning rate")
 
     def _validate(self) -> None:
-        """Take the validation loss; keep a copy of the weights where it is the lowest so far."""
-        with self.average.in_place() if self.average else nullcontext():
-            self._compare()
-
-    def _compare(self) -> None:
-        loss = self._within_memory(
-            lambda: mean_loss(self.model, self.held_out, self.budget.batch_size, self.micro, self.context)
-        )
-        if not math.isfinite(loss):
-            raise Diverged(
-                f"the validation loss became {loss} at step {self.transfer.taken}; try a smaller learning rate"
-            )
-        self._note(validation_loss=loss)
-        if loss < self.best_loss:
-            self.best_loss = loss
-            for name, tensor in self.stored.items():
-                if name in self.best:
-                    self.best[name].copy_(tensor)
-                else:
-                    self.best[name] = tensor.detach().to("cpu", copy=True)
-
-    def _note(self, **values: float) -> None:
-        row = {"step": self.transfer.taken, "stage": self.stage, **values}
-        self.transfer.curve.append(row | {"seconds": time.perf_counter() - self.transfer.began})
+        """Compare the weights as they would be kept: their average, where there is one. A stage is not validated."""
+        if self.validation:
+            with self.average.in_place() if self.average else nullcontext():
+                self.validation.compare()
 
 
 def _trained(optimizer: torch.optim.Optimizer) -> list[Tensor]:

@@ -29,15 +29,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from bench.batches import rows_of
 from bench.cell import Budget, EvaluationSpec
 from bench.dataset import Dataset, Items
 from bench.model import Batch, Model
+
+if TYPE_CHECKING:
+    from bench.validation import Validation
 
 Term = Callable[[Batch, Tensor], Tensor]
 """(batch, outputs) to a scalar that is added to the loss; of a batch in parts, ``batch["row"]`` says which they are."""
@@ -83,6 +87,9 @@ class Transfer:
         examples: rows that gradients were taken of so far.
         looked: items of the pool looked at beside ``data.train``.
         curve: one row per step or validation: step, stage, train_loss, validation_loss, learning_rate, seconds.
+        validation: of the loop that trained the target last; what it kept is what the weights should be.
+        validation_loss: of the weights that :meth:`run` ended with; NaN where it had no steps to take.
+        changed: whether these are others than the loop kept, so that they had to be validated once more.
         progress: called with the steps taken so far.
     """
 
@@ -112,6 +119,9 @@ class Transfer:
     examples: int = 0
     looked: int = 0
     curve: list[dict[str, Any]] = field(default_factory=list)
+    validation: "Validation | None" = None
+    validation_loss: float = math.nan
+    changed: bool = False
     progress: Callable[[int], None] = lambda taken: None
 
     def __post_init__(self) -> None:
@@ -132,13 +142,20 @@ class Transfer:
         self._original: Callable[[], Model | None] = lambda: None
 
     def run(self) -> None:
-        """Spend the budget: each stage in order, then the target with all steps that are left."""
+        """Spend the budget: each stage in order, then the target with all steps that are left.
+
+        Weights that an outer loop changed after the last validation are validated as they are.
+        """
+        from bench import validation
+
         self._untouched = None
         for stage in self.stages:
             if time.perf_counter() < self.deadline:
                 stage(self.steps - self.taken)
         if self.taken < self.steps:
             self.fit(self.steps - self.taken)
+        if self.steps:
+            self.validation_loss, self.changed = validation.settle(self)
         self.model.eval()
 
     def practise(self, stage: str, steps: int) -> None:
@@ -158,7 +175,7 @@ class Transfer:
         """
         from bench import training
 
-        rows, size = training.rows_of(batch), self.budget.batch_size
+        rows, size = rows_of(batch), self.budget.batch_size
         self._open[stage] = self._open.get(stage, 0) + rows
         self.count(stage, rows, -(-self._open[stage] // size) - -(-(self._open[stage] - rows) // size))
         return training.gradients(self, batch)
@@ -181,11 +198,16 @@ class Transfer:
         self.spent[stage] = self.spent.get(stage, 0) + steps
         self.taken += steps
 
+    def note(self, stage: str = "", **values: float) -> None:
+        """Add a row to the curve: how a step or a validation went."""
+        row = {"step": self.taken, "stage": stage, **values}
+        self.curve.append(row | {"seconds": time.perf_counter() - self.began})
+
     def look(self, items: int) -> None:
         """Note that so many items of the pool, beside ``data.train``, were looked at."""
         self.looked += items
 
-    def is_pretrained(self, parameter: nn.Parameter) -> bool:
+    def is_pretrained(self, parameter: Tensor) -> bool:
         """Whether a parameter came with the pretrained model, rather than from an approach."""
         reference = self._pretrained.get(id(parameter))
         return reference is not None and reference() is parameter
@@ -222,9 +244,16 @@ class Transfer:
         Parameters that train or did not come with the pretrained model, and all buffers that a state dict has.
         Taken after set-up and before training, its names stay valid whatever is frozen or thawed later.
         """
-        kept = {n: p.data for n, p in self.model.named_parameters() if p.requires_grad or not self.is_pretrained(p)}
+        # parameters themselves, whose ``.data`` would be the old one as soon as somebody gave them another
+        known: dict[str, Tensor] = dict(self.model.named_parameters())
+        kept = {n: p for n, p in known.items() if p.requires_grad or not self.is_pretrained(p)}
         state = self.model.state_dict(keep_vars=True)
         return kept | {name: buffer for name, buffer in self.model.named_buffers() if name in state}
+
+    def of_now(self, stored: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The names of an earlier :meth:`stored` with the tensors that stand in their places now."""
+        now = dict(self.model.named_parameters(remove_duplicate=False)) | dict(self.model.named_buffers())
+        return {name: now.get(name, tensor) for name, tensor in stored.items()}
 
 
 def freeze(modules: Iterable[nn.Module]) -> None:

@@ -10,11 +10,11 @@ from typing import Any
 
 import torch
 
-from bench import memory, plugins, pretrained, quality, results, throughput
+from bench import memory, plugins, pretrained, quality, results, throughput, validation
 from bench.cell import Cell
 from bench.dataset import Dataset, Items
 from bench.device import accelerator, precision
-from bench.errors import DataError, Diverged
+from bench.errors import DataError, Diverged, PluginError
 from bench.evaluation import Training
 from bench.model import Batch
 from bench.transfer import Transfer, load, save
@@ -22,7 +22,7 @@ from bench.transfer import Transfer, load, save
 
 @dataclass
 class Trial:
-    """One point of the grid, and what became of it; ``validation_loss`` is its lowest."""
+    """One point of the grid, and what became of it; ``validation_loss`` is of the weights it ended with."""
 
     values: dict[str, Any]
     status: str = "ok"
@@ -150,7 +150,7 @@ def search(cell: Cell, data: Dataset, checkpoint: Path, report: Callable[[int], 
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
     training, trials, curve = Training(trials=len(cell.tuning)), list[Trial](), list[dict[str, Any]]()
     best: Trial | None = None
-    learned = data
+    learned, changed = data, False
     for index, values in enumerate(cell.tuning):
         if index > 0:
             transfer = stored = None  # let go of the last trial before the next is loaded
@@ -165,8 +165,8 @@ def search(cell: Cell, data: Dataset, checkpoint: Path, report: Callable[[int], 
         curve += [{"trial": index} | row for row in transfer.curve]
         if trial.validation_loss is None or (best and trial.validation_loss >= (best.validation_loss or 0.0)):
             continue
-        best, learned = trial, transfer.data
-        results.write_atomically(checkpoint, partial(save, stored))
+        best, learned, changed = trial, transfer.data, transfer.changed
+        results.write_atomically(checkpoint, partial(save, transfer.of_now(stored)))
         training.steps, training.seconds, training.trainable = trial.steps, trial.seconds, trainable
         training.stages, training.examples, training.looked = transfer.spent, transfer.examples, transfer.looked
         training.peak_memory = {f"training_{name}": value for name, value in peak.measures.items()}
@@ -174,12 +174,14 @@ def search(cell: Cell, data: Dataset, checkpoint: Path, report: Callable[[int], 
     if best is None:
         more = f"all {len(trials)} trials diverged; the first: " if len(trials) > 1 else ""
         raise Diverged(f"{more}{trials[0].reason}")
-    if best is not trials[-1]:
+    if changed or best is not trials[-1]:
         transfer = stored = None
         memory.release()
         transfer = set_up(cell, best.values, data)
         load(transfer.stored(), checkpoint)
         transfer.data = learned  # which an approach may have chosen itself
+        if changed:
+            _check_kept(transfer, best, cell)
     assert transfer is not None
     _complete(training, transfer, cell, checkpoint, sum(trial.seconds for trial in trials))
     return Search(transfer, training, trials, best.values, curve)
@@ -191,11 +193,22 @@ def _fit(transfer: Transfer, values: dict[str, Any]) -> Trial:
     transfer.deadline = started + (transfer.budget.seconds or math.inf)
     try:
         transfer.run()
-        trial.validation_loss = min(row["validation_loss"] for row in transfer.curve if "validation_loss" in row)
+        trial.validation_loss = transfer.validation_loss
     except Diverged as end:
         trial.status, trial.reason = end.status, str(end)
     trial.steps, trial.seconds = transfer.taken, time.perf_counter() - started
     return trial
+
+
+def _check_kept(transfer: Transfer, trial: Trial, cell: Cell) -> None:
+    """Weights that changed after training are what was validated also when they come back from the checkpoint."""
+    loss, _ = validation.settle(transfer)
+    if not math.isclose(loss, trial.validation_loss or 0.0, rel_tol=1e-3, abs_tol=1e-6):
+        raise PluginError(
+            f"approach {cell.approach}: what it changed after training is not kept (the validation loss was "
+            f"{trial.validation_loss:.6g}, and is {loss:.6g} once the weights are loaded again); change weights that "
+            "train or that it added, and nothing else"
+        )
 
 
 def _complete(training: Training, transfer: Transfer, cell: Cell, checkpoint: Path, seconds: float) -> None:

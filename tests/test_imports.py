@@ -18,6 +18,7 @@ ROOT = Path(bench.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 
 CONTRACTS = {
+    "bench.batches",
     "bench.cache",
     "bench.dataset",
     "bench.device",
@@ -30,6 +31,7 @@ CONTRACTS = {
     "bench.training",
     "bench.transfer",
     "bench.vocabulary",
+    "bench.validation",
 }
 """What plugins may import of ours, beside their own folder."""
 

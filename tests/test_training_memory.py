@@ -8,11 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from bench import plugins
+from bench.batches import parts, rows_of
 from bench.device import accelerator
 from bench.errors import OutOfMemory
 from bench.model import Batch, Model
-from bench.training import mean_loss, parts, rows_of
 from bench.transfer import Transfer
+from bench.validation import mean_loss
 from tests.loops import Line, Steps, line
 from tests.loops import steps as steps
 from tests.models import (

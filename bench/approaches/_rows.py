@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from bench.approaches._features import pooled
+from bench.batches import rows_of
 from bench.device import accelerator
 from bench.model import Batch, Model
-from bench.training import rows_of
 from bench.transfer import Transfer
 
 _SEED = 30_000  # of the noise rows are looked at with: the same for every row, so that only the rows differ

@@ -2,11 +2,11 @@
 
 import torch
 
+from bench.batches import rows_of
 from bench.dataset import Items
 from bench.device import sampling
 from bench.errors import NotApplicable
 from bench.model import Batch, Model
-from bench.training import rows_of
 from bench.transfer import Transfer
 
 

@@ -4,9 +4,9 @@ import itertools
 
 import torch
 
+from bench.batches import rows_of
 from bench.dataset import Items
 from bench.model import Batch
-from bench.training import rows_of
 from bench.transfer import Transfer
 
 _OF_SAMPLES = {"samples", "text", "image", "audio", "molecule"}  # and they answer no caption and no source

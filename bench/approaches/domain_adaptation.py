@@ -7,10 +7,10 @@ from torch import Tensor
 
 from bench.approaches._features import Tap, chosen, pooled
 from bench.approaches._mixing import source_of
+from bench.batches import rows_of
 from bench.errors import NotApplicable
 from bench.model import Batch
 from bench.options import NonNegative
-from bench.training import rows_of
 from bench.transfer import Transfer
 
 NEEDS = ("source",)

@@ -5,11 +5,11 @@ from torch import Tensor
 
 from bench.approaches import _samples
 from bench.approaches._reference import pretrained
+from bench.batches import rows_of
 from bench.dataset import Columns
 from bench.errors import PluginError
 from bench.model import Batch, Model
 from bench.options import Count, NonNegative
-from bench.training import rows_of
 from bench.transfer import Transfer
 
 NEEDS = ("caption",)

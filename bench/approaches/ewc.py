@@ -9,10 +9,10 @@ from torch import Tensor, nn
 
 from bench.approaches._mixing import source_of
 from bench.approaches._samples import made_up
+from bench.batches import rows_of
 from bench.errors import NotApplicable
 from bench.model import Batch
 from bench.options import Count, NonNegative
-from bench.training import rows_of
 from bench.transfer import Transfer
 
 KEEPS_PRETRAINED = True

@@ -39,7 +39,7 @@ def read_curves(run: results.Found, records: list[dict[str, Any]]) -> dict[tuple
             run.note(path, f"no column {error}" if isinstance(error, KeyError) else error)
             continue
         curve = found.setdefault((asked["approach"], asked["data_size"]), defaultdict(list))
-        for step, loss in points:
+        for step, loss in dict(points).items():  # of one validated twice the last
             curve[step].append(loss)
     return {key: dict(curve) for key, curve in found.items() if curve}
 
