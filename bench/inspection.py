@@ -5,7 +5,7 @@
 
 from pathlib import Path
 
-from bench import extent, kinds, plugins, tensor_files, vocabulary
+from bench import extent, kinds, tensor_files, vocabulary
 from bench.cell import ModelSpec
 from bench.errors import Unusable
 
@@ -19,15 +19,22 @@ def check(spec: ModelSpec, checkpoint: Path | None = None) -> None:
     """
     if spec.recipe:
         extent.check(spec.recipe.architecture)
-    if checkpoint is None:
-        return
-    stated: kinds.Stated = plugins.find("families", spec.family).constants.get("CHECKPOINT", {})
+    if checkpoint is not None:
+        try:
+            _look(spec, checkpoint)
+        except OSError as error:
+            said = f"it cannot be read ({error.strerror or error})"
+            raise Unusable(said, "see that it is there, and that you may read it") from error
+
+
+def _look(spec: ModelSpec, checkpoint: Path) -> None:
+    stated = kinds.stated(spec.family)
     if not stated:  # a family of somebody else's: whatever it reads is to be whole
         for path in sorted(checkpoint.rglob("*.safetensors")):
             tensor_files.whole(path)
         return
     tensor_files.check_any(checkpoint)
-    kinds.check(checkpoint, spec.family, stated, trusted=spec.trust_remote_code)
+    kinds.check(checkpoint, spec.family, trusted=spec.trust_remote_code)
     count = 0
     for name in stated["networks"]:
         folder = kinds.folder(checkpoint, name)

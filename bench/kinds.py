@@ -36,13 +36,20 @@ class _Another(Exception):
     """It is of another kind: which."""
 
 
-def check(checkpoint: Path, family: str, stated: Stated, *, trusted: bool = False) -> None:
+def check(checkpoint: Path, family: str, *, trusted: bool = False) -> None:
     """Raise :class:`Unusable` where a checkpoint is certainly of another kind than the family's."""
+    wanted = stated(family)
     try:
-        _compare(checkpoint, stated, trusted)
+        _compare(checkpoint, wanted, trusted)
     except _Another as other:
-        problem = f"{other}, and family {family} takes {stated['kind']}"
+        problem = f"{other}, and family {family} takes {wanted['kind']}"
         raise Unusable(problem, _instead(checkpoint, family)) from None
+
+
+def stated(family: str) -> Stated:
+    """What a family says that it takes; empty where it does not."""
+    found = plugins.find("families", family).constants.get("CHECKPOINT")
+    return found if isinstance(found, dict) and {"kind", "networks"} <= set(found) else {}
 
 
 def read(path: Path) -> Stated:
@@ -66,19 +73,19 @@ def folder(checkpoint: Path, name: str) -> Path:
 # Comparing ------------------------------------------------------------------------------------------------------------
 
 
-def _compare(checkpoint: Path, stated: Stated, trusted: bool) -> None:
-    _pipeline(checkpoint, stated)
-    for name, wanted in (stated.get("networks", {}) | stated.get("parts", {})).items():
+def _compare(checkpoint: Path, takes: Stated, trusted: bool) -> None:
+    _pipeline(checkpoint, takes)
+    for name, wanted in (takes.get("networks", {}) | takes.get("parts", {})).items():
         _settings(checkpoint, name, wanted)
-    if "tasks" in stated:
-        _task(read(checkpoint / CONFIG), stated["tasks"], trusted)
+    if "tasks" in takes:
+        _task(read(checkpoint / CONFIG), takes["tasks"], trusted)
 
 
-def _pipeline(checkpoint: Path, stated: Stated) -> None:
+def _pipeline(checkpoint: Path, takes: Stated) -> None:
     """Its class, and that it has no part which the family knows nothing of."""
-    allowed, index = stated.get("pipelines", ()), read(checkpoint / _INDEX)
+    allowed, index = takes.get("pipelines", ()), read(checkpoint / _INDEX)
     if not index:
-        main = (checkpoint / CONFIG).is_file() or "" not in stated.get("networks", {})
+        main = (checkpoint / CONFIG).is_file() or "" not in takes.get("networks", {})
         if (allowed and "" not in allowed) or not main:
             lacking = f" and no {_INDEX}" if allowed and (checkpoint / CONFIG).is_file() else ""
             raise _Another(f"it holds {_described(checkpoint)}{lacking}")
@@ -87,7 +94,7 @@ def _pipeline(checkpoint: Path, stated: Stated) -> None:
         allowed or (checkpoint / CONFIG).is_file()
     ):
         raise _Another(f"it holds {_described(checkpoint)}")
-    known = {name for key in ("networks", "parts", "optional") for name in stated.get(key, ())}
+    known = {name for key in ("networks", "parts", "optional") for name in takes.get(key, ())}
     if unknown := allowed and sorted(set(_parts(index)) - known):
         raise _Another(f"its {index.get('_class_name') or 'pipeline'} has a {unknown[0]}")
 
@@ -127,7 +134,7 @@ def _among(given: Any, allowed: tuple[Any, ...]) -> bool:
 def _task(config: Stated, groups: tuple[tuple[str, ...], ...], trusted: bool) -> None:
     """A model of transformers has a class for a group of tasks, and is saved as one of these."""
     tasks = {task: libraries.classes(task) for group in groups for task in group}
-    kind, named = str(config.get("model_type") or ""), config.get("architectures") or ()
+    kind = str(config.get("model_type") or "")
     if not config or not all(tasks.values()):
         return  # nothing is known of it, or of transformers
     group = next((group for group in groups if all(kind in tasks[task] for task in group)), None)
@@ -142,7 +149,7 @@ def _task(config: Stated, groups: tuple[tuple[str, ...], ...], trusted: bool) ->
     if bool(config.get("is_decoder")) == ("MASKED_LM" not in group):
         own |= turned  # the same network, and which way it reads is said apart
     others = {name for task in _TASKS for name in libraries.classes(task).get(kind, ())} - own
-    if another := [name for name in named if name in others]:
+    if another := [name for name in _architectures(config) if name in others]:
         raise _Another(f"it holds {_a(another[0])}")
 
 
@@ -171,14 +178,22 @@ def _described(checkpoint: Path) -> str:
 
 
 def _named(config: Stated) -> str:
-    names = (config.get("_class_name"), *(config.get("architectures") or ()), config.get("model_type"))
+    names = (config.get("_class_name"), *_architectures(config), config.get("model_type"))
     kind = next((name for name in names if name), None)
     return _a(kind) if kind else f"a model of family {config['family']}" if "family" in config else "a model of no type"
 
 
+def _architectures(config: Stated) -> list[str]:
+    """The classes that a model of transformers was saved as."""
+    named = config.get("architectures")
+    return [name for name in named if isinstance(name, str)] if isinstance(named, list) else []
+
+
 def _a(noun: Any) -> str:
-    vowel = str(noun)[:1] in "AEIOaeio" or str(noun)[:2] in ("LD", "SD", "XL", "MP", "FS")  # letters that are spelt
-    return f"a{'n' * vowel} {_shown(noun) if not isinstance(noun, str) else noun[:80]}"
+    """With its article, in one line."""
+    noun = " ".join(noun.split())[:80] if isinstance(noun, str) else _shown(noun)
+    vowel = noun[:1] in "AEIOaeio" or noun[:2] in ("LD", "SD", "XL", "MP", "FS")  # letters that are spelt
+    return f"a{'n' * vowel} {noun}"
 
 
 def _shown(value: Any) -> str:
@@ -199,12 +214,12 @@ def _instead(checkpoint: Path, family: str) -> str:
 def _takes(family: str, checkpoint: Path) -> bool:
     """Whether a checkpoint is for certain of a family's kind."""
     try:
-        stated: Stated = plugins.find("families", family).constants.get("CHECKPOINT", {})
-        file, key = (_INDEX, "_class_name") if "pipelines" in stated else (CONFIG, "model_type")
-        asked = "pipelines" in stated or "tasks" in stated  # else the one network says its class
-        if not stated or (asked and key not in read(checkpoint / file)):
+        wanted = stated(family)
+        file, key = (_INDEX, "_class_name") if "pipelines" in wanted else (CONFIG, "model_type")
+        asked = "pipelines" in wanted or "tasks" in wanted  # else the one network says its class
+        if not wanted or (asked and key not in read(checkpoint / file)):
             return False
-        _compare(checkpoint, stated, trusted=False)
+        _compare(checkpoint, wanted, trusted=False)
     except (Unusable, _Another, BenchError):
         return False
     return True

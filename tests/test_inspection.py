@@ -242,6 +242,32 @@ def test_every_family_that_loads_a_checkpoint_says_what_it_takes() -> None:
             }
 
 
+@pytest.mark.parametrize("stated", [None, "https://example.org/weights", {"kind": "a model"}])
+def test_of_somebody_else_s_family_files_are_to_be_whole(
+    stated: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever its module has under that name."""
+    monkeypatch.setitem(plugins.find("families", "gan").constants, "CHECKPOINT", stated)
+    assert said(tmp_path, "gan", {"any.safetensors": WHOLE}) == ""
+    assert "its any.safetensors is cut off" in said(tmp_path, "gan", {"any.safetensors": WHOLE[:-1]})
+
+
+@pytest.mark.parametrize("config", [{"architectures": 3.5}, {"architectures": [[]]}, {"_class_name": {"a": "b\nc"}}])
+def test_a_config_of_any_form_is_one_line(config: dict[str, Any], tmp_path: Path) -> None:
+    found = said(tmp_path, "masked_lm", language("gpt2") | {"config.json": {"model_type": "gpt2"} | config})
+    assert found.startswith("it holds a")
+    assert "\n" not in found
+
+
+def test_a_file_that_may_not_be_read_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(tensor_files, "whole", forbidden)
+    found = said(tmp_path, "causal_lm", language("gpt2"))
+    assert found == "it cannot be read (Permission denied); see that it is there, and that you may read it"
+
+
 def test_a_plan_tells_of_all_models_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     said(tmp_path / "cut", "causal_lm", language("gpt2") | {"model.safetensors": WHOLE[:-1]})
     said(tmp_path / "t5", "causal_lm", language("t5"))
