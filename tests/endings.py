@@ -8,9 +8,14 @@ import time
 import warnings
 from pathlib import Path
 
+<<<<<<< HEAD
 from tqdm import tqdm
+=======
+import torch
+>>>>>>> 9cbe014 (Tests: each change after training has a validation loss of its own, and built-ins change nothing then)
 
 from bench.errors import NotApplicable
+from bench.options import Fraction
 from bench.transfer import Transfer
 
 
@@ -68,6 +73,7 @@ def stamped(transfer: Transfer, *, into: str) -> None:
     transfer.fit = timed
 
 
+<<<<<<< HEAD
 def noisy(transfer: Transfer) -> None:
     """Says what libraries say: a warning, a bar, a line, and one from C."""
     warnings.warn("this will be gone in 3.0", FutureWarning, stacklevel=2)
@@ -80,3 +86,28 @@ def noisy(transfer: Transfer) -> None:
 def crashing(transfer: Transfer) -> None:
     """Ends as a fault in C code does."""
     os.kill(os.getpid(), signal.SIGSEGV)
+=======
+def way_back(transfer: Transfer, *, alpha: Fraction = 0.5) -> None:
+    """Weights go back a part of the way once they are trained."""
+    fit = transfer.fit
+
+    def back(steps: int) -> None:
+        start = {weight: weight.detach().clone() for weight in transfer.trainable()}
+        fit(steps)
+        for weight, before in start.items():
+            weight.data = before + alpha * (weight.data - before)
+
+    transfer.fit = back
+
+
+def forgetful(transfer: Transfer) -> None:
+    """Changes what no checkpoint keeps, once it is trained."""
+    fit, frozen = transfer.fit, next(transfer.model.parameters()).requires_grad_(False)
+
+    def louder(steps: int) -> None:
+        fit(steps)
+        with torch.no_grad():
+            frozen.mul_(2)
+
+    transfer.fit = louder
+>>>>>>> 9cbe014 (Tests: each change after training has a validation loss of its own, and built-ins change nothing then)

@@ -81,6 +81,36 @@ def test_costs_are_those_of_the_chosen_trial_and_of_all(tuned: Path) -> None:
         assert control[name] == 0
 
 
+@pytest.mark.parametrize("best", [0, 1, 2])
+def test_weights_changed_after_training_are_chosen_by_what_they_are(awkward: Path, tmp_path: Path, best: int) -> None:
+    """Wherever in the grid the best of them stands: only the last trial's are still in memory."""
+    alphas = [0.0, 0.5, 1.0]
+    alphas.insert(best, alphas.pop())
+    way_back = {"name": "back", "approach": "way_back", "tuning": {"learning_rate": [0.01], "way_back.alpha": alphas}}
+    suite = tiny.write(
+        tmp_path,
+        approaches=["zero_shot", way_back],
+        tuning={"learning_rate": [0.001, 0.002, 0.003]},
+        evaluation={"samples": 8, "batch_size": 64, "measure": "each"},
+        metrics=["loss", "reread"],
+    )
+    found = tiny.records(tiny.run(suite))["python_reference-way_back-n4-s0"]["happened"]
+    assert found["status"] == "ok", found["reason"]
+    losses = {trial["values"]["way_back.alpha"]: trial["validation_loss"] for trial in found["trials"]}
+    assert losses[1.0] < losses[0.5] < losses[0.0], "one each, not one for all"
+    assert found["chosen"]["way_back.alpha"] == 1.0
+    scores = {score["metric"]: score["value"] for score in found["scores"]}
+    assert scores["test_loss"] == scores["reread_loss"]
+
+
+def test_a_change_that_no_checkpoint_keeps_is_refused(awkward: Path, tmp_path: Path) -> None:
+    found = tiny.records(tiny.run(tiny.write(tmp_path, approaches=["forgetful"])))
+    record = found["python_reference-forgetful-n4-s0"]["happened"]
+    assert record["status"] == "failed"
+    assert record["scores"] == []
+    assert "approach forgetful: what it changed after training is not kept (the validation loss was" in record["reason"]
+
+
 def test_samples_of_texts_are_kept_as_they_are(finished: Path) -> None:
     for path in finished.glob("cells/*/samples.json"):
         texts = json.loads(path.read_text())

@@ -105,6 +105,8 @@ def test_contract(approach: str, family: str, checkpoints: dict[str, ModelSpec],
     assert steps == sorted(set(steps))
     assert {row["stage"] for row in transfer.curve if "validation_loss" in row} <= {""}, "only the target is validated"
     losses = [row["validation_loss"] for row in transfer.curve if "validation_loss" in row]
+    assert not transfer.changed, "no built-in changes what the loop kept, so nothing is validated again"
+    assert not trains or transfer.validation_loss == min(losses), "what it ends with is what was best"
     # what is best on validation stays, and players whose losses are about each other need not get there in a few steps
     in_vain = "critic" in transfer.model.offers and trains and losses[0] == min(losses)
     assert same(before, weights(transfer.model)) == (not trains or in_vain)
