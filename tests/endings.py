@@ -8,11 +8,8 @@ import time
 import warnings
 from pathlib import Path
 
-<<<<<<< HEAD
-from tqdm import tqdm
-=======
 import torch
->>>>>>> 9cbe014 (Tests: each change after training has a validation loss of its own, and built-ins change nothing then)
+from tqdm import tqdm
 
 from bench.errors import NotApplicable
 from bench.options import Fraction
@@ -73,7 +70,6 @@ def stamped(transfer: Transfer, *, into: str) -> None:
     transfer.fit = timed
 
 
-<<<<<<< HEAD
 def noisy(transfer: Transfer) -> None:
     """Says what libraries say: a warning, a bar, a line, and one from C."""
     warnings.warn("this will be gone in 3.0", FutureWarning, stacklevel=2)
@@ -86,7 +82,8 @@ def noisy(transfer: Transfer) -> None:
 def crashing(transfer: Transfer) -> None:
     """Ends as a fault in C code does."""
     os.kill(os.getpid(), signal.SIGSEGV)
-=======
+
+
 def way_back(transfer: Transfer, *, alpha: Fraction = 0.5) -> None:
     """Weights go back a part of the way once they are trained."""
     fit = transfer.fit
@@ -110,4 +107,3 @@ def forgetful(transfer: Transfer) -> None:
             frozen.mul_(2)
 
     transfer.fit = louder
->>>>>>> 9cbe014 (Tests: each change after training has a validation loss of its own, and built-ins change nothing then)
