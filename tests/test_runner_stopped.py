@@ -45,11 +45,11 @@ def test_after_a_kill_a_second_run_completes_the_first(awkward: Path, tmp_path: 
         wait_for(lambda: not tiny.session(process.pid))
     folder = tiny.latest(path)
     before = finished_cells(folder)
-    assert 3 <= len(before) < 8
+    assert 3 <= len(before) < 10
     assert tiny.run(path) == folder
     assert {name: state for name, state in finished_cells(folder).items() if name in before} == before
     table = results.read_table(folder)
-    assert table["cell"].nunique() == 8
+    assert table["cell"].nunique() == 10
     assert set(table["status"]) == {"ok"}
     assert not [file for file in folder.rglob(".*") if file.is_file()]
 
@@ -73,7 +73,7 @@ def test_a_run_that_is_stopped_says_how_to_go_on(
     folder = tiny.latest(path)
     done = len(list(folder.glob("cells/*.json")))
     way_on = f"go on with: bench run {path} --results {tmp_path / 'results'}"
-    assert said == f"bench: stopped; {done} of 8 cells are finished and kept in {folder}; {way_on}\n"
+    assert said == f"bench: stopped; {done} of 10 cells are finished and kept in {folder}; {way_on}\n"
     assert results.read_table(folder)["cell"].nunique() == done
     assert not [file for file in folder.rglob(".*") if file.is_file()]
 

@@ -1,6 +1,9 @@
 """Values, texts and counts in a line for people; and no line that nobody could read."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -137,13 +140,17 @@ def test_a_folder_that_cannot_be_made_is_one_line(
     assert cli.main(["list", "metrics"]) == 0
 
 
-def test_a_cache_folder_that_cannot_be_made_is_one_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("TRANSFERBENCH_CACHE", "/proc/nothing")
-    assert cli.main(["plan", str(write(tmp_path))]) == 0
-    capsys.readouterr()
-    assert cli.main(["run", str(write(tmp_path)), "--results", str(tmp_path / "results")]) == 2
-    (line,) = (line for line in capsys.readouterr().err.splitlines() if line.startswith("bench: "))
+def test_a_cache_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
+    """In processes of their own: what forks workers keeps the environment that it started in."""
+    environment = os.environ | {"TRANSFERBENCH_CACHE": "/proc/nothing"}
+
+    def bench(*arguments: object) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "bench", *map(str, arguments)]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+    assert bench("plan", write(tmp_path)).returncode == 0
+    done = bench("run", write(tmp_path), "--results", tmp_path / "results")
+    assert done.returncode == 2
+    (line,) = (line for line in done.stderr.splitlines() if line.startswith("bench: "))
     assert line.startswith("bench: cache folder /proc/nothing: cannot be made (No such file or directory); set TRANSF")
     assert not (tmp_path / "results" / "suite").exists()
