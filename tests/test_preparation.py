@@ -132,7 +132,12 @@ def test_all_faults_of_a_run_are_told_and_every_cell_is_a_row(tmp_path: Path) ->
         ].itertuples(index=False)
     }
     good = {key for key, (status, _) in ends.items() if status == "ok"}
-    controls = {("tiny", "zero_shot", 0), ("tiny", "real_data", 0), ("tiny", "from_scratch", 4)}
+    controls = {
+        ("tiny", "zero_shot", 0),
+        ("tiny", "real_data", 0),
+        ("tiny", "training_data", 0),
+        ("tiny", "from_scratch", 4),
+    }
     assert good == controls | {("tiny", "full_finetuning", 4)}
     assert {status for status, _ in ends.values()} == {"ok", "failed"}
     assert "100000 examples asked" in ends["tiny", "full_finetuning", 100_000][1]
@@ -150,7 +155,7 @@ def test_a_run_of_which_nothing_can_be_prepared_has_its_rows_and_goes_on_with_re
     arguments = ["run", str(path), "--results", str(tmp_path / "results"), "--reports", str(tmp_path / "reports")]
     assert cli.main(arguments) == 1
     shown = capsys.readouterr().out
-    assert "4 cells trained now: 4 failed" in shown
+    assert "5 cells trained now: 5 failed" in shown
     assert "broken → python_reference\napproach" in shown, "there are no numbers of which more could be said"
     folder = tiny.latest(path)
     before = tiny.states(folder / "cells")
@@ -158,7 +163,7 @@ def test_a_run_of_which_nothing_can_be_prepared_has_its_rows_and_goes_on_with_re
     assert tiny.states(folder / "cells") == before, "what failed is finished"
     capsys.readouterr()
     assert cli.main([*arguments, "--retry"]) == 1
-    assert "4 cells trained now: 4 failed" in capsys.readouterr().out
+    assert "5 cells trained now: 5 failed" in capsys.readouterr().out
     saved(language_model(), tmp_path / "model")
     assert cli.main(arguments) == 0, "another model is another cell"
     assert set(results.read_table(folder)["status"]) == {"ok"}

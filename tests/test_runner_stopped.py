@@ -98,7 +98,7 @@ def test_a_run_stopped_while_it_starts_leaves_no_noise(tmp_path: Path) -> None:
         _, said = process.communicate(timeout=PATIENCE)
         wait_for(lambda: not tiny.session(process.pid))
     assert process.returncode == 130
-    assert said.startswith("bench: stopped; 0 of 4 cells are finished")
+    assert said.startswith("bench: stopped; 0 of 5 cells are finished")
     assert said.count("\n") == 1
 
 
