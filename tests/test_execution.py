@@ -149,7 +149,9 @@ def test_steps_that_fit_into_the_examples_count_every_row(tmp_path: Path) -> Non
 
 
 def test_a_run_whose_budget_is_in_seconds(tmp_path: Path) -> None:
-    folder = tiny.run(tiny.write(tmp_path, budget={"seconds": 0.5, "batch_size": 4, "validations": 1}))
+    folder = tiny.run(
+        tiny.write(tmp_path, budget={"seconds": 0.5, "batch_size": 4, "validations": 1, "validation_rows": 8})
+    )
     trained = {name: r["happened"] for name, r in tiny.records(folder).items() if r["happened"]["trials"]}
     assert len(trained) == 2
     for happened in trained.values():

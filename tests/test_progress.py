@@ -97,7 +97,7 @@ def test_a_run_tells_of_every_task(tmp_path: Path, capfd: pytest.CaptureFixture[
         ["datasets", "1/2"],
         ["datasets", "2/2"],
         ["base", "models"],
-        *(["cells", f"{n}/4"] for n in (1, 2, 3, 4)),
+        *(["cells", f"{n}/5"] for n in (1, 2, 3, 4, 5)),
         *(["measurements", f"{n}/3"] for n in (1, 2, 3)),
     ]
     assert all(": ok" in line for line in said)

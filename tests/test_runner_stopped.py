@@ -118,8 +118,8 @@ def test_the_bar_and_the_last_line_count_the_same_cells(
 
     path = tiny.write(tmp_path, approaches=["raising", "freeze_d"])
     folder = tiny.run(path)
-    assert len(list(folder.glob("cells/*.json"))) == 5
-    for kept, retry, done in ((5, True, 4), (4, False, 4), (0, False, 1)):
+    assert len(list(folder.glob("cells/*.json"))) == 6
+    for kept, retry, done in ((6, True, 5), (5, False, 5), (0, False, 1)):
         for record in sorted(folder.glob("cells/*.json"))[kept:]:
             record.unlink()
         loaded, bar, run = suite.load(path), Bar(), pool.run
@@ -131,6 +131,6 @@ def test_the_bar_and_the_last_line_count_the_same_cells(
 
         with monkeypatch.context() as patch:
             patch.setattr(pool, "run", stop)
-            with pytest.raises(runner.Interrupted, match=f"stopped; {done} of 5 cells are finished"):
+            with pytest.raises(runner.Interrupted, match=f"stopped; {done} of 6 cells are finished"):
                 runner.run(loaded, folder, bar, retry=retry)
-        assert (bar.done, bar.total) == (done, 5)
+        assert (bar.done, bar.total) == (done, 6)

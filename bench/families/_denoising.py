@@ -117,6 +117,14 @@ def _angle(times: Tensor, data: Tensor) -> tuple[Tensor, Tensor]:
     return torch.cos(times), torch.sin(times)
 
 
+def _heads_beyond(config: dict[str, Any]) -> int:
+    """Channels of an attention head, where a block that attends has fewer in its half; diffusers would give it none."""
+    head, kinds = config.get("attention_head_dim"), config["down_block_types"]
+    attending = [width for width, kind in zip(config["block_out_channels"], kinds, strict=True) if "Attn" in kind]
+    attending += [config["block_out_channels"][-1]] * bool(config.get("add_attention", True))  # in the middle
+    return int(head) if head and min(attending, default=math.inf) // 2 < head else 0
+
+
 def smaller(network: Any) -> Any:
     """A U-Net with half the residual layers of each block, started from this one's where they fit; where a block has
     only one, or none that the configuration counts, with half the channels, started anew.
@@ -132,6 +140,8 @@ def smaller(network: Any) -> Any:
         # attention has a head for every 32 channels; the embedding of time keeps the width that the input has for it
         config["block_out_channels"] = tuple(width // 2 for width in channels)
         config["time_embedding_dim"] = config["time_embedding_dim"] or config["extra_in_channels"] or None
+    elif not one_dimensional and (widest := _heads_beyond(config)):
+        raise NotApplicable(f"no smaller U-Net: attention needs {widest} channels, and half of {channels} are fewer")
     elif not one_dimensional and all(width % (2 * groups) == 0 for width in channels):
         config["block_out_channels"] = tuple(width // 2 for width in channels)
     elif one_dimensional:

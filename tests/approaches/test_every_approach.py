@@ -50,6 +50,7 @@ ONLY_ON = {
     "prompt_tuning": DECODERS | {"seq2seq"},
     "real_data": set(FAMILIES),
     "textual_inversion": {"text_to_image"},
+    "training_data": set(FAMILIES),
     "zero_shot": set(FAMILIES),
 }
 NOT_ON = {

@@ -89,8 +89,9 @@ def test_it_is_stored_with_its_miner() -> None:
     kept = trained.stored()
     fitted(trained)
     again = prepare(gan(6), "minegan")
-    for name, tensor in again.stored().items():
-        tensor.copy_(kept[name])
+    with torch.no_grad():
+        for name, tensor in again.stored().items():
+            tensor.copy_(kept[name])
     assert any("miner" in name for name in kept)
     assert same(weights(trained.model), weights(again.model))
 
