@@ -205,13 +205,13 @@ def _score(cell: Cell, evaluation: Evaluation, *, exclusive: bool) -> tuple[list
     for plugin, options in _metrics(cell, evaluation, exclusive=exclusive):
         try:
             found = list(plugin.load()(evaluation, **options))
-            record.check_scores(results.plain([vars(score) for score in found]))
-            scores += found
         except NotApplicable as reason:
-            scores += reason.scores
-            skipped[plugin.name] = str(reason)
+            found, skipped[plugin.name] = reason.scores, str(reason)
+        try:
+            record.check_scores(results.plain([vars(score) for score in found]))
         except record.Damaged as reason:
             raise PluginError(f"metric {plugin.name}: no score can be like that ({reason}); mend it") from reason
+        scores += found
     for score in scores:
         if not math.isfinite(score.value):  # which no table holds
             skipped[score.metric] = f"its value is {score.value}"

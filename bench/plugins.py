@@ -31,6 +31,7 @@ from bench.errors import PluginError
 from bench.words import cut, shown
 
 KINDS = ("approaches", "families", "datasets", "metrics", "features")
+_FOLDER = Path(__file__).parent
 _REQUIRED: Any = object()
 _STATED = {"families": ("MODALITY", "OFFERS"), "datasets": ("MODALITY",), "features": ("MODALITY",)}
 _SEVERAL = (tuple, list, set)
@@ -168,7 +169,8 @@ def find(kind: str, name: str) -> Plugin:
 
 def stating(kind: str, constant: str) -> list[Plugin]:
     """Our own plugins of a kind whose modules state a constant, in the order of what they state."""
-    found = [plugin for plugin in (find(kind, name) for name in _ours(kind)) if constant in plugin.constants]
+    naming = [name for name in _ours(kind) if constant in (_FOLDER / kind / f"{name}.py").read_text(encoding="utf-8")]
+    found = [plugin for plugin in (find(kind, name) for name in naming) if constant in plugin.constants]
     return sorted(found, key=lambda plugin: plugin.constants[constant])
 
 
@@ -198,8 +200,7 @@ def _tried(kind: str, name: str) -> Plugin | str:
 
 
 def _ours(kind: str) -> set[str]:
-    folder = Path(__file__).parent / kind
-    return {path.stem for path in folder.glob("*.py") if not path.stem.startswith("_")}
+    return {path.stem for path in (_FOLDER / kind).glob("*.py") if not path.stem.startswith("_")}
 
 
 def _read(kind: str, name: str, module: str, attribute: str) -> Plugin:

@@ -152,8 +152,7 @@ def said(error: BaseException) -> str:
         return "killed (SIGKILL): by hand, or by a system that ran out of memory"
     if isinstance(error, ProcessExpired):
         code = error.exitcode
-        how = f"{signal.Signals(-code).name}, see log.txt beside its record" if code < 0 else f"exit code {code}"
-        return f"its process ended with {how}"
+        return f"its process ended with {signal.Signals(-code).name if code < 0 else f'exit code {code}'}"
     return cut(f"{type(error).__name__}: {' '.join(str(error).split())}".removesuffix(": "), _LONGEST)
 
 
@@ -164,7 +163,8 @@ def how_it_ended(outcome: BaseException, limit: float) -> tuple[str, str]:
             "timed_out",
             f"took longer than {limit:g} s; raise budget.time_limit and run again with --retry",
         )
-    return "failed", said(outcome)
+    crashed = isinstance(outcome, ProcessExpired) and outcome.exitcode < 0 and outcome.exitcode != -signal.SIGKILL
+    return "failed", said(outcome) + ", see log.txt beside its record" * crashed
 
 
 @contextmanager

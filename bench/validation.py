@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from bench.transfer import Transfer
 
 _SEED = 20_000  # of the noise validation losses are taken with: the same for every step and approach
+_PART = 1 << 22  # weights to look at at a time
 
 
 @torch.no_grad()
@@ -116,10 +117,11 @@ def _same(one: Tensor, other: Tensor) -> bool:
 def _prints(model: Model, stored: dict[str, Tensor]) -> dict[str, int]:
     """Sums over the bits of the weights that are not stored: to see a change they need not be in memory twice."""
     others = {name: weight for name, weight in model.named_parameters() if name not in stored}
-    sums = [_bits(weight).sum(dtype=torch.int64) for weight in others.values()]
+    sums = [_sum_of_bits(weight) for weight in others.values()]
     return dict(zip(others, torch.stack(sums).tolist() if sums else [], strict=True))
 
 
-def _bits(weight: Tensor) -> Tensor:
+def _sum_of_bits(weight: Tensor) -> Tensor:
     flat = weight.detach().reshape(-1)
-    return flat.view({2: torch.int16, 4: torch.int32, 8: torch.int64}.get(flat.element_size(), torch.uint8))
+    bits = flat.view({2: torch.int16, 4: torch.int32, 8: torch.int64}.get(flat.element_size(), torch.uint8))
+    return torch.stack([part.sum() for part in bits.split(_PART)]).sum()  # a sum makes a copy of 64 bits each
