@@ -13,7 +13,13 @@ from bench.validation import mean_loss
 from tests.loops import Line, line
 from tests.models import data_of, fitted, language_model, model_of, prepare, same, texts, transfer_of, weights
 
-Change = Callable[[Transfer], None]
+Change = Callable[[Transfer], object]
+
+
+def weight_of(transfer: Transfer) -> nn.Parameter:
+    weight = transfer.model.network.weight
+    assert isinstance(weight, nn.Parameter)
+    return weight
 
 
 def loss_of(transfer: Transfer) -> float:
@@ -42,7 +48,7 @@ def after(transfer: Transfer, change: Change) -> Transfer:
 
 def way_back(alpha: float) -> Transfer:
     """From two learned steps back to the start, where the weight is zero."""
-    return after(line(steps=3, validations=1), lambda transfer: transfer.model.network.weight.mul_(alpha))
+    return after(line(steps=3, validations=1), lambda transfer: weight_of(transfer).mul_(alpha))
 
 
 def test_each_share_of_the_way_has_a_loss_of_its_own() -> None:
@@ -64,12 +70,12 @@ def test_where_nothing_changed_the_lowest_loss_is_the_one() -> None:
 
 
 def replace_data(transfer: Transfer) -> None:
-    weight = transfer.model.network.weight
+    weight = weight_of(transfer)
     weight.data = weight.data / 2
 
 
 def replace_parameter(transfer: Transfer) -> None:
-    transfer.model.network.weight = nn.Parameter(transfer.model.network.weight / 2)
+    transfer.model.network.register_parameter("weight", nn.Parameter(weight_of(transfer) / 2))
 
 
 @pytest.mark.parametrize("change", [replace_data, replace_parameter])
@@ -80,15 +86,15 @@ def test_a_change_is_seen_however_it_is_made_and_is_kept(change: Change) -> None
     assert transfer.changed
     assert transfer.validation_loss == loss_of(transfer)
     (kept,) = transfer.of_now(stored).values()
-    assert torch.equal(kept, transfer.model.network.weight)
+    assert torch.equal(kept, weight_of(transfer))
 
 
 def test_steps_that_give_a_weight_other_data_are_undone_where_they_do_harm() -> None:
     """As pruning by ``weight.data = weight.data * mask`` does."""
     transfer = line(weight=2.0, steps=3, validations=3)
-    transfer.schedule.append(lambda progress: setattr(transfer.model.network.weight, "data", torch.zeros(1, 1)))
+    transfer.schedule.append(lambda progress: setattr(weight_of(transfer), "data", torch.zeros(1, 1)))
     fitted(transfer)
-    assert transfer.model.network.weight.item() == 2
+    assert weight_of(transfer).item() == 2
     assert transfer.validation_loss == loss_of(transfer) == 0
 
 
@@ -121,7 +127,7 @@ def test_an_outer_loop_that_goes_on_from_worse_weights_does_not_keep_the_earlier
     def fit(steps: int) -> None:
         inner(2)
         with torch.no_grad():
-            transfer.model.network.weight.fill_(-50)
+            weight_of(transfer).fill_(-50)
         inner(2)
 
     transfer.fit = fit
@@ -143,7 +149,7 @@ def test_what_trains_without_validation_is_validated_in_the_end() -> None:
 
 def test_weights_that_end_as_no_numbers_diverged() -> None:
     with pytest.raises(Diverged, match="the validation loss became nan at step 3"):
-        after(line(steps=3), lambda transfer: transfer.model.network.weight.fill_(torch.nan))
+        after(line(steps=3), lambda transfer: weight_of(transfer).fill_(torch.nan))
 
 
 @pytest.mark.parametrize("family", ["causal_lm", "diffusion"])
