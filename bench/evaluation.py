@@ -57,7 +57,8 @@ class Training:
         seconds: wall time of the chosen trial, validation included.
         tuning_seconds: wall time of all trials together.
         trials: number of points of the tuning grid that were trained.
-        peak_memory: name of a measure (``"training_peak_rss"``, ``"training_peak_allocated"`` …) to bytes.
+        peak_memory: name of a measure to bytes: ``"training_peak_rss"``, ``"training_peak_allocated"`` … of the chosen
+            trial, and ``"tuning_peak_rss"`` … the largest of all trials.
         trainable, stored, total: number of parameters that train, that the result adds to the pretrained model, and
             of all that runs in inference.
         checkpoint_bytes: size of the stored file.

@@ -22,7 +22,15 @@ from bench.transfer import Transfer, load, save
 
 @dataclass
 class Trial:
-    """One point of the grid, and what became of it; ``validation_loss`` is of the weights it ended with."""
+    """One point of the grid, and what became of it.
+
+    Attributes:
+        values: the point.
+        status, reason: how it ended.
+        validation_loss: of the weights it ended with.
+        steps, seconds: what it took.
+        peak_memory: name of a measure (``"peak_rss"`` …) to bytes, of this trial alone.
+    """
 
     values: dict[str, Any]
     status: str = "ok"
@@ -30,6 +38,7 @@ class Trial:
     validation_loss: float | None = None
     steps: int = 0
     seconds: float = 0.0
+    peak_memory: dict[str, int] = field(default_factory=dict)
 
 
 TICKS = 100
@@ -161,6 +170,7 @@ def search(cell: Cell, data: Dataset, checkpoint: Path, report: Callable[[int], 
         stored, trainable = transfer.stored(), _size(transfer.trainable())
         with memory.Peak(accelerator(cell.budget).device, baseline) as peak:
             trial = _fit(transfer, values)
+        trial.peak_memory = peak.measures
         trials.append(trial)
         curve += [{"trial": index} | row for row in transfer.curve]
         if trial.validation_loss is None or (best and trial.validation_loss >= (best.validation_loss or 0.0)):
@@ -169,7 +179,6 @@ def search(cell: Cell, data: Dataset, checkpoint: Path, report: Callable[[int], 
         results.write_atomically(checkpoint, partial(save, transfer.of_now(stored)))
         training.steps, training.seconds, training.trainable = trial.steps, trial.seconds, trainable
         training.stages, training.examples, training.looked = transfer.spent, transfer.examples, transfer.looked
-        training.peak_memory = {f"training_{name}": value for name, value in peak.measures.items()}
         training.step_seconds = throughput.step_seconds(transfer.curve)
     if best is None:
         more = f"all {len(trials)} trials diverged; the first: " if len(trials) > 1 else ""
@@ -183,7 +192,11 @@ def search(cell: Cell, data: Dataset, checkpoint: Path, report: Callable[[int], 
         if changed:
             _check_kept(transfer, best, cell)
     assert transfer is not None
-    _complete(training, transfer, cell, checkpoint, sum(trial.seconds for trial in trials))
+    training.tuning_seconds = sum(trial.seconds for trial in trials)
+    training.peak_memory = {f"training_{name}": size for name, size in best.peak_memory.items()} | {
+        f"tuning_{name}": max(trial.peak_memory[name] for trial in trials) for name in best.peak_memory
+    }
+    _complete(training, transfer, cell, checkpoint)
     return Search(transfer, training, trials, best.values, curve)
 
 
@@ -211,13 +224,12 @@ def _check_kept(transfer: Transfer, trial: Trial, cell: Cell) -> None:
         )
 
 
-def _complete(training: Training, transfer: Transfer, cell: Cell, checkpoint: Path, seconds: float) -> None:
+def _complete(training: Training, transfer: Transfer, cell: Cell, checkpoint: Path) -> None:
     """Fill in what can be said of the chosen trial once the search is over."""
     parameters = {name for name, _ in transfer.model.named_parameters()}
     training.stored = _size(tensor for name, tensor in transfer.stored().items() if name in parameters)
     training.total = _total(transfer)
     training.checkpoint_bytes = checkpoint.stat().st_size
-    training.tuning_seconds = seconds
     training.step_flops = throughput.step_flops(transfer)
     if torch.cuda.is_available() and precision(cell.budget) != "fp32" and training.step_seconds:
         peak = throughput.peak_flops(torch.cuda.get_device_name())

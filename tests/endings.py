@@ -2,6 +2,7 @@
 
 import json
 import math
+import mmap
 import os
 import signal
 import time
@@ -56,6 +57,16 @@ def meaningless(transfer: Transfer) -> None:
 def slow(transfer: Transfer, *, seconds: float = 1.0) -> None:
     """Takes its time."""
     transfer.schedule.append(lambda progress: time.sleep(seconds / transfer.steps))
+
+
+def hungry(transfer: Transfer, *, megabytes: int = 1) -> None:
+    """Holds so much memory in each step, page by page."""
+
+    def hold(progress: float) -> None:
+        held = bytearray(megabytes << 20)
+        held[:: mmap.PAGESIZE] = bytes(len(range(0, len(held), mmap.PAGESIZE)))
+
+    transfer.schedule.append(hold)
 
 
 def stamped(transfer: Transfer, *, into: str) -> None:

@@ -81,6 +81,24 @@ def test_costs_are_those_of_the_chosen_trial_and_of_all(tuned: Path) -> None:
         assert control[name] == 0
 
 
+@pytest.mark.parametrize("sizes", [[1, 400], [400, 1]], ids=["growing", "shrinking"])
+def test_peak_memory_is_told_of_each_trial_and_of_the_largest(awkward: Path, tmp_path: Path, sizes: list[int]) -> None:
+    """Trials share a process: none has the peak of the one before. All are equally good, so the first is chosen."""
+    hungry = {"name": "hungry", "approach": "hungry", "tuning": {"learning_rate": [0.01], "hungry.megabytes": sizes}}
+    path = tiny.write(tmp_path, approaches=[hungry], tuning={"learning_rate": [0.01, 0.02]})
+    folder = tiny.run(path)
+    happened = tiny.records(folder)["python_reference-hungry-n4-s0"]["happened"]
+    table = results.read_table(folder).query("approach == 'hungry'").set_index("metric")["value"]
+    peaks = [trial["peak_memory"] for trial in happened["trials"]]
+    assert happened["chosen"]["hungry.megabytes"] == sizes[0]
+    for name in peaks[0]:
+        assert table[f"training_{name}"] == peaks[0][name]
+        assert table[f"tuning_{name}"] == max(peak[name] for peak in peaks)
+    if "peak_rss" in peaks[0]:
+        by_size = dict(zip(sizes, (peak["peak_rss"] for peak in peaks), strict=True))
+        assert by_size[400] - by_size[1] == pytest.approx(399 << 20, rel=0.1)
+
+
 @pytest.mark.parametrize("best", [0, 1, 2])
 def test_weights_changed_after_training_are_chosen_by_what_they_are(awkward: Path, tmp_path: Path, best: int) -> None:
     """Wherever in the grid the best of them stands: only the last trial's are still in memory."""

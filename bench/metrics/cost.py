@@ -8,7 +8,9 @@ NEEDS = ("network",)
 def cost(evaluation: Evaluation) -> list[Score]:
     """Time, steps, parameters, checkpoint size and peak memory of training.
 
-    ``training_seconds`` is the chosen trial alone, ``tuning_seconds`` all ``trials`` of the tuning grid together.
+    ``training_seconds`` is the chosen trial alone, ``tuning_seconds`` all ``trials`` of the tuning grid together. So
+    ``training_peak_rss`` (on a GPU ``training_peak_allocated`` and ``training_peak_reserved``) is the peak memory of
+    the chosen trial, and ``tuning_peak_rss`` … that of the trial that took most: what a machine must have to tune.
     ``training_steps`` counts every gradient step, ``target_steps`` those on the target itself: the rest went into
     teachers, inner loops and pre-stages. ``training_examples`` counts the rows that gradients were taken of, and
     ``pool_examples`` the target's items that were looked at beside the cell's own. ``stored_parameters`` is what must

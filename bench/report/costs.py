@@ -7,6 +7,11 @@ from bench.report.sections import Section
 
 _KEPT = ("checkpoint_bytes", "stored_parameters", "trainable_parameters", "total_parameters")
 _STORED = "Parameters and storage"
+_LEGEND = {
+    "training_": "training_… is of the chosen trial alone",
+    "tuning_seconds": "tuning_seconds of all trials together",
+    "tuning_peak_": "tuning_peak_… of the trial that took most",
+}
 _GROUPS = ("Training", _STORED, "Inference")
 
 
@@ -26,6 +31,7 @@ class CostTable:
 
     Attributes:
         title: of the group.
+        legend: which trials its costs are of; empty where that is no question.
         size: the data size it is for: the one with most values (not every cost is measured at every size), else the
             largest.
         seeds: what each mean rests on, in words.
@@ -34,6 +40,7 @@ class CostTable:
     """
 
     title: str
+    legend: str
     size: int
     seeds: str
     metrics: list[tuple[str, str, str]]
@@ -52,6 +59,7 @@ def _table(section: Section, title: str, metrics: list[str]) -> CostTable:
     size = max(section.sizes, key=lambda size: (sum(len(section.column(m, size)) for m in metrics), size))
     return CostTable(
         title=title,
+        legend=_legend(metrics),
         size=size,
         seeds=tables.span([point.seeds for metric in metrics for point in section.column(metric, size)], "seed"),
         metrics=[_head(section, metric, size) for metric in metrics],
@@ -61,6 +69,10 @@ def _table(section: Section, title: str, metrics: list[str]) -> CostTable:
             if control not in aggregate.REAL
         ],
     )
+
+
+def _legend(metrics: list[str]) -> str:
+    return "; ".join(words for prefix, words in _LEGEND.items() if any(name.startswith(prefix) for name in metrics))
 
 
 def _group(metric: str) -> str:

@@ -43,7 +43,7 @@ def test_cost_passes_on_all_that_training_took() -> None:
         seconds=1.5,
         tuning_seconds=6.0,
         trials=4,
-        peak_memory={"training_peak_rss": 1 << 20},
+        peak_memory={"training_peak_rss": 1 << 20, "tuning_peak_rss": 1 << 21},
         trainable=10,
         stored=12,
         total=100,
@@ -67,9 +67,10 @@ def test_cost_passes_on_all_that_training_took() -> None:
         "total_parameters": 100,
         "checkpoint_bytes": 555,
         "training_peak_rss": 1 << 20,
+        "tuning_peak_rss": 1 << 21,
     }
     assert scores["trials"].better == "none"
-    assert scores["training_peak_rss"].unit == "bytes"
+    assert scores["training_peak_rss"].unit == scores["tuning_peak_rss"].unit == "bytes"
     checked.training.mfu = 0.4
     assert next(score for score in cost(checked) if score.metric == "mfu").better == "higher"
 

@@ -82,6 +82,13 @@ def test_the_floor_and_the_shift_are_told_apart(page):
     assert "_data" not in costs
 
 
+def test_costs_say_which_trials_they_are_of(read):
+    shown = " ".join("".join(read.text).split())
+    words = "training_… is of the chosen trial alone; tuning_seconds of all trials together; tuning_peak_… of the trial"
+    assert shown.count(words) == 2
+    assert "tuning_peak_rss" in shown.replace("\N{ZERO WIDTH SPACE}", "")
+
+
 def test_numbers_stand_with_interval_direction_and_n(read):
     shown = " ".join("".join(read.text).split())
     assert "bits_per_byte in bits/byte · ↓ lower is better · mean ± 95 % interval over 2 to 3 seeds" in shown
