@@ -28,6 +28,10 @@ class BenchError(Exception):
     def __init__(self, said: str = "") -> None:
         super().__init__(cut(str(said), _LONGEST))
 
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows of it in a notebook: that line, as the command line does."""
+        return [f"bench: {self}"]
+
 
 class SuiteError(BenchError):
     """A suite asks for something that cannot be done.

@@ -1,6 +1,9 @@
-"""What a run shows while it works: two kinds of bars on a terminal, a plain line per cell elsewhere."""
+"""What a run shows while it works: bars on a terminal and in a notebook, a plain line per cell elsewhere."""
 
-from typing import Self
+import html
+import io
+import time
+from typing import Any, Self
 
 from rich.console import Console
 from rich.markup import escape
@@ -14,6 +17,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+_PAUSE = 0.5  # seconds at least between two changes of a notebook's page
 _MARKS = {"ok": "[green]✓[/]", "not_applicable": "[dim]–[/]"}
 
 
@@ -58,7 +62,50 @@ class Bars:
         if status != "ok" or reason:
             mark = "[yellow]![/]" if status == "ok" else _MARKS.get(status, "[red]✗[/]")
             said = reason if status == "ok" else _said(status, reason)
-            self.bars.console.print(mark, escape(f"{_short(name)}: {said}"), highlight=False)  # one piece: bars return
+            self.tell(mark, escape(f"{_short(name)}: {said}"))
+
+    def tell(self, mark: str, words: str) -> None:
+        self.bars.console.print(mark, words, highlight=False)  # in one piece: the bars come back below each
+
+
+class NotebookBars(Bars):
+    """The same in one output of a notebook's cell, as plain text that is put in place of what it was before."""
+
+    def __init__(self) -> None:
+        # draws for itself: rich would want ipywidgets, and write one output for each line
+        super().__init__(Console(file=io.StringIO(), force_jupyter=False, force_terminal=False, width=100))
+        self.handle: Any = None
+        self.drawn, self.ended = 0.0, io.StringIO()
+
+    def __enter__(self) -> Self:
+        from IPython.display import display
+
+        self.handle = display(self._page(), raw=True, display_id=True)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for task in self.at_work.values():
+            self.bars.remove_task(task)
+        self.handle.update(self._page(), raw=True)
+
+    def steps(self, running: dict[str, tuple[float, float]]) -> None:
+        super().steps(running)
+        if time.monotonic() - self.drawn >= _PAUSE:
+            self.handle.update(self._page(), raw=True)
+            self.drawn = time.monotonic()
+
+    def tell(self, mark: str, words: str) -> None:
+        Console(file=self.ended, force_jupyter=False, force_terminal=False).print(
+            mark, words, highlight=False, soft_wrap=True
+        )
+
+    def _page(self) -> dict[str, str]:
+        """By MIME type."""
+        with self.bars.console.capture() as bars:
+            self.bars.console.print(self.bars.get_renderable())
+        lines = [line.rstrip() for line in (self.ended.getvalue() + bars.get()).splitlines()]
+        text = "\n".join(line for line in lines if line)
+        return {"text/plain": text, "text/html": f"<pre>{html.escape(text)}</pre>"}
 
 
 class Lines:
@@ -88,6 +135,8 @@ class Lines:
 
 def show(console: Console) -> Bars | Lines:
     """Bars where somebody looks, lines where a file does."""
+    if console.is_jupyter:
+        return NotebookBars()
     return Bars(console) if console.is_terminal else Lines(console)
 
 

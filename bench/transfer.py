@@ -78,7 +78,8 @@ class Transfer:
             on fewer what these would score if they were perfect; see :class:`bench.evaluation.Evaluation`.
         stages: what comes before the target is learned, in order. Each is told the steps that are left, and takes
             some of them with :meth:`practise` or :meth:`gradients`.
-        fit: takes that many gradient steps on the target. Wrap it for an outer loop; set-up is not repeated.
+        fit: takes that many gradient steps on the target. Wrap it for an outer loop; set-up is not repeated, and what
+            the weights are when it is over is validated and scored.
         beside: networks that are no part of the model and run whenever it does, in inference too.
         began: of :func:`time.perf_counter`, when the first step was about to be taken; 0 before.
         deadline: of :func:`time.perf_counter`; steps not taken by then are not taken.
