@@ -2,14 +2,11 @@
 
 import difflib
 import types
-from typing import TYPE_CHECKING, Any, NamedTuple, Union, get_args, get_origin
+from typing import Any, NamedTuple, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
 from bench.words import cut, shown
-
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
 
 _LONGEST = 100  # characters of a name
 
@@ -55,8 +52,8 @@ def explain(error: ValidationError, model: type[BaseModel]) -> Complaint:
     return Complaint(key, f"{shown(first['input'])} will not do", remedy)
 
 
-def wanted(first: "ErrorDetails") -> str:
-    """What should be there instead of a value."""
+def wanted(first: Any) -> str:
+    """What should be there instead of a value; the first of ``ValidationError.errors()``."""
     return f"it should be {_WANTED.get(first['type']) or first['msg'].removeprefix('Input should be ')}"
 
 
