@@ -60,7 +60,7 @@ def test_a_cell_trains_shows_bars_and_gives_the_table(awkward: Path, tmp_path: P
         "– python_reference-meaningless-n4-s0: not_applicable: a language model has no wings",
         "datasets 2/2",
         "base models 1/1",
-        "cells 5/5",
+        "cells 6/6",
     ]
     assert progress["data"]["text/html"] == f"<pre>{shown}</pre>"
     folder = tiny.latest(tmp_path / "tiny.yaml")
@@ -97,16 +97,16 @@ def test_an_interrupted_cell_leaves_no_worker_and_the_next_goes_on(awkward: Path
         servers = [process for process in kernel.children() if "forkserver" in " ".join(process.cmdline())]
         wait_for(lambda: not [worker for server in servers for worker in server.children()])
         assert len(servers) == 1
-        assert 3 <= done < 8
+        assert 3 <= done < 10
         assert is_readable(progress["data"]["text/plain"])
         assert error["traceback"] == [
-            f"bench: stopped; {done} of 8 cells are finished and kept in {folder.relative_to(tmp_path)}; "
+            f"bench: stopped; {done} of 10 cells are finished and kept in {folder.relative_to(tmp_path)}; "
             "go on with: bench run tiny.yaml"
         ]
         assert len(outputs(client, 2)) == 2
     assert tiny.latest(path) == folder
     table = results.read_table(folder)
-    assert table["cell"].nunique() == 8
+    assert table["cell"].nunique() == 10
     assert set(table["status"]) == {"ok"}
 
 

@@ -95,24 +95,29 @@ def test_bars_are_taken_away_when_the_run_is_stopped() -> None:
 def test_a_notebook_gets_one_output_that_is_written_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     pages: list[dict[str, str]] = []
     handle = SimpleNamespace(update=lambda page, raw: pages.append(page))
-    kernel = SimpleNamespace(display=lambda page, raw, display_id: pages.append(page) or handle)
-    monkeypatch.setitem(sys.modules, "IPython.display", kernel)  # type: ignore[arg-type]
+
+    def display(page: dict[str, str], raw: bool, display_id: bool) -> SimpleNamespace:
+        pages.append(page)
+        return handle
+
+    monkeypatch.setitem(sys.modules, "IPython.display", SimpleNamespace(display=display))
     monkeypatch.setattr(progress, "_PAUSE", 0.0)
-    to = Console(file=io.StringIO(), force_jupyter=True)
-    work(progress.show(to))
-    assert not to.file.getvalue(), "nothing beside it"  # type: ignore[attr-defined]
+    written = io.StringIO()
+    work(progress.show(Console(file=written, force_jupyter=True)))
+    assert not written.getvalue(), "nothing beside it"
     assert len(pages) == 6, "one for the beginning, for each look, and for the end"
-    at_work = pages[2]["text/plain"].splitlines()
+    told, *at_work = pages[2]["text/plain"].splitlines()
+    assert told == "! dataset glyphs [of matplotlib]: 2 of 9 [rows] left out"
     assert [re.split(r"\s{2,}|[━╸ ]*━", line.strip())[0] for line in at_work] == [
         "datasets",
         "cells",
         "python_reference-lora-n4-s0",
     ]
     assert "1/2" in at_work[2]
-    last = pages[-1]["text/plain"].splitlines()
-    assert last[0] == "✗ another: failed: [red] is a fault"
-    assert [line.split()[0] for line in last[1:]] == ["datasets", "cells"]
-    assert "<pre>✗ another" in pages[-1]["text/html"]
+    first, second, *bars = pages[-1]["text/plain"].splitlines()
+    assert (first, second) == (told, "✗ another: failed: [red] is a fault")
+    assert [line.split()[0] for line in bars] == ["datasets", "cells"]
+    assert "<pre>! dataset" in pages[-1]["text/html"]
 
 
 def test_a_run_tells_of_every_task(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
