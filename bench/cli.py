@@ -9,6 +9,7 @@ import errno
 import io
 import json
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,6 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that has no arrow gets a question mark
+    # pydantic would read the entry points of all that is installed: one that is broken would end every command
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     chosen = _parser().parse_args(arguments)
     logging.captureWarnings(True)  # those of other libraries: nobody here can mend them
     try:

@@ -10,6 +10,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from logging import CRITICAL
 from pathlib import Path
 from typing import Any
@@ -207,14 +208,15 @@ def _score(cell: Cell, evaluation: Evaluation, *, exclusive: bool) -> tuple[list
             found = list(plugin.load()(evaluation, **options))
         except NotApplicable as reason:
             found, skipped[plugin.name] = reason.scores, str(reason)
+        for index, score in enumerate(found):
+            if isinstance(score.value, float) and not abs(score.value) <= record.LARGEST:  # which no table holds
+                skipped[score.metric] = f"its value is {score.value}"
+                found[index] = replace(score, value=math.nan)
         try:
             record.check_scores(results.plain([vars(score) for score in found]))
         except record.Damaged as reason:
             raise PluginError(f"metric {plugin.name}: no score can be like that ({reason}); mend it") from reason
         scores += found
-    for score in scores:
-        if not math.isfinite(score.value):  # which no table holds
-            skipped[score.metric] = f"its value is {score.value}"
     return [vars(score) for score in scores], skipped
 
 

@@ -72,7 +72,7 @@ def _scan(path: tuple[str, ...]) -> tuple[tuple[Entry, ...], tuple[str, ...]]:
                 wrong.append(f"distribution {name}: {entry}; {_REMEDY}")
             else:
                 found.setdefault((entry.kind, entry.name, name), entry)
-    return tuple(found.values()), tuple(wrong)
+    return tuple(found.values()), tuple(dict.fromkeys(wrong))
 
 
 _REMEDY = "mend or uninstall it"

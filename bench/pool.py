@@ -20,6 +20,7 @@ from typing import Any, Protocol
 from pebble import ProcessExpired, concurrent
 
 from bench import worker
+from bench.errors import BenchError
 from bench.words import cut
 
 _LONGEST = 1200  # characters of an exception
@@ -115,7 +116,10 @@ def _start_server(context: Any) -> None:
     with _later(signal.SIGINT):  # a process inherits what is held back
         forkserver.ensure_running()
     nothing = context.Process(target=int)
-    nothing.start()
+    try:
+        nothing.start()
+    except EOFError:  # what ended the server stands on the terminal
+        raise BenchError("workers cannot start here; mend what `python -c 'import bench.execution'` says") from None
     nothing.join()
 
 

@@ -14,19 +14,24 @@ from bench.complaints import wanted
 from bench.words import shown
 
 STATUSES = ("ok", "failed", "out_of_memory", "diverged", "timed_out", "not_applicable")
+FOLDER = r"[A-Za-z0-9][A-Za-z0-9 _.+,:=()%-]{0,79}"
+"""Names of suites and runs, which are folders' too."""
 UNKNOWN = "unknown"
 """Stands for a name that a damaged record does not tell."""
 
 _OPEN = ConfigDict(extra="allow", strict=True)
 _ID = re.compile(r".*-n(?P<data_size>\d{1,18})(-.+)?-s(?P<seed>\d{1,18})-[0-9a-f]{16}")
+_CUT = 117  # characters of a cell's name (bench.cell.Cell.id), whose end may be cut from there on
 
 Name = Annotated[str, Field(max_length=200)]  # a figure that has to draw more hangs
 Text = Annotated[str, Field(max_length=1_000_000)]
 Whole = Annotated[int, Field(ge=0, lt=2**63)]  # what tables hold
 File = Annotated[str, Field(pattern=r"^[A-Za-z0-9_+-][A-Za-z0-9_+.-]*$", max_length=255)]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
+LARGEST = 1e300  # of a score: what is beyond has no axis that libraries can draw
+Finite = Annotated[float, Field(ge=-LARGEST, le=LARGEST)]
 Seconds = Annotated[float, Field(ge=0, lt=1e10)]  # three hundred years
 Options = dict[str, Any]
+Folder = Annotated[str, Field(pattern=f"^{FOLDER}$")]
 
 
 @with_config(_OPEN)
@@ -62,6 +67,7 @@ class Definition(TypedDict, total=False):
     budget: Options
     tuning: list[Options]
     evaluation: Evaluation
+    code: Options
 
 
 @with_config(_OPEN)
@@ -149,8 +155,8 @@ class Record(TypedDict):
 class Info(TypedDict):
     """``run.json``."""
 
-    suite: Name
-    run: Name
+    suite: Folder
+    run: Folder
     description: Text
     source: Text
     cells: Annotated[list[File], FailFast()]
@@ -179,7 +185,7 @@ _NOTHING: dict[str, Any] = {
 }  # fmt: skip
 
 
-class Damaged(Exception):
+class Damaged(ValueError):
     """What is wrong with a file."""
 
 
@@ -199,10 +205,31 @@ def checked(content: Any, cell: str) -> dict[str, Any]:
         raise Damaged(_said(error)) from None
     if found["cell"] != cell:
         raise Damaged(f"cell: {shown(found['cell'])} is another one's name")
+    _check_whole(found)
     found["asked"] = {"data_quality": "clean", "definition": {}} | found["asked"]
     found["happened"] = {"trials": [], "chosen": {}, "skipped": {}} | found["happened"]
     found.setdefault("environment", {})
     return found
+
+
+def _check_whole(found: dict[str, Any]) -> None:
+    """Each part may be right, and the whole impossible."""
+    asked, happened, metrics = found["asked"], found["happened"], set[str]()
+    for name, value in _told(found["cell"]).items():
+        if asked[name] != value:
+            raise Damaged(f"asked.{name}: {asked[name]} is not what the cell's name says, {value}")
+    for score in happened["scores"]:
+        if happened["status"] != "ok":
+            raise Damaged(f"happened.scores: a cell that is {happened['status']} has none")
+        if score["metric"] in metrics:
+            raise Damaged(f"happened.scores: {shown(score['metric'])} is there twice")
+        metrics.add(score["metric"])
+
+
+def _told(cell: str) -> dict[str, int]:
+    """What a cell's name says of its size and seed; nothing where it may be cut."""
+    told = _ID.fullmatch(cell) if len(cell) < _CUT else None
+    return {name: int(value) for name, value in told.groupdict().items()} if told else {}
 
 
 def stand_in(content: Any, cell: str, before: dict[str, Any], why: str) -> dict[str, Any]:
@@ -215,13 +242,12 @@ def stand_in(content: Any, cell: str, before: dict[str, Any], why: str) -> dict[
         why: the row's reason.
     """
     said = content.get("asked") if isinstance(content, dict) else None
-    told = _ID.fullmatch(cell)
-    sizes = {name: int(value) for name, value in told.groupdict().items()} if told else {}
     asked: dict[str, Any] = dict.fromkeys(("model", "target", "approach"), UNKNOWN)
     asked |= dict.fromkeys(("suite", "run", "family", "modality", "source"), "")
-    asked |= {"options": {}, "data_size": 0, "seed": 0, "data_quality": "clean", "definition": {}} | sizes
+    asked |= {"options": {}, "data_size": 0, "seed": 0, "data_quality": "clean", "definition": {}}
     for source in (before, said if isinstance(said, dict) else {}):
         asked |= {name: source[name] for name, kind in _NAMES.items() if name in source and _fits(kind, source[name])}
+    asked |= _told(cell)
     happened = {"status": "failed", "reason": why, "scores": [], "trials": [], "chosen": {}, "skipped": {}}
     return {"cell": cell, "asked": asked, "happened": happened, "environment": {}}
 

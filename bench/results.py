@@ -15,6 +15,7 @@ import json
 import math
 import os
 import re
+import stat
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -61,6 +62,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")  # such as in the name of a file that
 _LARGEST = 1 << 26  # bytes of JSON that is read
 _ANEW = "run the suite again to make it anew"
 _ASKED = ("suite", "run", "model", "family", "modality", "source", "target", "approach", "data_size", "seed")
+_PLACE = ("model", "target", "approach", "data_quality", "data_size", "seed")
 _SCORED = ("metric", "value", "unit", "better", "n", "error")
 
 
@@ -115,13 +117,21 @@ def read_json(path: Path) -> Any:
 def parsed(path: Path) -> Any:
     """The JSON in ``path``; :class:`bench.record.Damaged` says why there is none."""
     try:
-        if path.stat().st_size > _LARGEST:
-            raise record.Damaged(f"larger than {_LARGEST >> 20} MiB")
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(regular(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise record.Damaged(error.strerror or str(error)) from error
     except (ValueError, RecursionError) as error:  # no UTF-8, no JSON, a number of 5,000 digits, 5,000 brackets
         raise record.Damaged(" ".join(str(error).split())) from error
+
+
+def regular(path: Path) -> Path:
+    """``path``, of a file that can be read to its end; :class:`bench.record.Damaged` of a pipe, a device or a flood."""
+    about = path.stat()
+    if not stat.S_ISREG(about.st_mode):
+        raise record.Damaged("no regular file")
+    if about.st_size > _LARGEST:
+        raise record.Damaged(f"larger than {_LARGEST >> 20} MiB")
+    return path
 
 
 def record_path(run: Path, cell: str) -> Path:
@@ -176,12 +186,16 @@ def read(run: Path) -> Found:
     if wrong:
         found.note(path, "; ".join(wrong))
     before: dict[str, dict[str, Any]] | None = None
+    places: dict[tuple[Any, ...], str] = {}
     for cell in info["cells"]:
         if (path := record_path(run, cell)).exists():
             content = None
             try:
                 content = parsed(path)
-                found.records.append(_with_its_name(record.checked(content, cell)))
+                one = _with_its_name(record.checked(content, cell))
+                if (other := places.setdefault(tuple(one["asked"][name] for name in _PLACE), cell)) != cell:
+                    raise record.Damaged(f"asked: what {other} was asked")
+                found.records.append(one)
             except record.Damaged as reason:
                 before = _before(run) if before is None else before
                 found.note(path, reason)
@@ -278,7 +292,7 @@ def read_table(run: Path) -> "pd.DataFrame":
 
     path = run / "results.parquet"
     try:
-        return pd.read_parquet(path)[list(COLUMNS)].astype(COLUMNS)
+        return pd.read_parquet(regular(path))[list(COLUMNS)].astype(COLUMNS)
     except Exception as error:  # what libraries say of a damaged file is of many kinds
         said = " ".join(str(error).split())[:200]
         raise ResultsError(f"{path}: not a readable table ({said}); {_ANEW}") from error

@@ -11,14 +11,14 @@ from typing import Any
 
 from pydantic import Field, ValidationError, field_validator
 
-from bench import plugins, results, yaml_file
+from bench import plugins, record, results, yaml_file
 from bench.cell import Cell, DatasetChoice, ModelChoice, Named, Quality, Strict, named
 from bench.complaints import explain, suggest
 from bench.errors import PluginError, SuiteError
 from bench.plugins import Plugin
 from bench.words import shown
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.+,:=()%-]{0,79}")
+NAME = re.compile(record.FOLDER)
 
 
 class Overrides(Strict):

@@ -105,6 +105,17 @@ def test_a_broken_distribution_is_named_and_everything_else_goes_on(
     assert {"causal_lm"} <= {entry["name"] for entry in found["families"]}
 
 
+@pytest.mark.parametrize("entry_points", ["[bench.approaches]\nodd", "[console_scripts]\nodd", b"[some]\n\xff"])
+def test_what_importlib_cannot_read_does_not_end_a_command(entry_points: str | bytes, tmp_path: Path) -> None:
+    """In a process of its own: libraries ask for the entry points of everything when they are imported."""
+    distribution(tmp_path, "odd", entry_points)
+    with tiny.started("-c", "from bench.cli import main; main(['list', 'approaches'])", cwd=tmp_path) as process:
+        shown, said = process.communicate()
+    assert "lora" in shown
+    assert len(said.splitlines()) == (entry_points != "[console_scripts]\nodd")
+    assert not said or said.startswith("bench: distribution odd: ")
+
+
 def test_a_name_of_ours_is_ours_and_theirs_can_be_reached(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], fresh: None
 ) -> None:

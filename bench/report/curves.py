@@ -1,7 +1,6 @@
 """Training curves and chosen hyper-parameters, read from a run's records."""
 
 import csv
-import math
 from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 from bench import results
 
 _MOST_STEPS = 10**12
+_LARGEST = 1e300  # as of a score
 
 Curve = dict[int, list[float]]
 """Gradient step to the validation losses of the seeds that were measured there."""
@@ -45,8 +45,8 @@ def read_curves(run: results.Found, records: list[dict[str, Any]]) -> dict[tuple
 
 
 def _points(path: Path, trial: int) -> list[tuple[int, float]]:
-    """Steps and validation losses of one trial; what is not finite has no place in a figure."""
-    with path.open(newline="", encoding="utf-8") as file:
+    """Steps and validation losses of one trial; what is not finite, or nearly so, has no place in a figure."""
+    with results.regular(path).open(newline="", encoding="utf-8") as file:
         rows = csv.DictReader(file, strict=True)
         found = [
             (int(row["step"]), float(row["validation_loss"]))
@@ -55,7 +55,7 @@ def _points(path: Path, trial: int) -> list[tuple[int, float]]:
         ]
     if wrong := next((step for step, _ in found if not 0 <= step < _MOST_STEPS), None):
         raise ValueError(f"step {str(wrong)[:24]} will not do")
-    return [(step, loss) for step, loss in found if math.isfinite(loss)]
+    return [(step, loss) for step, loss in found if abs(loss) <= _LARGEST]  # no NaN either
 
 
 def chosen_values(records: list[dict[str, Any]]) -> dict[tuple[str, int], list[str]]:

@@ -103,6 +103,7 @@ def _shown(run: results.Found, folder: Path, name: str, record: dict[str, Any], 
     found = [picture] if picture.exists() else [words] if words.exists() else sorted(folder.glob(f"{name}-*.wav"))
     for path in found[:_TEXTS]:
         try:
+            results.regular(path)
             if path == picture:
                 wanted = record["asked"].get("definition", {}).get("evaluation", {}).get("samples", _COLUMNS)
                 grid = _cut(path, columns=min(_COLUMNS, wanted))

@@ -1,6 +1,7 @@
 """Results that a disk, a hand or another program has damaged: the file is named, its cell says so, the rest goes on."""
 
 import json
+import os
 import random
 import shutil
 import time
@@ -63,6 +64,11 @@ def edited(path: Path, place: str, value: Any) -> None:
         ("asked.model", 3, "asked.model: 3 will not do, it should be text"),
         ("asked.approach", "x" * 10**6, f'asked.approach: "{"x" * 59}… will not do, it should be'),
         ("environment.packages", ["torch"], 'environment.packages: ["torch"] will not do, it should be a mapping'),
+        ("asked.seed", 7, "asked.seed: 7 is not what the cell's name says, "),
+        ("asked.definition", {"code": "x"}, 'asked.definition.code: "x" will not do, it should be a mapping'),
+        ("happened.scores.0.value", 1e308, "happened.scores.0.value: 1e+308 will not do, it should be less than"),
+        ("happened.status", "failed", "happened.scores: a cell that is failed has none"),
+        ("happened.scores.1.metric", "bits_per_byte", 'happened.scores: "bits_per_byte" is there twice'),
         ("cell", "../../elsewhere", 'cell: "../../elsewhere" is another one\'s name'),
     ],
 )
@@ -83,6 +89,48 @@ def test_a_damaged_record_is_a_row_that_says_so(place: str, value: Any, said: st
     results.write_tables(run)
     row = results.read_table(run).query("cell == @cell").iloc[0]
     assert (row["status"], row["metric"], row["approach"]) == ("failed", "", "lora")
+
+
+def test_a_record_of_another_ones_place_counts_for_none(run: Path) -> None:
+    before = by_cell(run)
+    one, other = (name for name in before if name.startswith("tiny_gpt2") and "-lora-0-n50-" in name)
+    path = results.record_path(run, other)
+    path.rename(path.with_name(renamed := f"{one[:-16]}0123456789abcdef.json"))
+    edited(path.with_name(renamed), "cell", renamed.removesuffix(".json"))
+    edited(path.with_name(renamed), "asked.seed", before[one]["asked"]["seed"])
+    edited(run / "run.json", "cells", [one, renamed.removesuffix(".json")])
+    kept, refused = results.records(run)
+    assert (kept["cell"], kept["happened"]["status"]) == (one, "ok")
+    assert f"asked: what {one} was asked" in refused["happened"]["reason"]
+
+
+def test_what_is_no_regular_file_is_not_waited_for(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cell = next(name for name in by_cell(run) if "-lora-0-n50-s0" in name)
+    beside = [next(run.glob(f"cells/tiny_{name}")) for name in BESIDE]
+    for path in (results.record_path(run, cell), *beside):
+        path.unlink()
+        os.mkfifo(path)
+    (run / "results.parquet").unlink()
+    (run / "results.parquet").symlink_to("/dev/zero")
+    code, said, _ = reported(run, capsys)
+    assert code == 1
+    assert said.count("damaged (no regular file)") == 1 + len(beside)
+
+
+@pytest.mark.parametrize("losses", ["0,1,1e308", "0,1,-1.7e308\n0,2,1", "0,1,inf"])
+def test_a_loss_that_no_axis_holds_is_left_out(losses: str, run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = next(run.glob(f"cells/tiny_{BESIDE[0]}"))
+    path.write_text(f"trial,step,validation_loss\n{losses}\n")
+    code, said, _ = reported(run, capsys)
+    assert (code, said) == (0, "")
+
+
+@pytest.mark.parametrize("name", ["\0y", "a\nb", "../up", "a/b", "."])
+def test_a_run_has_the_name_of_its_folder_where_its_own_will_not_do(name: str, run: Path) -> None:
+    edited(run / "run.json", "suite", name)
+    found = results.read(run)
+    assert found.info["suite"] == "quickstart"
+    assert "suite: " in found.damaged["run.json"]
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe\x00", b"[" * 100_000, b"null", b"9" * 5000])
