@@ -38,7 +38,7 @@ def imported() -> set[str]:
                 found.update(alias.name.split(".")[0] for alias in node.names)
             elif isinstance(node, ast.ImportFrom) and node.module:
                 found.add(node.module.split(".")[0])
-    return found - set(sys.stdlib_module_names) - {"bench"}
+    return found - set(sys.stdlib_module_names) - {"bench", "IPython"}  # which is there in a notebook, and only there
 
 
 def test_what_is_imported_is_what_is_required() -> None:
