@@ -1,6 +1,7 @@
 """The molecule domains: disjoint by scaffold and by what they are, and a user's own file."""
 
 import gzip
+import os
 from pathlib import Path
 from typing import Any
 
@@ -195,6 +196,13 @@ def test_a_file_that_is_not_there_or_a_folder_is_one_clear_line(tmp_path: Path) 
         smiles_file(path=str(tmp_path / "nowhere.smi"))
     with pytest.raises(DataError, match=r"dataset smiles_file: .*Is a directory.*; name a file you may read"):
         smiles_file(path=str(tmp_path))
+
+
+@pytest.mark.parametrize("make", [smiles_file, content])
+def test_a_pipe_is_not_waited_for(make: Any, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "mine.smi")
+    with pytest.raises(DataError, match=r"mine.smi' is neither a file nor a folder; name one that is"):
+        make(path=str(tmp_path / "mine.smi"))
 
 
 def test_bytes_that_are_no_text_are_no_molecules(tmp_path: Path) -> None:
