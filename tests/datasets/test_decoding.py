@@ -50,9 +50,23 @@ def test_a_named_encoding_is_used(encoding: str, tmp_path: Path) -> None:
         (TEXT.encode("utf-16-be"), "auto", "NULs"),
         (b"a\0b", "utf-8", "NULs"),
         ("Größe".encode("utf-16")[:-1], "utf-8", "^not UTF-16"),
+        (
+            TEXT.encode("utf-16-le"),
+            "utf-16",
+            r"^not UTF-16, .*order mark; .*\(utf-16-le, or utf-16-be\)$",
+        ),
+        (
+            TEXT.encode("utf-32-be"),
+            "UTF32",
+            r"^not UTF-32, .*order mark; .*\(utf-32-le, or utf-32-be\)$",
+        ),
         (b"PK\x03\x04rest", "utf-8", "it is a zip archive, or a workbook such as .xlsx; unpack it"),
         (b"%PDF-1.7", "utf-8", "it is a PDF"),
         (b"PAR1\x15\x04", "utf-8", "read it with the dataset parquet"),
+        (gzip.compress(gzip.compress(b"abc")), "utf-8", "^it is compressed by gzip twice; unpack it once$"),
+        (gzip.compress(b"%PDF-1.7"), "auto", "^it is gzip, and what it holds is a PDF; save it as plain text$"),
+        (b"a.txt" + bytes(252) + b"ustar\0rest", "utf-8", "^it is a tar archive; unpack it$"),
+        (gzip.compress(b"a.txt" + bytes(252) + b"ustar\0rest"), "utf-8", "what it holds is a tar archive; unpack it$"),
         (gzip.compress(b"a" * 1000, mtime=0)[:-9], "utf-8", "its gzip is damaged"),
         (gzip.compress(b"abc", mtime=0)[:12] + b"\xff\xff\xff", "utf-8", "its gzip is damaged"),
     ],
@@ -107,12 +121,14 @@ def test_auto_gives_up_in_words(tmp_path: Path) -> None:
         read(written(tmp_path, bytes(range(128, 256)) * 20), "auto")
 
 
-@pytest.mark.parametrize("encoding", ["latin", "utf-8", "cp1252", "auto"])
+@pytest.mark.parametrize("encoding", ["latin", "utf-8", "cp1252", "utf-16", "utf-7", "gb18030", "iso2022_jp", "auto"])
 def test_names_that_python_knows(encoding: str) -> None:
     _decoding.check("mine", encoding)
 
 
-@pytest.mark.parametrize("encoding", ["utf8000", "", "rot13", "base64", "a\0b"])
+@pytest.mark.parametrize(
+    "encoding", ["utf8000", "", "rot13", "base64", "a\0b", "idna", "punycode", "undefined", "bz2", "zlib"]
+)
 def test_names_that_it_does_not(encoding: str) -> None:
     with pytest.raises(PluginError, match=r"dataset mine: option 'encoding': .* is none; name one"):
         _decoding.check("mine", encoding)

@@ -246,6 +246,14 @@ def test_unmarked_utf_16_is_no_text(kind: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_utf_16_without_a_mark_is_told_how_to_say_the_order(kind: str, tmp_path: Path) -> None:
+    WRITERS[kind](tmp_path / "a", rows())
+    (tmp_path / "a").write_bytes((tmp_path / "a").read_text().encode("utf-16-le"))
+    with pytest.raises(DataError, match=r"for want of a byte order mark; .*utf-16-le, or utf-16-be"):
+        load(kind, tmp_path / "a", ["text"], encoding="utf-16")
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
 def test_gzip_is_unpacked_and_names_its_split(kind: str, tmp_path: Path) -> None:
     WRITERS[kind](tmp_path / "a", rows())
     (tmp_path / f"train.{kind}.gz").write_bytes(gzip.compress((tmp_path / "a").read_bytes()))
