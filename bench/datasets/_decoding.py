@@ -10,9 +10,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from charset_normalizer import from_bytes
-
 from bench.datasets._gathering import Damaged, Remark
+from bench.datasets._guessing import guess
 from bench.errors import PluginError
 
 AUTO = "auto"
@@ -37,11 +36,6 @@ _FOREIGN = {
     **{b"BZh%d1AY&SY" % level: "compressed by bzip2; unpack it, or compress it by gzip" for level in range(1, 10)},
 }
 _HEAD = 512  # bytes: a tar archive's mark ends at the 262nd
-_USUAL = (  # by how common they are: of guesses that are about as good the first is taken
-    *("cp1252", "cp1251", "cp1250", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "iso8859_2", "koi8_r", "cp866"),
-    *("cp932", "euc_jp", "gb18030", "big5", "cp949"),
-)
-_CLOSE = 0.05  # of charset-normalizer's mess less half its coherence: both are shares
 _SAMPLE = 2**16  # bytes of lines that are not ASCII: enough to guess from
 _AT_ONCE = 2**20  # bytes
 _RATIO, _HARMLESS = 200, 2**26  # text shrinks to a tenth, tables to a fiftieth; bytes that fit into any memory
@@ -118,7 +112,7 @@ def _marked(path: Path) -> str:
 
 
 def _guessed(path: Path) -> str:
-    """UTF-8 where all of it is; else what charset-normalizer makes of the lines that are not ASCII."""
+    """UTF-8 where all of it is; else what the lines that are not ASCII look like."""
     decoder, sample, valid = codecs.getincrementaldecoder("utf-8")(), list[bytes](), True
     with _unpacked(path) as file:
         for number, chunk in enumerate(iter(lambda: file.read(_AT_ONCE), b"")):
@@ -133,16 +127,12 @@ def _guessed(path: Path) -> str:
                 break
     if valid:
         return "utf-8"
-    lines = b"\n".join(sample)[:_AT_ONCE]
+    lines = b"\n".join(dict.fromkeys(sample))[:_AT_ONCE]  # what is said again and again says no more, and looks odd
     if b"\0" in lines:
         raise Damaged(flaw("\0"))
-    marks: dict[str, float] = {}
-    for match in from_bytes(lines, cp_isolation=list(_USUAL)):
-        for name in {match.encoding, *match.could_be_from_charset} & set(_USUAL):
-            marks.setdefault(name, match.chaos - match.coherence / 2)
-    if not marks:
+    if not (name := guess(lines)):
         raise Damaged("its encoding cannot be guessed; say it in the option encoding")
-    return next(name for name in _USUAL if marks.get(name, 9) <= min(marks.values()) + _CLOSE)
+    return name
 
 
 @contextmanager

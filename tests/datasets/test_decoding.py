@@ -105,6 +105,32 @@ def test_auto_guesses_the_usual_encodings_and_says_so(text: str, encoding: str, 
         assert f"read as {file.encoding}, which is a guess" in _decoding.remarks(file, "auto")[0].said
 
 
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("güneşli bir gün, çok güzel", "cp1254"),
+        ("TÜRKİYE CUMHURİYETİ ANAYASASI", "cp1254"),
+        ("Þetta er góður dagur, það er sól", "cp1252"),  # where the bytes of Turkish letters are others
+        ("gęśl, zażółć gęślą jaźń", "iso8859_2"),
+        ("Szczęśliwa godzina wybiła właśnie teraz", "iso8859_2"),
+        ("Wałęsa, Lech; Miłosz, Czesław; Szymborska, Wisława", "cp1250"),
+        ("Сегодня хорошая погода, мы идём гулять.", "cp1251"),
+        ("Мама мыла раму", "cp1251"),
+        ("Привет, мир", "koi8_r"),
+        ("ДОГОВОР КУПЛИ И ПРОДАЖИ КВАРТИРЫ В МНОГОКВАРТИРНОМ ДОМЕ. СТОРОНЫ ДОГОВОРИЛИСЬ О СЛЕДУЮЩЕМ", "cp1251"),
+        ("ירושלים היא בירת ישראל, והיא העיר הגדולה בה", "cp1255"),
+        ("Ačiū, gerai. Kaip sekasi, mūsų žmonės?", "cp1257"),
+        ("GRÖSSE UND STRASSE ÜBERALL", "cp1252"),
+        ("Windows™ costs 5 € at 20 °C – »that’s fine« …", "cp1252"),
+        ("今天天气很好", "gb18030"),
+    ],
+)
+@pytest.mark.parametrize("times", [1, 20])
+def test_auto_guesses_from_one_line_what_its_letters_say(text: str, encoding: str, times: int, tmp_path: Path) -> None:
+    lines = f"plain line\n{text}\n" * times
+    assert read(written(tmp_path, lines.encode(encoding)), "auto") == lines
+
+
 def test_auto_finds_what_comes_late_and_keeps_utf_8(tmp_path: Path) -> None:
     plain = b"a plain line\n" * 200_000  # more than is read at once
     assert read(written(tmp_path, plain + "Die Straße ist für Fußgänger\n".encode("cp1252")), "auto").endswith(
