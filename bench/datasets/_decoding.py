@@ -10,9 +10,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from charset_normalizer import from_bytes
-
 from bench.datasets._gathering import Damaged, Remark
+from bench.datasets._guessing import guess
 from bench.errors import PluginError
 
 AUTO = "auto"
@@ -25,6 +24,7 @@ _MARKS = {  # the longer first: UTF-32's begins as UTF-16's
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
+_ORDERED = ("utf-16", "utf-32")  # whose mark says which byte of a character comes first
 _GZIP = b"\x1f\x8b"
 _FOREIGN = {
     b"PK\x03\x04": "a zip archive, or a workbook such as .xlsx; unpack it, or save it as plain text",
@@ -35,11 +35,7 @@ _FOREIGN = {
     b"\x28\xb5\x2f\xfd": "compressed by zstd; unpack it, or compress it by gzip",
     **{b"BZh%d1AY&SY" % level: "compressed by bzip2; unpack it, or compress it by gzip" for level in range(1, 10)},
 }
-_USUAL = (  # by how common they are: of guesses that are about as good the first is taken
-    *("cp1252", "cp1251", "cp1250", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "iso8859_2", "koi8_r", "cp866"),
-    *("cp932", "euc_jp", "gb18030", "big5", "cp949"),
-)
-_CLOSE = 0.05  # of charset-normalizer's mess less half its coherence: both are shares
+_HEAD = 512  # bytes: a tar archive's mark ends at the 262nd
 _SAMPLE = 2**16  # bytes of lines that are not ASCII: enough to guess from
 _AT_ONCE = 2**20  # bytes
 _RATIO, _HARMLESS = 200, 2**26  # text shrinks to a tenth, tables to a fiftieth; bytes that fit into any memory
@@ -47,10 +43,14 @@ _HALF = re.compile("[\ud800-\udfff]")
 
 
 def check(dataset: str, encoding: str) -> None:
-    """Raise :class:`PluginError` unless it is ``auto`` or the name of an encoding that Python knows."""
+    """Raise :class:`PluginError` unless it is ``auto`` or the name of an encoding of files that Python knows.
+
+    One that cannot pass over what is damaged, as files are read, is none: ``idna`` and ``punycode`` are of names.
+    """
     try:
         if encoding != AUTO:
-            "a".encode(encoding)
+            encoded = "a\n".encode(encoding)
+            codecs.getincrementaldecoder(encoding)("surrogateescape").decode(encoded)
     except (LookupError, ValueError):
         remedy = "name one that Python knows, such as utf-8, utf-16-le, cp1252 or shift_jis; or auto, which guesses"
         raise PluginError(f"dataset {dataset}: option 'encoding': {encoding!r} is none; {remedy}") from None
@@ -70,15 +70,20 @@ def opened(path: Path, encoding: str, newline: str | None = None) -> Iterator[io
     """
     with ExitStack() as stack:
         try:
-            name = _marked(path) or (_guessed(path) if encoding == AUTO else encoding)
+            mark = _marked(path)
+            name = mark or (_guessed(path) if encoding == AUTO else encoding)
             binary = stack.enter_context(_unpacked(path))
             yield stack.enter_context(
                 io.TextIOWrapper(binary, encoding=name, errors="surrogateescape", newline=newline)
             )
         except (EOFError, zlib.error) as error:
             raise Damaged(f"its gzip is damaged ({error})") from error
-        except UnicodeDecodeError as error:
-            raise Damaged(f"not {error.encoding.upper()} ({error.reason}); say its encoding in the option") from error
+        except UnicodeError as error:
+            if not mark and (known := codecs.lookup(name).name) in _ORDERED:
+                remedy = f"say the order of its bytes in the option ({known}-le, or {known}-be)"
+                raise Damaged(f"not {known.upper()}, for want of a byte order mark; {remedy}") from error
+            spelt, reason = getattr(error, "encoding", name).upper(), getattr(error, "reason", error)
+            raise Damaged(f"not {spelt} ({reason}); say its encoding in the option") from error
 
 
 def remarks(file: io.TextIOWrapper, encoding: str) -> list[Remark]:
@@ -90,7 +95,7 @@ def remarks(file: io.TextIOWrapper, encoding: str) -> list[Remark]:
 def flaw(text: str, encoding: str = "utf-8") -> str:
     """What is no text in a text that was read in an encoding; empty where all of it is."""
     if "\0" in text:
-        return "holds NULs: it is binary, or UTF-16 without a byte order mark (encoding: utf-16-le)"
+        return "holds NULs: it is binary, or UTF-16 without a byte order mark (encoding: utf-16-le, or utf-16-be)"
     if not (found := _HALF.search(text)):
         return ""
     byte = ord(found[0]) - 0xDC00
@@ -107,7 +112,7 @@ def _marked(path: Path) -> str:
 
 
 def _guessed(path: Path) -> str:
-    """UTF-8 where all of it is; else what charset-normalizer makes of the lines that are not ASCII."""
+    """UTF-8 where all of it is; else what the lines that are not ASCII look like."""
     decoder, sample, valid = codecs.getincrementaldecoder("utf-8")(), list[bytes](), True
     with _unpacked(path) as file:
         for number, chunk in enumerate(iter(lambda: file.read(_AT_ONCE), b"")):
@@ -122,30 +127,36 @@ def _guessed(path: Path) -> str:
                 break
     if valid:
         return "utf-8"
-    lines = b"\n".join(sample)[:_AT_ONCE]
+    lines = b"\n".join(dict.fromkeys(sample))[:_AT_ONCE]  # what is said again and again says no more, and looks odd
     if b"\0" in lines:
         raise Damaged(flaw("\0"))
-    marks: dict[str, float] = {}
-    for match in from_bytes(lines, cp_isolation=list(_USUAL)):
-        for name in {match.encoding, *match.could_be_from_charset} & set(_USUAL):
-            marks.setdefault(name, match.chaos - match.coherence / 2)
-    if not marks:
+    if not (name := guess(lines)):
         raise Damaged("its encoding cannot be guessed; say it in the option encoding")
-    return next(name for name in _USUAL if marks.get(name, 9) <= min(marks.values()) + _CLOSE)
+    return name
 
 
 @contextmanager
 def _unpacked(path: Path) -> "Iterator[BinaryIO | _Gzip]":
     with path.open("rb") as file:
-        head = file.read(16)
-        file.seek(0)
-        if kind := next((kind for mark, kind in _FOREIGN.items() if head.startswith(mark)), ""):
-            raise Damaged(f"it is {kind}")
+        head = file.peek(_HEAD)
+        _known(head, "it is")
         if not head.startswith(_GZIP):
             yield file
             return
         with _Gzip(path, file) as unpacked:
+            inner = unpacked.peek(_HEAD)
+            _known(inner, "it is gzip, and what it holds is")
+            if inner.startswith(_GZIP):
+                raise Damaged("it is compressed by gzip twice; unpack it once")
             yield unpacked
+
+
+def _known(head: bytes, where: str) -> None:
+    """Raise :class:`Damaged` where a file begins as something that holds texts, and is none."""
+    if kind := next((kind for mark, kind in _FOREIGN.items() if head.startswith(mark)), ""):
+        raise Damaged(f"{where} {kind}")
+    if head[257:262] == b"ustar":
+        raise Damaged(f"{where} a tar archive; unpack it")
 
 
 class _Gzip(gzip.GzipFile):

@@ -22,7 +22,7 @@ from bench.datasets._listing import listing as listing
 from bench.datasets._listing import located as located
 from bench.datasets._listing import role as role
 
-_READING = b"2"  # raised when the same files make other items: cells finished before then count as missing
+_READING = b"3"  # raised when the same files make other items: cells finished before then count as missing
 
 
 def content(found: Listing) -> str:

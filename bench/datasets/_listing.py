@@ -3,10 +3,10 @@
 import os
 import re
 import stat
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from bench.datasets._gathering import Remark
 from bench.errors import DataError
@@ -22,8 +22,8 @@ class File(NamedTuple):
     """A file of a dataset.
 
     Attributes:
-        path: where it is.
-        split: that its path names; empty where it names none.
+        path: where it is, links to folders followed.
+        split: that the path by which it was found names; empty where it names none.
         group: the sub-folder it lies in, that of the split aside; empty where there is none.
         name: as reasons and remarks call it: its path in the dataset's folder.
     """
@@ -53,6 +53,8 @@ def located(name: str, path: str) -> Path:
         raise DataError(f"{where} is not there (looked for {found}); name a file or a folder that is") from None
     except (OSError, RuntimeError, ValueError) as error:  # an unknown user's home, a NUL, a folder one may not read
         raise DataError(f"{where} cannot be read ({error}); name one you may read") from error
+    if not (found.is_dir() or found.is_file()):  # a pipe or a device, at which a reader would wait
+        raise DataError(f"{where} is neither a file nor a folder; name one that is")
     return found
 
 
@@ -73,15 +75,15 @@ def listing(name: str, path: str, suffixes: Collection[str], *, files_name_split
         return Listing([File(root, name=root.name)], [])
     found, others = [], Counter[str]()
     try:
-        for file in _walk(root, others):
+        for file, real in _walk(root, others):
             kind = ending(file)
-            if kind in suffixes and _plain(file):
-                found.append(Path(file))
+            if kind in suffixes and _plain(real):
+                found.append((Path(file), real))
             else:
-                others[kind if kind not in suffixes else "no plain file"] += 1
+                others[kind if kind not in suffixes else "no plain file (a pipe, a device)"] += 1
     except OSError as error:
         raise DataError(f"dataset {name}: {root} cannot be read ({error}); make it readable") from error
-    loops = others.pop(_BACK, 0)
+    again = others.pop(_AGAIN, 0)
     if not found:
         held = f"; it holds {_counted(others)}" if others else ""
         problem = f"{root} holds no files {_few(sorted(suffixes))}{held}"
@@ -90,31 +92,76 @@ def listing(name: str, path: str, suffixes: Collection[str], *, files_name_split
     if others:
         count = others.total()
         remarks.append(Remark(f"{count} other file{'s' * (count > 1)} left out: {_counted(others)}"))
-    if loops:
-        remarks.append(Remark(f"{loops} {_BACK}"))
-    return Listing([_placed(file, root, files_name_splits) for file in sorted(found)], remarks)
+    if again:
+        remarks.append(Remark(f"{again} {_AGAIN}"))
+    return Listing([_placed(file, Path(real), root, files_name_splits) for file, real in sorted(found)], remarks)
 
 
-def _walk(root: Path, others: Counter[str]) -> Iterator[str]:
-    """Files that are not hidden. Links are followed, unless they lead to a folder that they lie in: these are counted.
+def _walk(root: Path, others: Counter[str]) -> Iterator[tuple[str, str]]:
+    """Files that are not hidden: the path by which each is found, and one with no linked folder in it.
+
+    Links to folders are followed, but into each folder only once for each split that a way to it names, and never into
+    one that the link lies in: folders that link to each other have more ways through them than can be walked. What is
+    reached without a link comes first, so that a folder's own place names its group.
 
     Paths are ``str``, since a folder may hold a million.
     """
-    above = {str(root): [root.resolve()]}  # a folder on the way to the real ones that it lies in, its own the last
-    for folder, folders, names in os.walk(root, onerror=_raise, followlinks=True):
-        inside, folders[:] = above.pop(folder), [one for one in folders if not one.startswith(".")]
-        for one in list(folders):
-            path = os.path.join(folder, one)  # noqa: PTH118
-            real = Path(path).resolve()
-            if any(outer.is_relative_to(real) for outer in inside):
-                folders.remove(one)
-                others[_BACK] += 1
-            else:
-                above[path] = [*inside, real]
-        yield from (os.path.join(folder, one) for one in names if not one.startswith("."))  # noqa: PTH118
+    waiting = deque([_Folder(str(root), os.path.realpath(root))])
+    seen: set[tuple[str, str]] = set()
+    while waiting:
+        folder = waiting.popleft()
+        if (folder.real, folder.split) in seen or folder.leads_back():
+            others[_AGAIN] += 1
+            continue
+        seen.add((folder.real, folder.split))
+        inside = []
+        with os.scandir(folder.real) as entries:  # the real one: a path with more than forty links cannot be opened
+            for entry in sorted(entries, key=lambda entry: entry.name):
+                if entry.name.startswith("."):
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    inside.append(folder.holding(entry))
+                elif entry.is_symlink() and os.path.isdir(entry.path):  # noqa: PTH112
+                    waiting.append(folder.linked(entry))
+                else:
+                    yield f"{folder.path}/{entry.name}", entry.path
+        waiting.extendleft(reversed(inside))
 
 
-_BACK = "linked folders left out, which lead back to where they lie"
+class _Folder(NamedTuple):
+    """A folder on the walk.
+
+    Attributes:
+        path: by which it was found.
+        real: where it is.
+        split: that the path names, below the root.
+        via: the real folder of the last link on the way, and of those before it.
+    """
+
+    path: str
+    real: str
+    split: str = ""
+    via: "tuple[str, Any] | None" = None
+
+    def holding(self, entry: "os.DirEntry[str]") -> "_Folder":
+        return _Folder(
+            f"{self.path}/{entry.name}", f"{self.real}/{entry.name}", self.split or role(entry.name), self.via
+        )
+
+    def linked(self, entry: "os.DirEntry[str]") -> "_Folder":
+        return self.holding(entry)._replace(real=os.path.realpath(entry.path), via=(self.real, self.via))
+
+    def leads_back(self) -> bool:
+        """Whether a link on the way lies in it."""
+        via, start = self.via, f"{self.real.rstrip('/')}/"
+        while via:
+            if f"{via[0]}/".startswith(start):
+                return True
+            via = via[1]
+        return False
+
+
+_AGAIN = "linked folders left out, which lead to where they lie or to what is read already"
 
 
 def ending(name: str) -> str:
@@ -143,11 +190,7 @@ def _counted(others: Counter[str], most: int = 6) -> str:
     return ", ".join([*said, f"{rest} more"] if rest else said)
 
 
-def _raise(error: OSError) -> None:
-    raise error
-
-
-def _placed(file: Path, root: Path, files_name_splits: bool) -> File:
+def _placed(file: Path, real: Path, root: Path, files_name_splits: bool) -> File:
     folders = list(file.relative_to(root).parts[:-1])
     roles = [role(folder) for folder in folders]
     split = next(filter(None, roles), "")
@@ -155,7 +198,7 @@ def _placed(file: Path, root: Path, files_name_splits: bool) -> File:
         del folders[roles.index(split)]
     elif files_name_splits:
         split = role(file.name[: len(file.name) - len(ending(file.name))])
-    return File(file, split, folders[0] if folders else "", str(file.relative_to(root)))
+    return File(real, split, folders[0] if folders else "", str(file.relative_to(root)))
 
 
 def role(name: str) -> str:

@@ -1,6 +1,7 @@
 """A user's own sounds."""
 
 import hashlib
+import re
 from collections.abc import Iterator
 from math import gcd
 from pathlib import Path
@@ -32,6 +33,9 @@ _ALSO = {  # endings of libsndfile's formats, beside their names
 }
 _HEADERLESS = "RAW"  # whose rate nobody knows
 
+_LENGTHS = re.compile(r"^ *(?:data|SSND|BODY|Data Size) *: (\d+) \(should be (\d+)\)", re.MULTILINE)
+_ENDLESS = 0x7FFF0000  # bytes: what writes into a pipe states some such length, since it cannot know
+
 _SILENT = 1e-4  # peak, as a share of full scale: about three of 32,768 steps
 _LOUDEST = 2.0**31  # times full scale: what whole numbers reach that somebody wrote as they are
 
@@ -48,8 +52,8 @@ def audio_folder(
 
     Folders named train, validation (valid, val, dev) and test are the splits; where one of the last two is missing, a
     tenth of the files is, chosen by their content: no file has windows in two splits. Other sub-folders are
-    sub-domains. A file that cannot be read, or is silent, is skipped and counted. Files are read one at a time, and
-    their sounds kept on disk.
+    sub-domains. A file that cannot be read, is cut short, or is silent, is skipped and counted. Files are read one at a
+    time, and their sounds kept on disk.
 
     Args:
         path: of the folder, or of one file; relative to the current folder, ``~`` is your home.
@@ -97,8 +101,11 @@ def endings() -> frozenset[str]:
 
 def _windows(file: Path, sample_rate: int, samples: int, most: int) -> tuple[list[np.ndarray], list[Remark]]:
     """Windows of a file: int16, each of shape (samples,). Raises :class:`bench.datasets._files.Damaged`."""
+    if file.suffix.lower() == f".{_HEADERLESS.lower()}":
+        raise Damaged("it has no header that says its rate; save it as .wav")
     try:
         with soundfile.SoundFile(file) as sound:
+            _check_whole(sound)
             length = -(-samples * sound.samplerate // sample_rate)  # of a window, in the file's own rate
             count = max(1, min(most, sound.frames // length))
             starts = [round(start) for start in np.linspace(0, max(0, sound.frames - length), count)]
@@ -106,6 +113,8 @@ def _windows(file: Path, sample_rate: int, samples: int, most: int) -> tuple[lis
             for start in starts:
                 sound.seek(start)
                 read = sound.read(length, dtype="float32", always_2d=True).mean(1)
+                if len(read) < min(length, sound.frames - start):
+                    raise Damaged("cut short: it holds less sound than its header says")
                 found.append(_fitted(read, sound.samplerate, sample_rate, samples))
     except (soundfile.SoundFileError, RuntimeError, ValueError) as error:
         raise Damaged(_files.one_line(error)) from error
@@ -123,6 +132,13 @@ def _windows(file: Path, sample_rate: int, samples: int, most: int) -> tuple[lis
     if silent := len(found) - len(heard):
         remarks += [Remark("of silence, left out", "window")] * silent
     return heard, remarks
+
+
+def _check_whole(sound: soundfile.SoundFile) -> None:
+    """:class:`Damaged` where a file is shorter than its header says, of which libsndfile only leaves a note."""
+    for promised, held in (map(int, lengths) for lengths in _LENGTHS.findall(sound.extra_info)):
+        if held < promised < _ENDLESS:
+            raise Damaged(f"cut short: its header says {promised} bytes of sound, and it holds {held}")
 
 
 def _fitted(wave: np.ndarray, rate: int, sample_rate: int, samples: int) -> np.ndarray:

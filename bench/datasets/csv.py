@@ -1,13 +1,12 @@
 """A user's own table of comma-separated values."""
 
 from collections.abc import Iterator
-from csv import Error
 from functools import partial
 from pathlib import Path
 from typing import Literal
 
 from bench.dataset import Dataset
-from bench.datasets import _decoding, _files, _header, _table
+from bench.datasets import _decoding, _header, _table
 from bench.options import Count
 
 MODALITY = "{modality}"
@@ -29,7 +28,8 @@ def csv(
 
     Files and folders named train, validation (valid, val, dev) and test are the splits; where one of the last two is
     missing, a tenth of the distinct rows is, chosen by their content. What gzip packed (.csv.gz) is unpacked. Rows that
-    hold no text in one of the columns are skipped and counted.
+    hold no text in one of the columns, or have more fields than the header, are skipped and counted; so is each line
+    that a quote which is never closed swallows.
 
     Args:
         path: of a file, or of a folder of such files; relative to the current folder, ``~`` is your home.
@@ -70,16 +70,8 @@ def _check(delimiter: str, encoding: str) -> None:
 
 
 def _rows(path: Path, columns: list[str], *, delimiter: str, encoding: str) -> Iterator[_table.Row]:
-    with _header.opened(path, delimiter, encoding) as (table, remarks):
-        if header := list(table.fieldnames or ()):
+    with _header.opened(path, delimiter, encoding) as (header, rows, remarks):
+        if header:
             _table.check_named("csv", path, columns, header, _header.hint(path, header, delimiter))
         yield from remarks
-        while True:
-            try:
-                row = next(table, None)
-            except Error as error:  # such as a quote that is never closed
-                yield _files.Damaged(_files.one_line(error))
-                continue
-            if row is None:
-                return
-            yield _files.Damaged("more fields than the header names") if None in row else row
+        yield from rows

@@ -1,6 +1,5 @@
 """Molecules of the user's own: a file of SMILES."""
 
-import csv
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -33,7 +32,8 @@ def smiles_file(
 ) -> Dataset:
     """Molecules of a file, canonical and each once; lines that are no molecule are skipped and counted.
 
-    What gzip packed is unpacked.
+    What gzip packed is unpacked. Rows of a table that have more fields than its header are skipped and counted; so is
+    each line that a quote which is never closed swallows.
 
     No scaffold is in two splits, but for one that is too common to be held out whole. Such a one, and molecules without
     a ring, which have none, are in each split in like share, and split by skeleton: the molecule with all atoms alike.
@@ -51,9 +51,11 @@ def smiles_file(
     remarks: list[_files.Remark] = []
     lines = list(_lines(_files.located("smiles_file", path), column, delimiter, encoding, remarks))
     refused: list[int] = []
-    found, skipped = parsed(lines, refused)
+    found, skipped = parsed(("" if isinstance(line, Damaged) else line for line in lines), refused)
+    first = _why(refused[0], lines[refused[0]]) if refused else ""
     if not found:
-        problem = f"none of its {skipped} lines is a molecule" if skipped else "it holds no molecule"
+        none = f"none of its {skipped} lines is a molecule (the first: {first})"
+        problem = none if skipped else "it holds no molecule"
         raise _unusable(path, problem, "give it one SMILES per line, or name its column")
     if split == "scaffold":
         try:
@@ -74,7 +76,6 @@ def smiles_file(
         (len(found) - kept, "held out beyond as many as are used"),
     ):
         told += [f"{count} molecule{'s' * (count > 1)} {why}"] if count else []
-    first = f"number {refused[0] + 1}: {lines[refused[0]][:80]!r} is no molecule" if refused else ""
     return replace(data, seen=len(lines), unit="lines", first=first, remarks=told)
 
 
@@ -103,35 +104,38 @@ def _check(delimiter: str, encoding: str, held_out: float) -> None:
         raise PluginError(f"dataset smiles_file: {problem}")
 
 
-def _lines(path: Path, column: str, delimiter: str, encoding: str, remarks: list[_files.Remark]) -> Iterator[str]:
-    """The SMILES of the file, as they stand there; blank lines are none."""
+def _why(number: int, line: str | Damaged) -> str:
+    """Why a line, counted from 0, is no molecule."""
+    return f"number {number + 1}: {line if isinstance(line, Damaged) else f'{line[:80]!r} is no molecule'}"
+
+
+def _lines(
+    path: Path, column: str, delimiter: str, encoding: str, remarks: list[_files.Remark]
+) -> Iterator[str | Damaged]:
+    """The SMILES of the file, as they stand there, or why there is none; blank lines are none."""
     try:
         if _files.ending(path.name) not in _TABLES:
             with _decoding.opened(path, encoding, newline="") as file:
                 remarks += _decoding.remarks(file, encoding)
-                yield from (fields[0] for line in file if (fields := line.split()))
+                yield from (_text(fields[0], encoding) for line in file if (fields := line.split()))
             return
-        with _header.opened(path, delimiter, encoding) as (rows, guesses):
-            columns = list(rows.fieldnames or ())
+        with _header.opened(path, delimiter, encoding) as (columns, rows, guesses):
             if columns.count(column) != 1:
                 known = f"name one in the option column: {_table.listed(columns) if columns else 'it has none'}"
                 twice = f"it has {columns.count(column)} columns {column!r}", "give each a name of its own"
                 missing = f"it has no column {column!r}", _header.hint(path, columns, delimiter) or known
                 raise _unusable(path, *(twice if column in columns else missing))
             remarks += guesses
-            while True:
-                try:
-                    row = next(rows, None)
-                except csv.Error:  # such as a quote that is never closed: no molecule
-                    yield ""
-                    continue
-                if row is None:
-                    return
-                yield (row[column] or "").strip()
+            for row in rows:
+                yield row if isinstance(row, Damaged) else _text((row[column] or "").strip(), encoding)
     except OSError as error:
         raise _unusable(path, _files.one_line(error), "name a file you may read") from error
     except Damaged as error:
         raise _unusable(path, f"it cannot be read ({error})", "save it as plain text, or say its encoding") from error
+
+
+def _text(smiles: str, encoding: str) -> str | Damaged:
+    return Damaged(flaw) if (flaw := _decoding.flaw(smiles, encoding)) else smiles
 
 
 def _unusable(path: str | Path, problem: str, remedy: str) -> DataError:

@@ -329,13 +329,31 @@ def test_every_format_of_libsndfile_has_an_ending_but_the_one_without_a_header()
     assert {f".{kind.lower()}" for kind in soundfile.available_formats()} - audio_folder.endings() == {".raw"}
 
 
-def test_a_wav_that_ends_early_is_heard_as_far_as_it_goes(tmp_path: Path) -> None:
-    for seed in range(3):
-        file = record(tmp_path / f"{seed}.wav", seed=seed)
-        file.write_bytes(file.read_bytes()[:2044])
+@pytest.mark.parametrize("ending", ["wav", "aiff", "au", "flac", "mp3"])
+def test_a_file_that_ends_before_its_sound_does_is_damaged(ending: str, tmp_path: Path) -> None:
+    for seed in range(4):
+        file = record(tmp_path / f"{seed}.{ending}", seed=seed, rate=8000)
+    assert folder(tmp_path).skipped == 0
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
     data = folder(tmp_path)
-    assert data.skipped == 0
-    assert not np.asarray(data.train)[0, 1000:].any()
+    assert (data.skipped, data.seen) == (1, 4)
+    assert data.first.startswith(f"3.{ending}: ")
+    if ending == "wav":
+        assert data.first == "3.wav: cut short: its header says 16000 bytes of sound, and it holds 7978"
+
+
+@pytest.mark.parametrize("length", [0xFFFFFFFF, 0x7FFFF000, 0x80000000])
+def test_a_wav_from_a_pipe_says_no_length_and_is_whole(length: int, tmp_path: Path) -> None:
+    for seed in range(3):
+        written = record(tmp_path / f"{seed}.wav", seed=seed).read_bytes()
+        (tmp_path / f"{seed}.wav").write_bytes(written[:40] + length.to_bytes(4, "little") + written[44:])
+    assert folder(tmp_path).skipped == 0
+
+
+def test_samples_without_a_header_are_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "a.RAW").write_bytes(bytes(1000))
+    with pytest.raises(DataError, match=r"a.RAW: it has no header that says its rate; save it as \.wav"):
+        folder(tmp_path / "a.RAW")
 
 
 @pytest.mark.parametrize("content", [{}, {"notes.txt": b"x"}, {"a.wav": b"RIFF", "b.wav": b""}])

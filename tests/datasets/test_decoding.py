@@ -50,9 +50,23 @@ def test_a_named_encoding_is_used(encoding: str, tmp_path: Path) -> None:
         (TEXT.encode("utf-16-be"), "auto", "NULs"),
         (b"a\0b", "utf-8", "NULs"),
         ("Größe".encode("utf-16")[:-1], "utf-8", "^not UTF-16"),
+        (
+            TEXT.encode("utf-16-le"),
+            "utf-16",
+            r"^not UTF-16, .*order mark; .*\(utf-16-le, or utf-16-be\)$",
+        ),
+        (
+            TEXT.encode("utf-32-be"),
+            "UTF32",
+            r"^not UTF-32, .*order mark; .*\(utf-32-le, or utf-32-be\)$",
+        ),
         (b"PK\x03\x04rest", "utf-8", "it is a zip archive, or a workbook such as .xlsx; unpack it"),
         (b"%PDF-1.7", "utf-8", "it is a PDF"),
         (b"PAR1\x15\x04", "utf-8", "read it with the dataset parquet"),
+        (gzip.compress(gzip.compress(b"abc")), "utf-8", "^it is compressed by gzip twice; unpack it once$"),
+        (gzip.compress(b"%PDF-1.7"), "auto", "^it is gzip, and what it holds is a PDF; save it as plain text$"),
+        (b"a.txt" + bytes(252) + b"ustar\0rest", "utf-8", "^it is a tar archive; unpack it$"),
+        (gzip.compress(b"a.txt" + bytes(252) + b"ustar\0rest"), "utf-8", "what it holds is a tar archive; unpack it$"),
         (gzip.compress(b"a" * 1000, mtime=0)[:-9], "utf-8", "its gzip is damaged"),
         (gzip.compress(b"abc", mtime=0)[:12] + b"\xff\xff\xff", "utf-8", "its gzip is damaged"),
     ],
@@ -91,6 +105,32 @@ def test_auto_guesses_the_usual_encodings_and_says_so(text: str, encoding: str, 
         assert f"read as {file.encoding}, which is a guess" in _decoding.remarks(file, "auto")[0].said
 
 
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("güneşli bir gün, çok güzel", "cp1254"),
+        ("TÜRKİYE CUMHURİYETİ ANAYASASI", "cp1254"),
+        ("Þetta er góður dagur, það er sól", "cp1252"),  # where the bytes of Turkish letters are others
+        ("gęśl, zażółć gęślą jaźń", "iso8859_2"),
+        ("Szczęśliwa godzina wybiła właśnie teraz", "iso8859_2"),
+        ("Wałęsa, Lech; Miłosz, Czesław; Szymborska, Wisława", "cp1250"),
+        ("Сегодня хорошая погода, мы идём гулять.", "cp1251"),
+        ("Мама мыла раму", "cp1251"),
+        ("Привет, мир", "koi8_r"),
+        ("ДОГОВОР КУПЛИ И ПРОДАЖИ КВАРТИРЫ В МНОГОКВАРТИРНОМ ДОМЕ. СТОРОНЫ ДОГОВОРИЛИСЬ О СЛЕДУЮЩЕМ", "cp1251"),
+        ("ירושלים היא בירת ישראל, והיא העיר הגדולה בה", "cp1255"),
+        ("Ačiū, gerai. Kaip sekasi, mūsų žmonės?", "cp1257"),
+        ("GRÖSSE UND STRASSE ÜBERALL", "cp1252"),
+        ("Windows™ costs 5 € at 20 °C – »that’s fine« …", "cp1252"),
+        ("今天天气很好", "gb18030"),
+    ],
+)
+@pytest.mark.parametrize("times", [1, 20])
+def test_auto_guesses_from_one_line_what_its_letters_say(text: str, encoding: str, times: int, tmp_path: Path) -> None:
+    lines = f"plain line\n{text}\n" * times
+    assert read(written(tmp_path, lines.encode(encoding)), "auto") == lines
+
+
 def test_auto_finds_what_comes_late_and_keeps_utf_8(tmp_path: Path) -> None:
     plain = b"a plain line\n" * 200_000  # more than is read at once
     assert read(written(tmp_path, plain + "Die Straße ist für Fußgänger\n".encode("cp1252")), "auto").endswith(
@@ -107,12 +147,14 @@ def test_auto_gives_up_in_words(tmp_path: Path) -> None:
         read(written(tmp_path, bytes(range(128, 256)) * 20), "auto")
 
 
-@pytest.mark.parametrize("encoding", ["latin", "utf-8", "cp1252", "auto"])
+@pytest.mark.parametrize("encoding", ["latin", "utf-8", "cp1252", "utf-16", "utf-7", "gb18030", "iso2022_jp", "auto"])
 def test_names_that_python_knows(encoding: str) -> None:
     _decoding.check("mine", encoding)
 
 
-@pytest.mark.parametrize("encoding", ["utf8000", "", "rot13", "base64", "a\0b"])
+@pytest.mark.parametrize(
+    "encoding", ["utf8000", "", "rot13", "base64", "a\0b", "idna", "punycode", "undefined", "bz2", "zlib"]
+)
 def test_names_that_it_does_not(encoding: str) -> None:
     with pytest.raises(PluginError, match=r"dataset mine: option 'encoding': .* is none; name one"):
         _decoding.check("mine", encoding)

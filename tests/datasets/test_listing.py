@@ -1,6 +1,8 @@
 """What lies in a folder of a user's own: links are followed, and what is left out is counted."""
 
 import os
+from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,8 @@ import pytest
 from bench.datasets import _files
 from bench.datasets._files import Listing
 from bench.errors import DataError
+
+AGAIN = "linked folders left out, which lead to where they lie or to what is read already"
 
 
 def lay(root: Path, *names: str) -> Path:
@@ -59,8 +63,52 @@ def test_links_that_lead_back_are_left_out_and_counted(tmp_path: Path) -> None:
     (other / "back").symlink_to(root / "inner")
     (root / "inner" / "over").symlink_to(other)  # inner → other → inner
     found = listed(root)
-    assert names(found) == ["inner/a.txt", "inner/over/b.txt", "over/b.txt", "over/back/a.txt"]
-    assert said(found)[-1] == "5 linked folders left out, which lead back to where they lie"
+    assert names(found) == ["inner/a.txt", "over/b.txt"]
+    assert said(found)[-1] == f"4 {AGAIN}"
+
+
+def test_a_link_never_turns_what_it_lies_in_into_a_split(tmp_path: Path) -> None:
+    root, other = lay(tmp_path / "mine", "a.txt"), lay(tmp_path / "other", "b.txt")
+    (root / "test").symlink_to(other)
+    (other / "back").symlink_to(root)
+    assert [(file.name, file.split) for file in listed(root).files] == [("a.txt", ""), ("test/b.txt", "test")]
+
+
+def test_folders_that_all_link_to_each_other_are_each_read_once(tmp_path: Path) -> None:
+    """There are more than 60! ways through them, and a path through 41 links cannot be opened."""
+    folders = [lay(tmp_path / f"{number}", "a.txt") for number in range(60)]
+    for folder in folders:
+        for other in folders:
+            (folder / f"to {other.name}").symlink_to(other)
+    assert names(listed(tmp_path)) == sorted(f"{number}/a.txt" for number in range(60))
+    assert said(listed(tmp_path)) == [f"3600 {AGAIN}"]
+    alone = listed(tmp_path / "0")
+    assert [file.name.rpartition("/")[2] for file in alone.files] == ["a.txt"] * 60
+
+
+def test_a_long_chain_of_links_is_walked_once_for_each_split(tmp_path: Path) -> None:
+    """Two links from each folder to the next are 2**60 ways."""
+    folders = [lay(tmp_path / "pool" / f"{number}", f"{number}.txt") for number in range(60)]
+    for folder, following in pairwise(folders):
+        for name in "ab":
+            (folder / name).symlink_to(following)
+    root = tmp_path / "mine"
+    root.mkdir()
+    for split in ("train", "test"):
+        (root / split).symlink_to(folders[0])
+    found = listed(root)
+    assert sorted(file.path.name for file in found.files) == sorted(
+        f"{number}.txt" for number in range(60) for _ in "ab"
+    )
+    assert Counter(file.split for file in found.files) == {"train": 60, "test": 60}
+    assert all(file.path.read_text() for file in found.files)
+    assert said(found) == [f"118 {AGAIN}"]
+
+
+def test_the_place_where_a_folder_lies_names_its_group(tmp_path: Path) -> None:
+    root = lay(tmp_path, "prose/a.txt")
+    (root / "all").symlink_to(root / "prose")
+    assert [(file.name, file.group) for file in listed(root).files] == [("prose/a.txt", "prose")]
 
 
 def test_other_files_are_counted_by_their_endings(tmp_path: Path) -> None:
@@ -76,9 +124,13 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(root / "b.txt")
     found = listed(root)
     assert names(found) == ["a.txt"]
-    assert said(found) == ["1 other file left out: 1 no plain file"]
-    with pytest.raises(DataError, match="cannot be read"):
-        listed(root / "b.txt")
+    assert said(found) == ["1 other file left out: 1 no plain file (a pipe, a device)"]
+    (root / "c.txt").symlink_to("b.txt")
+    (root / "d.txt").symlink_to("/dev/zero")
+    assert said(listed(root)) == ["3 other files left out: 3 no plain file (a pipe, a device)"]
+    for name in "bcd":
+        with pytest.raises(DataError, match="is neither a file nor a folder; name one that is"):
+            listed(root / f"{name}.txt")
 
 
 def test_a_link_to_nothing_is_damaged_not_left_out(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The molecule domains: disjoint by scaffold and by what they are, and a user's own file."""
 
 import gzip
+import os
 from pathlib import Path
 from typing import Any
 
@@ -178,7 +179,7 @@ def test_atoms_of_more_bonds_than_carbon_has_are_no_matter(tmp_path: Path, capfd
         ("mine.csv", ["smiles,name", "CC,x"], "no column 'structure'; name one in the option column: smiles, name"),
         ("mine.csv", [""], "it has no column 'structure'; name one in the option column: it has none"),
         ("mine.smi", [""], "it holds no molecule; give it one SMILES per line, or name its column"),
-        ("mine.smi", ["%%%", "hello"], "none of its 2 lines is a molecule; give it one SMILES per line"),
+        ("mine.smi", ["%%%", "hello"], "(the first: number 1: '%%%' is no molecule); give it one SMILES per line"),
     ],
 )
 def test_a_file_of_no_use_is_one_clear_line(name: str, lines: list[str], said: str, tmp_path: Path) -> None:
@@ -197,9 +198,41 @@ def test_a_file_that_is_not_there_or_a_folder_is_one_clear_line(tmp_path: Path) 
         smiles_file(path=str(tmp_path))
 
 
+@pytest.mark.parametrize("make", [smiles_file, content])
+def test_a_pipe_is_not_waited_for(make: Any, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "mine.smi")
+    with pytest.raises(DataError, match=r"mine.smi' is neither a file nor a folder; name one that is"):
+        make(path=str(tmp_path / "mine.smi"))
+
+
 def test_bytes_that_are_no_text_are_no_molecules(tmp_path: Path) -> None:
     (tmp_path / "mine.smi").write_bytes(b"\xff\x00C\n" + "\n".join(ALKANES).encode())
     assert smiles_file(path=str(tmp_path / "mine.smi"), split="random").skipped == 1
+
+
+@pytest.mark.parametrize("stored", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("name", ["mine.smi", "mine.csv"])
+def test_utf_16_without_a_mark_is_told_its_option(name: str, stored: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes("\n".join(["smiles", *ALKANES]).encode(stored))
+    with pytest.raises(DataError, match=r"UTF-16 without a byte order mark \(encoding: utf-16-le, or utf-16-be\)"):
+        smiles_file(path=str(tmp_path / name))
+    with pytest.raises(DataError, match=r"for want of a byte order mark; .*\(utf-16-le, or utf-16-be\)"):
+        smiles_file(path=str(tmp_path / name), encoding="utf-16")
+    assert len(everything(smiles_file(path=str(tmp_path / name), encoding=stored, split="random"))) == 30
+
+
+def test_rows_of_a_table_are_damaged_as_those_of_csv_are(tmp_path: Path) -> None:
+    path = written(tmp_path / "mine.csv", ["", " ", "smiles,name", *(f"{one},x" for one in ALKANES), "CN,x,more"])
+    data = smiles_file(path=path, split="random")
+    assert (sorted(everything(data)), data.skipped) == (sorted(ALKANES), 1)
+    assert data.first == "number 31: more fields than the header names"
+    assert len(content(path=path)) == 16
+    path = written(
+        tmp_path / "mine.csv", ["smiles,name", *(f"{one},x" for one in ALKANES), '"CN,x', "CCN,x", "", "CCCN,x"]
+    )
+    assert smiles_file(path=path, split="random").left_out("mine") == [
+        "3 of 33 lines of mine, the first: number 31: lines 32-35 swallowed by an unclosed quote"
+    ]
 
 
 def test_what_is_no_molecule_is_told(tmp_path: Path) -> None:

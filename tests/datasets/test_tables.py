@@ -150,8 +150,54 @@ def test_a_quote_that_is_never_closed_is_counted(tmp_path: Path) -> None:
     table = "text\n" + "".join(f"text {n}\n" for n in range(20))
     (tmp_path / "a.csv").write_text(f'{table}"half" a quote\nafter it\n"open\nand lost\n')
     data = load("csv", tmp_path, ["text"])
-    assert (len(every(data)), data.skipped) == (21, 2)
+    assert (len(every(data)), data.skipped) == (21, 3)
     assert "after it" in every(data)
+
+
+@pytest.mark.parametrize(
+    ("opening", "end", "lost", "kept"),
+    [
+        ('"open,x', "", "22-41", 20),  # is never closed
+        ('"open,x', 'a "half" quote,x\nlast,x\n', "22-42", 21),  # by a quote that is not at a field's end
+        ('open,"x', 'last,"x"\n', "22-42", 20),
+        ('"open,x', 'closed",x,y\n', "22-42", 20),  # more fields than the header
+        ('"open,x', 'closed"\nlast,x\n', "22-42", 21),  # fewer
+        ('"open,x', 'closed",x\nlast,x\n', "22-42", 21),  # as many
+    ],
+)
+def test_lines_that_a_quote_swallows_are_each_counted(
+    opening: str, end: str, lost: str, kept: int, tmp_path: Path
+) -> None:
+    whole, swallowed = ("".join(f"{kind} {n},x\n" for n in range(count)) for kind, count in (("row", 20), ("lost", 19)))
+    (tmp_path / "a.csv").write_text(f"text,label\n{whole}{opening}\n{swallowed}{end}")
+    first, last = map(int, lost.split("-"))
+    count = last - first + 1
+    data = load("csv", tmp_path / "a.csv", ["text"])
+    assert (len(every(data)), data.left_out("mine")) == (
+        kept,
+        [f"{count} of {kept + count} rows of mine, the first: row 21: lines {lost} swallowed by an unclosed quote"],
+    )
+
+
+def test_texts_of_many_lines_are_whole(tmp_path: Path) -> None:
+    """Also where some of their lines look like rows, and in a table of one column, where every line does."""
+    verses = "Roses are red, my love\nViolets are blue, my dove\n\nSugar is sweet, {}\nAnd so are you\nand you\nand you"
+    as_csv(tmp_path / "a.csv", [{"text": verses.format(n), "label": "x"} for n in range(20)])
+    as_csv(tmp_path / "b.csv", [{"text": f"one\ntwo\n\n{n}\nfive\nsix\nseven"} for n in range(20)])
+    for name in "ab":
+        data = load("csv", tmp_path / f"{name}.csv", ["text"])
+        assert (len(every(data)), data.skipped) == (20, 0)
+
+
+@pytest.mark.parametrize("blank", ["\n", "\r\n \r\n", ",,\n\n"])
+def test_a_header_is_found_behind_blank_lines(blank: str, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(blank + "text,label\n" + "".join(f"text {n},x\n\n" for n in range(20)))
+    assert len(csv_plugin.content(path=str(tmp_path), columns=["text"])) == 16
+    data = load("csv", tmp_path, ["text"])
+    assert (len(every(data)), data.skipped) == (20, 0)
+    (tmp_path / "a.csv").write_text(blank)
+    with pytest.raises(DataError, match=r"is empty; name one that holds text data"):
+        load("csv", tmp_path, ["text"])
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -243,6 +289,14 @@ def test_unmarked_utf_16_is_no_text(kind: str, tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes((tmp_path / "a").read_text().encode("utf-16-le"))
     with pytest.raises(DataError, match=r"all \d+ items of .* are damaged .*NULs.*utf-16-le"):
         load(kind, tmp_path / "a", ["text"])
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_utf_16_without_a_mark_is_told_how_to_say_the_order(kind: str, tmp_path: Path) -> None:
+    WRITERS[kind](tmp_path / "a", rows())
+    (tmp_path / "a").write_bytes((tmp_path / "a").read_text().encode("utf-16-le"))
+    with pytest.raises(DataError, match=r"for want of a byte order mark; .*utf-16-le, or utf-16-be"):
+        load(kind, tmp_path / "a", ["text"], encoding="utf-16")
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
