@@ -56,9 +56,11 @@ class DatasetSpec(DatasetChoice):
 
     Attributes:
         content: hash of these files.
+        fault: why they cannot be read, and the remedy; the key is then that of no content, and another once there is.
     """
 
     content: str = ""
+    fault: str = Field(default="", exclude=True)
 
 
 class Quality(Strict):
@@ -128,10 +130,12 @@ class ModelSpec(ModelChoice):
     """A model with all its options, and where it is a local folder, what that holds.
 
     Attributes:
-        fingerprint: content hash of a local checkpoint folder.
+        fingerprint: content hash of a local checkpoint folder; empty where it holds no weights, or is not there.
+        fault: why the checkpoint cannot be found or read, and the remedy.
     """
 
     fingerprint: str | None = None
+    fault: str = Field(default="", exclude=True)
 
     @property
     def source_name(self) -> str:

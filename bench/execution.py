@@ -20,7 +20,7 @@ import torch
 from bench import dataset, disk, environment, exhibit, memory, plugins, pretrained, record, results, tuning, worker
 from bench.cell import Cell, DatasetSpec, ModelSpec
 from bench.device import out_of_memory, precision
-from bench.errors import BenchError, CellEnd, NotApplicable, PluginError, ResultsError
+from bench.errors import BenchError, CellEnd, DataError, NotApplicable, PluginError, ResultsError
 from bench.evaluation import Evaluation, Score, Training
 from bench.pool import said
 from bench.transfer import Transfer, load
@@ -36,6 +36,8 @@ def describe_device() -> dict[str, Any]:
 
 def prepare_dataset(spec: DatasetSpec) -> tuple[int, str]:
     """Make a dataset if it is not in the cache; its number of training items and its fingerprint."""
+    if spec.fault:  # even if it is there by now: the cells have no key of what it holds
+        raise DataError(spec.fault)
     data = dataset.load(spec.plugin, spec.options)
     return len(data.train), data.fingerprint
 

@@ -147,9 +147,13 @@ def _files(snapshot: Path) -> set[Path]:
 def _needed(suite: Suite) -> Iterator[tuple[str, Any]]:
     """Name of each thing to how it is brought."""
     for cell in suite.cells:
-        if is_hub(spec := cell.model):
+        if (spec := cell.model).fault:
+            yield f"model {cell.model_name}", _lacking(f"model {cell.model_name}: {spec.fault}")
+        if is_hub(spec):
             yield f"model {spec.checkpoint}{f' at {spec.revision}' if spec.revision else ''}", _bring(spec)
         for data in (cell.target, *([spec.recipe.source] if spec.recipe else [])):
+            if data.fault:
+                yield f"dataset {data.name}", _lacking(f"dataset {data.name}: {data.fault}")
             yield from _of_plugin(plugins.find("datasets", data.plugin), data.options)
         for name, options in cell.metrics:
             yield from _of_plugin(plugins.find("metrics", name), options)
@@ -157,6 +161,15 @@ def _needed(suite: Suite) -> Iterator[tuple[str, Any]]:
                 feature = plugins.find("features", space)
                 given = {"weights": options["weights"]} if options.get("weights") else {}
                 yield from _of_plugin(feature, feature.defaults | given)
+
+
+def _lacking(said: str) -> Any:
+    """Of what should be on this machine: there is nothing to bring, and a run will lack it."""
+
+    def bring() -> bool:
+        raise BenchError(said)
+
+    return bring
 
 
 def _bring(spec: ModelSpec) -> Any:

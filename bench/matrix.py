@@ -16,7 +16,7 @@ from bench.cell import (
     Quality,
     Recipe,
 )
-from bench.errors import Unusable
+from bench.errors import DataError, Unusable
 from bench.overrides import SAME, Chain, Layers, grid, merged
 from bench.plugins import Plugin
 from bench.suite import ApproachEntry, DatasetEntry, ModelEntry, Suite
@@ -106,8 +106,18 @@ def _dataset(suite: Suite, key: str, at: str, entry: DatasetChoice) -> tuple[Plu
         problem = f"{entry.name!r} is the name of a dataset, and this is {cut(entry.plugin, 100)!r}"
         raise suite.error(at, problem, "give it another name")
     options = suite.options(at, plugin, entry.options)
-    content = dataset.content(plugin, options)
-    return plugin, DatasetSpec(name=entry.name, dataset=entry.dataset, options=options, content=content)
+    content, fault = _content(plugin, options)
+    return plugin, DatasetSpec(name=entry.name, dataset=entry.dataset, options=options, content=content, fault=fault)
+
+
+def _content(plugin: Plugin, options: dict[str, Any]) -> tuple[str, str]:
+    """What a user's own files hold, and why that cannot be told: a fault of their cells, not of the suite."""
+    try:
+        return dataset.content(plugin, options), ""
+    except DataError as error:
+        return "", str(error)
+    except OSError as error:
+        return "", f"dataset {plugin.name}: cannot be read ({cut(str(error), 200)}); see that you may read it"
 
 
 def _targets(suite: Suite, name: str, entry: ModelEntry, family: Plugin, targets: list[Target]) -> list[Target]:
@@ -208,7 +218,7 @@ def _sizes(suite: Suite, model_name: str, target: DatasetEntry, spec: DatasetSpe
     mine = suite.file.models[model_name].data_sizes
     key = f"datasets.{target.name}." if target.data_sizes else f"models.{model_name}." if mine else ""
     sizes = target.data_sizes or mine or suite.file.data_sizes
-    known = dataset.sizes(spec.plugin, spec.options)
+    known = None if spec.fault else dataset.sizes(spec.plugin, spec.options)
     if known and max(sizes) > known["train"]:
         problem = f"{counted(max(sizes), 'example')} asked, {spec.name} has {known['train']} to train on"
         raise suite.error(f"{key}data_sizes", problem, f"ask for {known['train']} or fewer")
@@ -233,12 +243,14 @@ def _model_spec(suite: Suite, name: str, entry: ModelEntry, family: Plugin) -> M
     try:
         path, fingerprint = checkpoint.resolve(entry.checkpoint or "", suite.path.parent)
     except Unusable as reason:
-        raise suite.error(f"{key}.checkpoint", reason.problem, reason.remedy) from None
+        return spec.model_copy(update={"fingerprint": "", "fault": f"{reason.problem}; {reason.remedy}"})
     return spec.model_copy(update={"checkpoint": path, "fingerprint": fingerprint})
 
 
 def _recipe(suite: Suite, key: str, recipe: Recipe, family: Plugin) -> Recipe:
     """The recipe with all options of its source."""
+    for field in {"content", "fault"} & recipe.source.model_fields_set:
+        raise suite.error(f"{key}.{field}", "unknown key", "take it out")
     source, spec = _dataset(suite, key, key, recipe.source)
     if (modality := source.modality(spec.options)) != family.stated("MODALITY"):
         raise suite.error(

@@ -30,7 +30,8 @@ class Plan:
         left_out: what was left out or changed when its datasets were read, as far as they were.
         unchecked: datasets that are not in the cache yet, so that sizes asked of them could not be checked.
         seconds: estimate for the missing cells from earlier results on this machine; None where there are none.
-        faults: models that will certainly not do, as far as their files tell: a run has failed cells for each.
+        faults: models and datasets that will certainly not do, as far as their files tell: a run has failed cells for
+            each.
     """
 
     suite: Suite
@@ -83,22 +84,36 @@ def plan(suite: Suite, results_folder: Path, workers: int | None = None) -> Plan
     run = results.latest(results_folder / suite.name)
     finished = {cell.id for cell in cells if run and results.read_record(run, cell.id)}
     targets = {cell.target.name: cell.target for cell in cells}
-    unchecked = [name for name, spec in targets.items() if dataset.sizes(spec.plugin, spec.options) is None]
     read = {cell.model.recipe.source.name: cell.model.recipe.source for cell in cells if cell.model.recipe} | targets
-    told = [line for name, spec in read.items() for line in dataset.left_out(name, spec.plugin, spec.options)]
+    there = {name: spec for name, spec in read.items() if not spec.fault}
+    unchecked = [n for n, s in there.items() if n in targets and dataset.sizes(s.plugin, s.options) is None]
+    told = [line for name, spec in there.items() for line in dataset.left_out(name, spec.plugin, spec.options)]
     missing = [cell for cell in cells if cell.id not in finished and not cell.reason]
     estimate = _estimate(missing, run, workers)
     return Plan(suite, cells, finished, run, told, unchecked, estimate, list(_faults(suite)))
 
 
 def _faults(suite: Suite) -> Iterator[SuiteError]:
+    for name, target in {cell.target.name: cell.target for cell in suite.cells}.items():
+        if target.fault:
+            yield _fault(suite, f"datasets.{name}", target.fault)
     for name, spec in {cell.model_name: cell.model for cell in suite.cells}.items():
+        if spec.recipe and spec.recipe.source.fault:
+            yield _fault(suite, f"models.{name}.recipe.source", spec.recipe.source.fault)
+        if spec.fault:
+            yield _fault(suite, f"models.{name}.checkpoint", spec.fault)
+            continue
         try:
             inspection.check(spec, fetching.local(spec))
         except Unusable as reason:
             key = f"models.{name}.{'recipe.architecture' if spec.recipe else 'checkpoint'}"
             where = "" if spec.recipe else f"{spec.checkpoint}: "
             yield suite.error(key, f"{where}{reason.problem}", reason.remedy)
+
+
+def _fault(suite: Suite, key: str, said: str) -> SuiteError:
+    problem, _, remedy = said.partition("; ")
+    return suite.error(key, problem, remedy)
 
 
 def _estimate(missing: list[Cell], run: Path | None, workers: int | None) -> float | None:

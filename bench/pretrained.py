@@ -32,6 +32,8 @@ def load(spec: ModelSpec, progress: Callable[[int], None] = lambda taken: None, 
     Unless it must be ``trained``: then the architecture alone will do where that was not yet done. Raises
     :class:`bench.errors.CheckpointError` where it cannot be loaded.
     """
+    if spec.fault:
+        raise CheckpointError(f"checkpoint: {spec.fault}")
     if fault := inspection.fault(spec) if spec.recipe else "":
         raise CheckpointError(f"architecture: {fault}")
     family = plugins.find("families", spec.family).load()

@@ -22,6 +22,7 @@ _REMEDIES = {
     "twice": "keep one of the two",
     "not text": "put quotes round it",
     "YAML 1.2": "write true, false or plain digits, or put quotes round it",
+    "a tag does": "leave out tags (!!)",
     "": "mend it there",
 }
 
@@ -76,7 +77,15 @@ def _refuse(problem: str, node: yaml.Node) -> yaml.constructor.ConstructorError:
     return yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
 
 
-def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Hashable, Any]:
+def _misfit(node: Any) -> yaml.constructor.ConstructorError:
+    """A tag may call a node what it is not: a list an int, a text a mapping."""
+    shown = cut(node.value, 60) if isinstance(node, yaml.ScalarNode) else f"a {node.id}"
+    return _refuse(f"a tag does not fit its value ({shown})", node)
+
+
+def _mapping(loader: _Loader, node: yaml.Node) -> dict[Hashable, Any]:
+    if not isinstance(node, yaml.MappingNode):
+        raise _misfit(node)
     seen: set[str] = set()
     for key_node, _ in node.value:
         if not isinstance(key_node, yaml.ScalarNode) or key_node.tag not in (_TAG + "str", _TAG + "merge"):
@@ -88,40 +97,46 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Hashable, Any]:
     return yaml.SafeLoader.construct_mapping(loader, node, deep=True)
 
 
-def _unclear(_: _Loader, node: yaml.ScalarNode) -> None:
+def _unclear(_: _Loader, node: yaml.Node) -> None:
     """As text, ``tied: no`` would be true wherever somebody asks whether it is there."""
+    _written_so(node, "1.1")
     raise _refuse(f"{cut(node.value, 24)} is a text in YAML 1.2 and was none in 1.1", node)
 
 
-def _written_so(node: yaml.ScalarNode, kind: str) -> str:
-    """The value, where it is written as its type is; a tag may say what it is not."""
-    if not re.fullmatch(_CORE[kind][1], node.value):
-        raise ValueError(cut(node.value, 60))
+def _written_so(node: yaml.Node, kind: str) -> str:
+    """The value, where it is written as its type is."""
+    if not isinstance(node, yaml.ScalarNode) or not re.fullmatch(_CORE[kind][1], node.value):
+        raise _misfit(node)
     return str(node.value)
 
 
-def _bool(_: _Loader, node: yaml.ScalarNode) -> bool:
+def _null(_: _Loader, node: yaml.Node) -> None:
+    _written_so(node, "null")
+
+
+def _bool(_: _Loader, node: yaml.Node) -> bool:
     return _written_so(node, "bool").lower() == "true"
 
 
-def _float(_: _Loader, node: yaml.ScalarNode) -> float:
-    _written_so(node, "float")
-    value = float(node.value.lower().replace(".inf", "inf").replace(".nan", "nan"))
+def _float(_: _Loader, node: yaml.Node) -> float:
+    written = _written_so(node, "float")
+    value = float(written.lower().replace(".inf", "inf").replace(".nan", "nan"))
     if not math.isfinite(value):
-        raise _refuse(f"{cut(node.value, 24)} is not a finite number", node)
+        raise _refuse(f"{cut(written, 24)} is not a finite number", node)
     return value
 
 
-def _int(_: _Loader, node: yaml.ScalarNode) -> int:
-    _written_so(node, "int")
-    base = {"0o": 8, "0x": 16}.get(node.value[:2], 10)
-    digits = node.value if base == 10 else node.value[2:]
+def _int(_: _Loader, node: yaml.Node) -> int:
+    written = _written_so(node, "int")
+    base = {"0o": 8, "0x": 16}.get(written[:2], 10)
+    digits = written if base == 10 else written[2:]
     if len(digits) > 64 or abs(value := int(digits, base)) > _LARGEST:
-        raise _refuse(f"{node.value[:24]} is larger than a whole number may be, {_LARGEST}", node)
+        raise _refuse(f"{written[:24]} is larger than a whole number may be, {_LARGEST}", node)
     return value
 
 
 _Loader.add_constructor(_TAG + "map", _mapping)
+_Loader.add_constructor(_TAG + "null", _null)
 _Loader.add_constructor(_TAG + "bool", _bool)
 _Loader.add_constructor(_TAG + "1.1", _unclear)
 _Loader.add_constructor(_TAG + "float", _float)
@@ -149,8 +164,8 @@ def read(path: Path) -> dict[str, Any]:
         problem = getattr(error, "problem", None) or f"not YAML ({getattr(error, 'reason', error)})"
         remedy = next((remedy for word, remedy in _REMEDIES.items() if word in problem), "mend it there")
         raise SuiteError(path, where, problem, remedy) from error
-    except (ValueError, KeyError) as error:  # such as `!!bool maybe`
-        raise SuiteError(path, "", f"a tag does not fit its value ({error})", "leave out tags (!!)") from error
+    except (ValueError, OverflowError) as error:  # PyYAML's, of "\UFFFFFFFF"
+        raise SuiteError(path, "", f"not YAML ({error})", "mend what stands behind a backslash in it") from error
     except RecursionError:
         raise SuiteError(path, "", "lists and mappings are nested too deeply", "see suites/quickstart.yaml") from None
     if content is None:

@@ -8,7 +8,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from bench import checkpoint
-from tests.plans import Changes, cells, refused, refused_run, write
+from tests.plans import Changes, cells, refused, write
 
 
 def named(checkpoint: str) -> Changes:
@@ -22,6 +22,11 @@ def make(folder: Path, value: float = 0.0) -> Path:
     (folder / "config.json").write_text("{}")
     save_file({"weight": np.full((3, 2), value, dtype=np.float32)}, folder / "model.safetensors")
     return folder
+
+
+def planned(capsys: pytest.CaptureFixture[str], path: Path) -> str:
+    """What a plan says to the suite, without the file's name."""
+    return refused(capsys, "plan", path).removeprefix(f"bench: {path}: ")
 
 
 def key(folder: Path, name: str) -> str:
@@ -60,14 +65,14 @@ def test_anything_else_is_a_hub_id(name: str, tmp_path: Path) -> None:
     "name", ["", "./model", "../model", "/no/such/model", "a/b/c", "~/no/such/model", "a b", "a/../b", "-x", "a/", "é"]
 )
 def test_what_is_neither(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    said = refused_run(capsys, write(tmp_path, named(name)))
+    said = planned(capsys, write(tmp_path, named(name)))
     remedy = "name a folder or a hub id such as openai-community/gpt2"
     assert said == f"models.tiny.checkpoint: no folder {name!r}; {remedy}"
 
 
 @pytest.mark.parametrize("name", ["~nobody-of-this-name/model", "a\0b", "x" * 9999])
 def test_what_no_system_can_look_up(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    said = refused_run(capsys, write(tmp_path, named(name)))
+    said = planned(capsys, write(tmp_path, named(name)))
     assert said.startswith("models.tiny.checkpoint: ")
     assert said.endswith("; name a folder you may read, or a hub id")
 
@@ -93,6 +98,17 @@ def test_a_folder_with_pickles_only(name: str, tmp_path: Path, capsys: pytest.Ca
     assert said.endswith(f"models.tiny.checkpoint: {model}: {problem}; {remedy}")
 
 
+def test_what_is_not_there_has_a_key_of_its_own_until_it_is(tmp_path: Path) -> None:
+    missing = key(tmp_path, "./model")
+    assert key(tmp_path, "./model") == missing
+    assert key(tmp_path, "./other") != missing
+    hub = key(tmp_path, "gpt2")
+    (tmp_path / "gpt2").touch()
+    assert key(tmp_path, "gpt2") != hub, "a file is not the hub's model of that name"
+    make(tmp_path / "model")
+    assert key(tmp_path, "./model") != missing
+
+
 def test_two_folders_without_weights_are_two_models(tmp_path: Path) -> None:
     for name in ("one", "two"):
         (make(tmp_path / name) / "model.safetensors").unlink()
@@ -101,7 +117,7 @@ def test_two_folders_without_weights_are_two_models(tmp_path: Path) -> None:
 
 def test_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     weights = make(tmp_path / "model") / "model.safetensors"
-    said = refused_run(capsys, write(tmp_path, named("model/model.safetensors")))
+    said = planned(capsys, write(tmp_path, named("model/model.safetensors")))
     assert said == f"models.tiny.checkpoint: {weights} is a file; name the folder that holds it"
 
 
@@ -114,7 +130,7 @@ def test_a_folder_one_may_not_read(
     make(tmp_path / "model")
     path = write(tmp_path, named("model"))
     monkeypatch.setattr(Path, "read_bytes", forbidden)
-    assert "Permission denied" in refused_run(capsys, path)
+    assert "Permission denied" in planned(capsys, path)
 
 
 # What it holds ------------------------------------------------------------------------------------------------------

@@ -88,10 +88,6 @@ def test_an_option_says_the_modality(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "wanted"),
     [
-        (
-            {"options": {"path": "no/such.csv", "columns": ["text"]}},
-            "dataset csv: option 'path': 'no/such.csv' is not there",
-        ),
         ({"options": {"path": "x"}}, "datasets.mine: dataset csv: option 'columns' is missing; give it"),
         (
             {"options": {"path": "x", "columns": ["a"], "modality": "image"}},
@@ -113,15 +109,71 @@ def test_what_will_not_do_is_one_line(changes: dict[str, Any], wanted: str, tmp_
 @pytest.mark.parametrize(
     ("options", "wanted"),
     [
-        ({"columns": ["txt"]}, "texts.csv has no column 'txt'; name one of: other, text"),
         ({"columns": ["text", "other"]}, "['text', 'other'] will not do; text takes 1: [text]"),
-        ({"delimiter": ";"}, 'has no column \'text\'; its header is one column with "," in it: say delimiter: ","'),
         ({"encoding": "utf9"}, "option 'encoding': 'utf9' is none; name one that Python knows"),
     ],
     ids=str,
 )
-def test_what_a_header_tells_is_told_before_anything_runs(options: dict[str, Any], wanted: str, tmp_path: Path) -> None:
+def test_options_that_no_file_would_do_for_are_refused(options: dict[str, Any], wanted: str, tmp_path: Path) -> None:
     assert wanted in refused(tmp_path, own(texts(tmp_path), **options))
+
+
+@pytest.mark.parametrize(
+    ("options", "wanted"),
+    [
+        ({"path": "no/such.csv"}, "option 'path': 'no/such.csv' is not there (looked for "),
+        ({"columns": ["txt"]}, "texts.csv has no column 'txt'; name one of: other, text"),
+        ({"delimiter": ";"}, 'has no column \'text\'; its header is one column with "," in it: say delimiter: ","'),
+    ],
+    ids=str,
+)
+def test_what_files_tell_is_told_before_anything_runs_beside_other_faults(
+    options: dict[str, Any], wanted: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of a target, of what a recipe learns from, and of another model: a line for each."""
+    mine = own(**{"path": texts(tmp_path)} | options)
+    model = dict(tiny.SUITE["models"]["tiny"])
+    learns = model | {"recipe": model["recipe"] | {"source": mine}}
+    models = {"tiny": model, "learns": learns, "nowhere": {"family": "causal_lm", "checkpoint": "./nowhere"}}
+    path = tiny.write(tmp_path, models=models, datasets=["python_reference", mine])
+    assert cli.main(["plan", str(path)]) == 2
+    said = capsys.readouterr()
+    lines = [line.removeprefix(f"bench: {path}: ") for line in said.err.splitlines()]
+    keys = ["datasets.mine", "models.learns.recipe.source", "models.nowhere.checkpoint"]
+    assert [line.partition(": ")[0] for line in lines] == keys
+    assert wanted in lines[0]
+    assert wanted in lines[1]
+    assert lines[2].endswith("no folder './nowhere'; name a folder or a hub id such as openai-community/gpt2")
+    assert not said.out
+    assert cli.main(["plan", str(path), "--json"]) == 2
+    assert len(json.loads(capsys.readouterr().out)["faults"]) == 3
+    assert cli.main(["fetch", str(path)]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 2, "the dataset once, and the model"
+
+
+def test_files_that_are_not_there_have_a_key_of_their_own_until_they_are(tmp_path: Path) -> None:
+    missing = {cell.key for cell in cells(tmp_path, own(str(tmp_path / "texts.csv")))}
+    assert {cell.key for cell in cells(tmp_path, own(str(tmp_path / "texts.csv")))} == missing
+    assert not missing & {cell.key for cell in cells(tmp_path, own(str(tmp_path / "other.csv")))}
+    assert not missing & {cell.key for cell in cells(tmp_path, own(texts(tmp_path)))}
+
+
+def test_a_file_that_may_not_be_read_is_a_fault_of_its_dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(*_: Any) -> str:
+        raise PermissionError(13, "Permission denied", "texts.csv")
+
+    monkeypatch.setattr("bench.dataset.content", forbidden)
+    (fault,) = {cell.target.fault for cell in cells(tmp_path, own(texts(tmp_path)))}
+    wanted = "dataset csv: cannot be read ([Errno 13] Permission denied: 'texts.csv'); see that you may read it"
+    assert fault == wanted
+
+
+@pytest.mark.parametrize("key", ["content", "fault"])
+def test_what_only_files_tell_is_nothing_to_write(key: str, tmp_path: Path) -> None:
+    model = dict(tiny.SUITE["models"]["tiny"])
+    model["recipe"] = model["recipe"] | {"source": {"name": "python_reference", key: "x"}}
+    said = refused(tmp_path, "python_reference", models={"tiny": model})
+    assert said == f"models.tiny.recipe.source.{key}: unknown key; take it out"
 
 
 def test_what_was_damaged_is_counted_in_the_results_and_the_report(

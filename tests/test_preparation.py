@@ -147,6 +147,47 @@ def test_all_faults_of_a_run_are_told_and_every_cell_is_a_row(tmp_path: Path) ->
     assert "broken" in report.build(folder, tmp_path / "reports").read_text()
 
 
+def test_what_is_nowhere_ends_its_own_cells_until_it_is_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A folder and a file that are not there beside a model and a dataset that are."""
+    nowhere = {"family": "causal_lm", "checkpoint": "./model", "options": {"context": 32, "max_new_tokens": 4}}
+    own = {"name": "mine", "dataset": "text_files", "options": {"path": str(tmp_path / "mine.txt"), "unit": "line"}}
+    path = tiny.write(
+        tmp_path,
+        models=tiny.SUITE["models"] | {"nowhere": nowhere},
+        datasets=["python_reference", own],
+        approaches=["zero_shot"],
+    )
+    arguments = ["run", str(path), "--results", str(tmp_path / "results"), "--reports", str(tmp_path / "reports")]
+
+    def reasons() -> dict[Any, set[str]]:
+        table = results.read_table(tiny.latest(path))
+        return {key: set(rows["reason"]) for key, rows in table.groupby(["model", "target"])}
+
+    assert cli.main(arguments) == 1
+    capsys.readouterr()
+    found = reasons()
+    assert found.pop(("tiny", "python_reference")) == {""}
+    (model,) = found.pop(("nowhere", "python_reference"))
+    retry = "then run again with --retry"
+    assert model == f"checkpoint: no folder './model'; name a folder or a hub id such as openai-community/gpt2; {retry}"
+    (data,) = set().union(*found.values())
+    assert data.startswith(f"dataset text_files: option 'path': '{tmp_path / 'mine.txt'}' is not there")
+    saved(language_model(), tmp_path / "model")
+    (tmp_path / "mine.txt").write_text("\n".join(f"line {n}" for n in range(40)))
+    kept = 4  # the good model on the good dataset
+    assert cli.main(arguments) == 0, "what has come is other cells"
+    assert f"12 cells trained now, {kept} were there already: 16 ok" in capsys.readouterr().out
+    (tmp_path / "mine.txt").rename(tmp_path / "aside")
+    assert cli.main(arguments) == 1
+    (tmp_path / "aside").rename(tmp_path / "mine.txt")
+    capsys.readouterr()
+    assert cli.main(arguments) == 0
+    assert "0 cells trained now, 16 were there already: 16 ok" in capsys.readouterr().out
+    assert set(results.read_table(tiny.latest(path))["status"]) == {"ok"}
+
+
 def test_a_run_of_which_nothing_can_be_prepared_has_its_rows_and_goes_on_with_retry(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

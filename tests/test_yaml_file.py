@@ -44,8 +44,14 @@ REFUSED = {
     "underscores": ("a: 1_000", f"line 1, column 4: 1_000 {UNCLEAR}"),
     "binary digits": ("a: 0b11", f"line 1, column 4: 0b11 {UNCLEAR}"),
     "a long key twice": (f"{'k' * 900}: 1\n{'k' * 900}: 1", f"line 2, column 1: '{'k' * 74}…{'k' * 25}' stands there"),
-    "a tag that reads as 1.1": ("a: !!bool yes", "a tag does not fit its value (yes); leave out tags (!!)"),
-    "a tag of another type": ("a: !!int 1_000", "a tag does not fit its value (1_000); leave out tags (!!)"),
+    "a tag that reads as 1.1": (
+        "a: !!bool yes",
+        "line 1, column 4: a tag does not fit its value (yes); leave out tags (!!)",
+    ),
+    "a tag of another type": (
+        "a: !!int 1_000",
+        "line 1, column 4: a tag does not fit its value (1_000); leave out tags (!!)",
+    ),
     "too deep": ("a: " + "[" * 5000, "lists and mappings are nested too deeply"),
     "key twice": ("a: 1\nb: 2\na: 3", "line 3, column 1: 'a' stands there twice; keep one of the two"),
     "key twice inside": ("a:\n  - {b: 1, b: 1}", "line 2, column 12: 'b' stands there twice; keep one of the two"),
@@ -67,7 +73,20 @@ REFUSED = {
     ),
     "set": ("a: !!set {b}", "line 1, column 4: could not determine a constructor for the tag"),
     "bytes": ("a: !!binary aGk=", "line 1, column 4: could not determine a constructor for the tag"),
-    "wrong tag": ("a: !!bool maybe", "a tag does not fit its value (maybe); leave out tags (!!)"),
+    "wrong tag": ("a: !!bool maybe", "line 1, column 4: a tag does not fit its value (maybe); leave out tags (!!)"),
+    "a list called a number": (
+        "a: 1\nseeds: !!int [1]",
+        "line 2, column 8: a tag does not fit its value (a sequence); leave out tags (!!)",
+    ),
+    "a mapping called a number": ("a: !!float {b: 1}", "line 1, column 4: a tag does not fit its value (a mapping)"),
+    "a list called yes or no": ("a: !!bool [true]", "line 1, column 4: a tag does not fit its value (a sequence)"),
+    "a list called a mapping": ("seeds: !!map [1]", "line 1, column 8: a tag does not fit its value (a sequence)"),
+    "a text called a mapping": ("a: !!map b", "line 1, column 4: a tag does not fit its value (b); leave out"),
+    "a suite that is a list called a mapping": ("!!map [1]", "line 1, column 1: a tag does not fit its value"),
+    "a text called null": ("a: !!null b", "line 1, column 4: a tag does not fit its value (b); leave out tags (!!)"),
+    "a list called text": ("a: !!str [b]", "line 1, column 4: expected a scalar node, but found sequence; mend it"),
+    "a list called unclear": ("a: !!1.1 [b]", "line 1, column 4: a tag does not fit its value (a sequence); leave"),
+    "no character": (r'a: "\UFFFFFFFF"', "not YAML ("),
 }
 
 

@@ -109,7 +109,7 @@ def marks(network: Any, tokenizer: Any) -> tuple[tuple[list[int], list[int]], li
     A target begins with the network's own start, and with what the tokenizer puts before a target (BART's ``<s>``,
     M2M100's language), as in its pretraining.
     """
-    (before, behind), (first, _) = (_around(tokenizer, name) for name in ("text", "text_target"))
+    (before, behind), (first, _) = (_tokenizer.around(tokenizer, name) for name in ("text", "text_target"))
     ends = (tokenizer.eos_token_id, tokenizer.sep_token_id)
     said = (getattr(of, "decoder_start_token_id", None) for of in (network.config, network.generation_config))
     starts = (*said, tokenizer.cls_token_id, tokenizer.bos_token_id, tokenizer.pad_token_id)
@@ -117,13 +117,6 @@ def marks(network: Any, tokenizer: Any) -> tuple[tuple[list[int], list[int]], li
     if start is None or end is None:
         raise CheckpointError("the tokenizer has no token to end a text with; set its eos token")
     return (before, behind), [start, *(token for token in first if token != start)], end
-
-
-def _around(tokenizer: Any, name: str) -> tuple[list[int], list[int]]:
-    """What the tokenizer puts before and behind a text of that name."""
-    alone, whole = (tokenizer(**{name: "a"}, add_special_tokens=added)["input_ids"] for added in (False, True))
-    begin = next(at for at in range(len(whole)) if whole[at : at + len(alone)] == alone)
-    return whole[:begin], whole[begin + len(alone) :]
 
 
 def targets(tokenizer: Any, texts: list[str]) -> list[list[int]]:

@@ -55,10 +55,20 @@ def read(tokenizer: Any, texts: Items) -> list[list[int]]:
     return tokens
 
 
-def begins_with(tokenizer: Any, start: int) -> bool:
-    """Whether the tokenizer puts that token before a text, as it did in the pretraining of its network."""
-    alone, whole = (tokenizer("", add_special_tokens=added, verbose=False)["input_ids"] for added in (False, True))
-    return bool(whole[:1] == [start] and not alone)
+def around(tokenizer: Any, name: str = "text") -> tuple[list[int], list[int]]:
+    """What the tokenizer puts before and behind a text of that name, as it did in the pretraining of its network."""
+
+    def tokens(text: str, added: bool) -> list[int]:
+        return list(tokenizer(**{name: text}, add_special_tokens=added, verbose=False)["input_ids"])
+
+    for text in ("a", "C", "1"):  # a tokenizer may drop what it does not know
+        alone, whole = tokens(text, False), tokens(text, True)
+        begins = (at for at in range(len(whole)) if whole[at : at + len(alone)] == alone)
+        if alone and (begin := next(begins, None)) is not None:
+            return whole[:begin], whole[begin + len(alone) :]
+    marks = tokens("", True)
+    begin = int(marks[:1] == [tokenizer.bos_token_id])
+    return marks[:begin], marks[begin:]
 
 
 def fingerprint(tokenizer: Any) -> str:

@@ -52,15 +52,16 @@ def shorter(batch: Batch, predicted: float) -> Batch:
     return cut | {"length": batch["length"].clamp(max=kept + 1), "text": batch["text"].clamp(max=kept)}
 
 
-def noisy(batch: Batch, share: float, generator: torch.Generator) -> Batch:
+def noisy(batch: Batch, share: float, generator: torch.Generator, starts: int = 1) -> Batch:
     """A batch in which each input token is replaced with that probability; the clean ones stand in ``targets``.
 
-    Replaced tokens come from the batch's own tokens, so from its unigram distribution. The start of a text stays.
+    Replaced tokens come from the batch's own tokens, so from its unigram distribution. The ``starts`` tokens that every
+    row begins with stay.
     """
     tokens = batch["input_ids"]
     inside = first(batch["length"], tokens)
     hit = (torch.rand(tokens.shape, generator=generator) < share).to(tokens.device) & inside
-    hit[:, 0] = False
+    hit[:, :starts] = False
     known = tokens[inside]
     drawn = torch.randint(len(known), tokens.shape, generator=generator).to(tokens.device)
     return {"targets": tokens} | batch | {"input_ids": torch.where(hit, known[drawn], tokens)}

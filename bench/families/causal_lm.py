@@ -23,7 +23,7 @@ from bench.model import Batch
 from bench.options import Count, Fraction, Positive
 
 MODALITY = "text"
-CHECKPOINT_GENERATION = 2
+CHECKPOINT_GENERATION = 3
 OFFERS = ("text", "network", "samples", "objective", "likelihood", "context", "soft_prompts")
 CHECKPOINT = {
     "kind": "a causal language model (GPT-2, Llama …)",
@@ -41,8 +41,8 @@ class CausalLM(LanguageModel):
 
     A row holds up to ``context`` predicted tokens. A longer text becomes several rows, each starting with the last
     token of the one before, so every token is predicted exactly once, with at most ``context`` tokens to go by. Where
-    the tokenizer puts a token before a text (Gemma's ``<bos>``, Llama's ``<s>``), as it did in pretraining, that token
-    stands before each row, in front of the one that goes on from the row before. Neither of the two is predicted.
+    the tokenizer puts tokens before a text (Gemma's ``<bos>``, GLM's ``[gMASK] <sop>``), as it did in pretraining, they
+    stand before each row, in front of the one that goes on from the row before. None of these is predicted.
 
     Args:
         context: predicted tokens per row; the model's own limit where that is smaller.
@@ -58,7 +58,6 @@ class CausalLM(LanguageModel):
     kind, loader = "a causal language model", AutoModelForCausalLM
     new_tokenizer: Any = staticmethod(_tokenizer.byte_level_bpe)
     start: int
-    starts_rows: bool
     shown: Tensor
 
     def __init__(
@@ -78,13 +77,14 @@ class CausalLM(LanguageModel):
         self.tokenizer = tokenizer
         self.options: dict[str, Any] = {"context": context, "max_new_tokens": max_new_tokens}
         self.options |= {"temperature": temperature, "top_p": top_p, "prompt": prompt}
+        self.prefix, _ = _tokenizer.around(tokenizer)  # stands before each row
         starts = (tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.cls_token_id, tokenizer.pad_token_id)
-        known = [token for token in starts if token is not None]
+        known = [token for token in (*self.prefix[-1:], *starts) if token is not None]
         if not known:
             raise CheckpointError("the tokenizer has no token to start or end a text with; set its bos or eos token")
         self.start = known[0]
-        self.starts_rows = _tokenizer.begins_with(tokenizer, self.start)
-        self.limit = _architecture.positions(network) - self.starts_rows  # of what stands behind that token
+        self.starts = self.prefix or [self.start]  # of a text
+        self.limit = _architecture.positions(network) - len(self.prefix)  # of what stands behind it
         self.context = min(context, self.limit)
         self.end: int = tokenizer.eos_token_id if tokenizer.eos_token_id is not None else self.start
         self.padding = self.end
@@ -118,7 +118,7 @@ class CausalLM(LanguageModel):
         """Raise :class:`CheckpointError` where the network is no causal language model of the tokenizer's tokens."""
         if not set(self.tokenizer.get_vocab().values()) - set(self.tokenizer.all_special_ids):
             raise CheckpointError(f"{where}: its tokenizer knows no words; save the tokenizer beside the weights")
-        if fault := _vocabulary.fault(self.tokenizer, self.network, (self.start, self.end)):
+        if fault := _vocabulary.fault(self.tokenizer, self.network, (*self.starts, self.end)):
             raise CheckpointError(f"{where}: {fault}")
         try:
             ahead = _architecture.looks_ahead(self.network, self.start)
@@ -129,7 +129,8 @@ class CausalLM(LanguageModel):
 
     def encoding(self) -> dict[str, Any]:
         known: dict[str, Any] = {"family": "causal_lm", "tokenizer": self.vocabulary, "context": self.context}
-        return known | {"ends": [self.start, self.end]} | ({"starts_rows": True} if self.starts_rows else {})
+        known["ends"] = [self.start, self.end]
+        return known | ({"prefix": self.prefix} if self.prefix[1:] else {"starts_rows": True} if self.prefix else {})
 
     def encode(self, items: Items) -> Batch:
         """Each row has ``length`` tokens, of which ``given`` are not predicted (where that is not 1 for all), and the
@@ -139,29 +140,30 @@ class CausalLM(LanguageModel):
         for index, tokens in enumerate(_tokenizer.read(self.tokenizer, items)):
             chain = [self.start, *tokens, self.end]
             for begin in range(0, len(chain) - 1, self.context):
-                again = [self.start] * (self.starts_rows and begin > 0)
-                rows.append([*again, *chain[begin : begin + self.context + 1]])
+                before = self.prefix if begin else self.starts[:-1]
+                rows.append([*before, *chain[begin : begin + self.context + 1]])
                 item.append(index)
-                given.append(1 + len(again))
+                given.append(1 + len(before))
                 text.append(min(len(rows[-1]) - given[-1], len(tokens) - begin))
         return {
-            "input_ids": _tokens.padded(rows, self.context + 1 + self.starts_rows, self.end).to(torch.int32),
+            "input_ids": _tokens.padded(rows, self.context + 1 + len(self.prefix), self.end).to(torch.int32),
             "length": torch.tensor([len(row) for row in rows]),
             "text": torch.tensor(text),
             "item": torch.tensor(item),
-        } | ({"given": torch.tensor(given)} if self.starts_rows else {})
+        } | ({"given": torch.tensor(given)} if self.prefix else {})
 
     def _given(self, batch: Batch) -> Tensor:
         return batch["given"] if "given" in batch else torch.ones_like(batch["length"])
 
     def lengths(self, items: Items) -> list[int]:
-        return [1 + len(tokens) + (self.end != self.start) for tokens in _tokenizer.read(self.tokenizer, items)]
+        marks = len(self.starts) + (self.end != self.start)
+        return [len(tokens) + marks for tokens in _tokenizer.read(self.tokenizer, items)]
 
     def show(self, items: Items, most: int) -> None:
         # where one token starts and ends a text, the start of the next is its end
         end = [self.end] * (self.end != self.start)
         texts = _tokenizer.read(self.tokenizer, items)
-        tokens = [token for text in texts for token in (self.start, *text, *end)][:most]
+        tokens = [token for text in texts for token in (*self.starts, *text, *end)][:most]
         self.shown = self.shown.new_tensor(tokens)
         self.reserve(len(tokens))
 
@@ -181,11 +183,11 @@ class CausalLM(LanguageModel):
         return [self.tokenizer.decode(tokens, **plain) for tokens in texts.values()]
 
     def coarser(self, batch: Batch, share: float) -> Batch:
-        cut = _tokens.shorter(batch, max(1, round(share * self.context)) + self.starts_rows)
+        cut = _tokens.shorter(batch, max(1, round(share * self.context)) + len(self.prefix))
         return cut | {"text": cut["text"].minimum(cut["length"] - self._given(batch))}
 
     def corrupted(self, batch: Batch, share: float | None, generator: torch.Generator) -> Batch:
-        return _tokens.noisy(batch, _CORRUPTED if share is None else share, generator)
+        return _tokens.noisy(batch, _CORRUPTED if share is None else share, generator, len(self.starts))
 
     def forward(self, batch: Batch) -> Tensor:
         """Logits of shape (rows, positions, vocabulary). Rows are padded at their end, where no token looks."""
@@ -227,12 +229,13 @@ class CausalLM(LanguageModel):
 
     def _generate(self, batch: Batch, generator: torch.Generator, *, in_full: bool) -> Batch:
         # a prompt holds no padding: the shortest text of the batch is as long as it gets
-        given = 1 + min(round(self.options["prompt"] * self.context), int(batch["text"].min()), self.limit - 1)
+        read = min(round(self.options["prompt"] * self.context), int(batch["text"].min()), self.limit - 1)
+        given = len(self.starts) + read
         prompts = batch["input_ids"][:, :given].clone()
-        if given == 1:
-            prompts[:] = self.start
+        if not read:
+            prompts[:] = prompts.new_tensor(self.starts)
         prompts = self._after_shown(prompts)
-        longest = min(self.options["max_new_tokens"], self.limit + 1 - given)
+        longest = min(self.options["max_new_tokens"], self.limit - read)
         seed = int(torch.randint(2**62, (), generator=generator))
         with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
             torch.manual_seed(seed)
@@ -251,7 +254,7 @@ class CausalLM(LanguageModel):
             )
         ids = ids[:, len(self.shown) :]
         ended = (ids[:, given:] == self.end).int().cumsum(1) > 0
-        text = given - 1 + (~ended).sum(1)
-        length = torch.clamp(text + 2, max=ids.shape[1])
+        text = read + (~ended).sum(1)
+        length = torch.clamp(len(self.starts) + text + 1, max=ids.shape[1])
         rows = {"input_ids": ids, "length": length, "text": text, "item": torch.arange(len(ids), device=ids.device)}
-        return rows | ({"given": torch.ones_like(length)} if self.starts_rows else {})
+        return rows | ({"given": torch.full_like(length, len(self.starts))} if self.prefix else {})

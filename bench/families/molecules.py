@@ -12,7 +12,7 @@ from bench.model import Batch
 from bench.options import Count, Fraction, Positive
 
 MODALITY = "molecule"
-CHECKPOINT_GENERATION = 2
+CHECKPOINT_GENERATION = 3
 OFFERS = ("molecule", "network", "samples", "objective", "likelihood", "context", "soft_prompts")
 CHECKPOINT = {
     "kind": "a causal language model that writes SMILES",
