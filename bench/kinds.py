@@ -24,6 +24,7 @@ from bench.errors import BenchError, Unusable
 Stated = dict[str, Any]
 
 CONFIG, _INDEX, _PEFT = "config.json", "model_index.json", "adapter_config.json"
+_MERGE = "merge it into its base model (merge_and_unload), and save that with its tokenizer"
 _TASKS = [
     *("CAUSAL_LM", "MASKED_LM", "SEQ_TO_SEQ_CAUSAL_LM", "SPEECH_SEQ_2_SEQ", "CTC", "MULTIPLE_CHOICE"),
     *("SEQUENCE_CLASSIFICATION", "TOKEN_CLASSIFICATION", "QUESTION_ANSWERING", "NEXT_SENTENCE_PREDICTION"),
@@ -74,11 +75,21 @@ def folder(checkpoint: Path, name: str) -> Path:
 
 
 def _compare(checkpoint: Path, takes: Stated, trusted: bool) -> None:
+    _adapter(checkpoint, takes)
     _pipeline(checkpoint, takes)
     for name, wanted in (takes.get("networks", {}) | takes.get("parts", {})).items():
         _settings(checkpoint, name, wanted)
     if "tasks" in takes:
         _task(read(checkpoint / CONFIG), takes["tasks"], trusted)
+
+
+def _adapter(checkpoint: Path, takes: Stated) -> None:
+    """That no network has one beside it: transformers attaches it in silence, and freezes all but that."""
+    for name in takes.get("networks", {}):
+        if (folder(checkpoint, name) / _PEFT).is_file():
+            where = f"its {name}" if name else "it"
+            beside = f" beside its {CONFIG}" if (folder(checkpoint, name) / CONFIG).is_file() else ""
+            raise Unusable(f"{where} holds an adapter of PEFT ({_PEFT}){beside}", _MERGE)
 
 
 def _pipeline(checkpoint: Path, takes: Stated) -> None:
@@ -174,7 +185,7 @@ def _described(checkpoint: Path) -> str:
         return f"{_a(index.get('_class_name') or 'pipeline of no class')}{parts}"
     if (checkpoint / CONFIG).is_file():
         return _named(read(checkpoint / CONFIG))
-    return "an adapter of PEFT" if (checkpoint / _PEFT).is_file() else f"neither a {CONFIG} nor a {_INDEX}"
+    return f"neither a {CONFIG} nor a {_INDEX}"
 
 
 def _named(config: Stated) -> str:
@@ -202,8 +213,6 @@ def _shown(value: Any) -> str:
 
 def _instead(checkpoint: Path, family: str) -> str:
     """Which of its folders the family takes, or which family it; else to name another."""
-    if (checkpoint / _PEFT).is_file() and not (checkpoint / CONFIG).is_file():
-        return "merge it into its base model (merge_and_unload), and save that with its tokenizer"
     inside = sorted(path.parent for path in checkpoint.glob(f"*/{CONFIG}"))
     if found := next((path.name for path in inside if _takes(family, path)), ""):
         return f"name its folder {found}, or another checkpoint"

@@ -132,6 +132,8 @@ def test_nothing_is_said_of_what_may_do(family: str, files: Files, tmp_path: Pat
         ("causal_lm", language("bert", "BertForMaskedLM"), "or take family masked_lm or seq2seq"),
         ("causal_lm", {"config.json": {"family": "gan"}, "model.safetensors": WHOLE}, "a model of family gan"),
         ("causal_lm", {"adapter_config.json": {}, "adapter_model.safetensors": WHOLE}, "merge it into its base model"),
+        ("causal_lm", language("gpt2") | {"adapter_config.json": {}}, "beside its config.json; merge it into its base"),
+        ("diffusion", DDPM | {"unet/adapter_config.json": {}}, "its unet holds an adapter of PEFT"),
         ("masked_lm", language("llama", "LlamaForCausalLM"), "or take family causal_lm or molecules"),
         ("masked_lm", language("bart", "BartForConditionalGeneration", **BART), "says is_encoder_decoder: true"),
         ("seq2seq", language("whisper", "WhisperForConditionalGeneration"), "it holds a WhisperFor"),
