@@ -18,6 +18,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 from bench import vocabulary
 from bench.dataset import Columns, Dataset
 from bench.errors import CheckpointError, NotApplicable
+from bench.families import _weights
 from bench.families._denoising import smaller
 from bench.families._errors import one_line
 from bench.families._images import shrinkage
@@ -124,11 +125,10 @@ def load(checkpoint: str, revision: str | None) -> Parts:
 
 
 def _component(kind: Any, where: str, checkpoint: str, part: str, revision: str | None, dtype: dict[str, Any]) -> Any:
-    known = {"subfolder": part, "revision": revision, "use_safetensors": True, "output_loading_info": True}
-    component, info = kind.from_pretrained(checkpoint, **known, **dtype)
-    if missing := sorted(info["missing_keys"]):
-        raise CheckpointError(f"{where}: its {part} has no weights for {missing[0]}; name a complete one")
-    return component
+    try:
+        return _weights.component(kind, checkpoint, part, revision=revision, **dtype)
+    except CheckpointError as error:
+        raise CheckpointError(f"{where}: {error}") from None
 
 
 def row(tokenizer: Any, tokens: list[int], positions: int) -> list[int]:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from bench.dataset import Dataset, Items
 from bench.errors import CheckpointError, NotApplicable
-from bench.families import _hidden
+from bench.families import _hidden, _weights
 from bench.families._denoising import Discrete, smaller
 from bench.families._errors import one_line
 from bench.families._images import to_items, to_pixels, to_rows
@@ -71,7 +71,11 @@ class Diffusion(Model):
     @classmethod
     def from_checkpoint(cls, checkpoint: str, *, revision: str | None, trust_remote_code: bool, **options: Any) -> Self:
         try:
-            pipeline = DDPMPipeline.from_pretrained(checkpoint, revision=revision, use_safetensors=True)
+            DDPMPipeline.load_config(checkpoint, revision=revision)  # so that a folder of another library ends here
+            unet = _weights.component(UNet2DModel, checkpoint, "unet", revision=revision)
+            pipeline = DDPMPipeline.from_pretrained(checkpoint, unet=unet, revision=revision, use_safetensors=True)
+        except CheckpointError as error:
+            raise CheckpointError(f"checkpoint {checkpoint}: {error}") from None
         except Exception as error:
             said = one_line(error)
             problem, remedy = f"not a UNet2DModel with its scheduler ({said})", "save both as a DDPMPipeline"

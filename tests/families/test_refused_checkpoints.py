@@ -10,6 +10,7 @@ import pytest
 import torch
 from diffusers import DDPMPipeline, ScoreSdeVeScheduler, UNet2DConditionModel, UNet2DModel
 from safetensors.torch import load_file, save_file
+from transformers import BertConfig, BertForPreTraining, GPT2DoubleHeadsModel, PreTrainedModel
 
 from bench import inspection, plugins, pretrained
 from bench.cell import ModelSpec
@@ -255,3 +256,90 @@ def test_a_diffusion_model_that_will_not_do(spoil: Callable[[Path], None], said:
     spoil(tmp_path)
     assert re.search(said, refused("diffusion", tmp_path))
     assert inspection.fault(spec("diffusion", tmp_path), tmp_path), "plan says each of them, without torch"
+
+
+# Weights of another network than the config's -------------------------------------------------------------------------
+
+
+def changed(folder: Path, part: str = "", **sizes: Any) -> None:
+    path = folder / part / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | sizes))
+
+
+def fewer_layers(folder: Path) -> None:
+    changed(saved(language_model(), folder), n_layer=1)
+
+
+def fewer_layers_of_a_body(folder: Path) -> None:
+    fewer_layers(folder)
+    network().transformer.save_pretrained(folder)
+    changed(folder, n_layer=1)
+
+
+def another_width(folder: Path) -> None:
+    changed(saved(language_model(), folder), n_inner=20)
+
+
+def fewer_layers_to_start_from(folder: Path) -> None:
+    network("bert").save_pretrained(folder)
+    tokenizer().save_pretrained(folder)
+    changed(folder, num_hidden_layers=1, is_decoder=False, architectures=["BertForMaskedLM"])
+
+
+def simpler_blocks(folder: Path) -> None:
+    DDPMPipeline(UNet2DModel(**dict(unet().network.config) | {"layers_per_block": 2}), unet().noise).save_pretrained(
+        folder
+    )
+    changed(folder, "unet", layers_per_block=1)
+
+
+def no_middle(folder: Path) -> None:
+    changed(saved(unet(), folder), "unet", mid_block_type=None)
+
+
+@pytest.mark.parametrize(
+    ("family", "spoil", "said"),
+    [
+        ("causal_lm", fewer_layers, r"3. weights have no place in the network of its config.json \(.*h\.1\..*\); set"),
+        ("causal_lm", fewer_layers_of_a_body, r"3. weights have no place in .* \(h\.1\."),
+        ("causal_lm", another_width, r"its transformer\.h\.0\.mlp\.c_fc\.bias is 64 in its file and 20 by its config"),
+        ("seq2seq", fewer_layers_to_start_from, r"48 weights have no place .*\(bert\.encoder\.layer\.1\."),
+        ("diffusion", no_middle, r"\d+ weights have no place in the network of its unet's config.json \(mid_block"),
+        ("diffusion", simpler_blocks, "its unet's up_blocks.* in its file and .* by its config.json .*; set the sizes"),
+    ],
+)
+def test_weights_of_another_network_than_the_config_s(
+    family: str, spoil: Callable[[Path], None], said: str, tmp_path: Path
+) -> None:
+    """Libraries leave out in silence what they have no place for."""
+    spoil(tmp_path)
+    assert re.search(said, refused(family, tmp_path))
+
+
+def pretraining(**config: Any) -> PreTrainedModel:
+    sizes = {"hidden_size": 16, "intermediate_size": 24, "num_attention_heads": 2, "num_hidden_layers": 2}
+    return BertForPreTraining(BertConfig(vocab_size=len(tokenizer()), **sizes | config))
+
+
+def two_heads() -> PreTrainedModel:
+    return GPT2DoubleHeadsModel(network().config)
+
+
+@pytest.mark.parametrize(
+    ("family", "saved_as"), [("masked_lm", pretraining), ("seq2seq", pretraining), ("causal_lm", two_heads)]
+)
+def test_a_head_for_another_task_may_be_there(
+    family: str, saved_as: Callable[[], PreTrainedModel], tmp_path: Path
+) -> None:
+    """As BERT is distributed: with a pooler, and a head for the next sentence."""
+    saved_as().save_pretrained(tmp_path)
+    known = tokenizer()
+    known.mask_token = known.eos_token
+    known.save_pretrained(tmp_path)
+    assert pretrained.load(spec(family, tmp_path)).offers
+
+
+def test_masks_that_were_once_saved_beside_the_weights_may_be_there(tmp_path: Path) -> None:
+    path = saved(language_model(), tmp_path) / "model.safetensors"
+    save_file(load_file(path) | {"transformer.h.0.attn.masked_bias": torch.tensor(-1e4)}, path, {"format": "pt"})
+    assert pretrained.load(spec("causal_lm", tmp_path)).offers
