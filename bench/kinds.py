@@ -112,12 +112,12 @@ def _pipeline(checkpoint: Path, takes: Stated) -> None:
 
 def _settings(checkpoint: Path, name: str, wanted: Stated) -> None:
     """What the JSON of one of its folders says."""
-    where, about = f"its {name}" if name else "it", _about(checkpoint, name)
-    if about is None:
+    where, file = f"its {name}" if name else "it", about(checkpoint, name)
+    if file is None:
         if name:
             raise _Another(f"{where} has no {CONFIG}")
         return
-    said = read(about)
+    said = read(file)
     nothing = dict.fromkeys(wanted.get("null", ()), (None,))
     for key, allowed in ({key: value for key, value in wanted.items() if key != "null"} | nothing).items():
         given = said.get(key)
@@ -125,12 +125,12 @@ def _settings(checkpoint: Path, name: str, wanted: Stated) -> None:
             raise _Another(f"it holds {_named(said)}")
         if isinstance(allowed, str):
             *part, of = allowed.split(".")
-            path = _about(checkpoint, part[0]) if part else about
+            path = about(checkpoint, part[0]) if part else file
             other = read(path).get(of) if path else None
             if type(given) is int and type(other) is int and given != other:
                 raise _Another(f"{where} says {key}: {given} beside {allowed}: {other}")
         elif allowed is ... and given is None:
-            raise Unusable(f"{where} says no {key} in its {about.name}", f"set {key} there")
+            raise Unusable(f"{where} says no {key} in its {file.name}", f"set {key} there")
         elif allowed is not ... and key in said and not _among(given, allowed):
             raise _Another(
                 f"{where} is {_a(given)}" if key == "_class_name" else f"{where} says {key}: {_shown(given)}"
@@ -167,7 +167,7 @@ def _task(config: Stated, groups: tuple[tuple[str, ...], ...], trusted: bool) ->
 # Saying ---------------------------------------------------------------------------------------------------------------
 
 
-def _about(checkpoint: Path, name: str) -> Path | None:
+def about(checkpoint: Path, name: str) -> Path | None:
     """The JSON that says what a part is."""
     part = folder(checkpoint, name)
     names = (f"{name}_config.json", CONFIG) if name else (CONFIG,)

@@ -24,6 +24,7 @@ CONTRACTS = {
     "bench.device",
     "bench.errors",
     "bench.evaluation",
+    "bench.extent",
     "bench.memory",
     "bench.model",
     "bench.options",

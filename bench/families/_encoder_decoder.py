@@ -38,6 +38,8 @@ def load(checkpoint: str, **common: Any) -> tuple[Any, Any]:
         started = not usable and kind in _BOTH
         tokenizer = _tokenizer.load(checkpoint, **common)
         if usable:
+            trusted = common.get("trust_remote_code", False)
+            _weights.fits(lambda: AutoModelForSeq2SeqLM.from_config(config, trust_remote_code=trusted))
             known = {"dtype": torch.float32, **weights.SAID, **common}
             network, info = AutoModelForSeq2SeqLM.from_pretrained(checkpoint, **known)
             fault = _weights.fault(network, info)

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
+from transformers import AutoConfig
 
 from bench import weights
 from bench.errors import CheckpointError, NotApplicable
@@ -49,6 +50,8 @@ class LanguageModel(Model):
         where = f"checkpoint {checkpoint}"
         try:
             tokenizer = _tokenizer.load(checkpoint, **common)
+            config = AutoConfig.from_pretrained(checkpoint, **common)
+            _weights.fits(lambda: cls.loader.from_config(config, trust_remote_code=trust_remote_code))
             network, info = cls.loader.from_pretrained(checkpoint, dtype=torch.float32, **weights.SAID, **common)
             fault = _weights.fault(network, info)
             model = cls(network, tokenizer, **options)

@@ -1,18 +1,33 @@
 """Networks with the weights of a checkpoint, where these are all of the network's and none besides."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 import transformers
+from torch import nn
 from transformers import AutoModel, AutoModelForPreTraining
 
-from bench import weights
-from bench.errors import CheckpointError
+from bench import extent, weights
+from bench.errors import CheckpointError, Unusable
 
 _MASKS = re.compile(r".*\.(attn|attention)\.(masked_)?bias")
 """What transformers once saved beside the weights, and makes anew today."""
+
+
+def fits(make: Callable[[], nn.Module]) -> None:
+    """Raise :class:`CheckpointError` where a network is more than this machine's memory, before any of it is there."""
+    try:
+        with torch.device("meta"):  # which takes neither time nor memory
+            made = make()
+    except Exception:  # what is wrong is said where it is built
+        return
+    try:
+        extent.fit(sum(weight.numel() for weight in made.parameters()))
+    except Unusable as reason:
+        raise CheckpointError(f"{reason.problem}; {reason.remedy}") from None
 
 
 def component(kind: Any, checkpoint: str, part: str = "", **options: Any) -> Any:
@@ -47,7 +62,7 @@ def _heads(network: Any, unused: set[str]) -> set[str]:
     kinds = [AutoModel.from_config, AutoModelForPreTraining.from_config, *(k._from_config for k in saved_as if k)]
     for make in kinds if unused else ():
         try:
-            with torch.device("meta"):  # which takes neither time nor memory
+            with torch.device("meta"):
                 known |= {name.removeprefix(prefix) for name in make(network.config).state_dict()}
         except Exception:  # noqa: S112  # a type of model without one
             continue

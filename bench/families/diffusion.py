@@ -98,7 +98,9 @@ class Diffusion(Model):
         shape = {"sample_size": height if height == width else (height, width)}
         try:
             noise = DDPMScheduler(**scheduler)
-            network = UNet2DModel(**shape | {"in_channels": channels, "out_channels": channels} | wanted)
+            sizes = shape | {"in_channels": channels, "out_channels": channels} | wanted
+            _weights.fits(lambda: UNet2DModel(**sizes))
+            network = UNet2DModel(**sizes)
         except Exception as error:
             said = one_line(error)
             raise CheckpointError(f"architecture {dict(architecture)}: diffusers cannot build it ({said})") from error

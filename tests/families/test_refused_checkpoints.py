@@ -12,12 +12,12 @@ from diffusers import DDPMPipeline, ScoreSdeVeScheduler, UNet2DConditionModel, U
 from safetensors.torch import load_file, save_file
 from transformers import BertConfig, BertForPreTraining, GPT2DoubleHeadsModel, PreTrainedModel
 
-from bench import inspection, plugins, pretrained
+from bench import extent, inspection, plugins, pretrained
 from bench.cell import ModelSpec
 from bench.errors import CheckpointError
 from bench.families.causal_lm import CausalLM
 from bench.families.diffusion import Diffusion
-from tests.models import TRAINED, language_model, model_of, network, saved, small, texts, tokenizer, unet
+from tests.models import TRAINED, data_of, language_model, model_of, network, saved, small, texts, tokenizer, unet
 
 
 def spec(family: str, folder: Path) -> ModelSpec:
@@ -177,6 +177,26 @@ def test_an_architecture_that_will_not_do(architecture: dict[str, Any]) -> None:
     with pytest.raises(CheckpointError, match="architecture") as caught:
         CausalLM.from_architecture(architecture, texts())
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("family", ["causal_lm", "masked_lm", "seq2seq"])
+@pytest.mark.parametrize("size", ["512", -5, 512.5])
+def test_a_vocabulary_of_no_size(family: str, size: Any) -> None:
+    source = data_of(family)
+    with pytest.raises(CheckpointError, match=r"^architecture .*: transformers cannot build it"):
+        plugins.find("families", family).load().from_architecture({"vocab_size": size}, source)
+
+
+@pytest.mark.parametrize("family", ["causal_lm", "masked_lm", "seq2seq", "diffusion"])
+def test_a_network_beyond_the_memory_is_not_built(family: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counted as the library has it, whatever the words of its config."""
+    kind, folder = plugins.find("families", family).load(), saved(model_of(family), tmp_path)
+    monkeypatch.setattr(extent, "_memory", lambda: 100)
+    with pytest.raises(CheckpointError, match=r"its weights take .* and this machine has 0 GB of memory; name"):
+        kind.from_architecture({}, data_of(family))
+    if family != "diffusion":
+        with pytest.raises(CheckpointError, match=r"its weights take .* and this machine has 0 GB of memory; name"):
+            kind.from_checkpoint(str(folder), revision=None, trust_remote_code=False)
 
 
 def test_a_tokenizer_without_start_or_end_is_refused() -> None:
