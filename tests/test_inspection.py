@@ -163,6 +163,11 @@ def test_a_checkpoint_of_another_kind(family: str, files: Files, wanted: str, tm
         ),
         ("config.json", "{", "its config.json is no JSON"),
         ("config.json", "[]", "its config.json is no mapping"),
+        ("tokenizer.json", b"\xff\xfe{}", "its tokenizer.json is no JSON"),
+        ("tokenizer.json", '{"model": {"vocab": {"a": 0', "its tokenizer.json is no JSON"),
+        ("tokenizer.json", "[]", "its tokenizer.json is no mapping; download or save it again"),
+        ("tokenizer_config.json", "[]", "its tokenizer_config.json is no mapping; download or save it again"),
+        ("special_tokens_map.json", "{", "its special_tokens_map.json is no JSON"),
         ("config.json", {"model_type": "gpt2", "n_embd": 10**7}, "its config.json: n_embd: 10000000 is wider than any"),
     ],
 )

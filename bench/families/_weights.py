@@ -1,13 +1,13 @@
 """Networks with the weights of a checkpoint, where these are all of the network's and none besides."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 import transformers
-from torch import nn
+from torch import Tensor, nn
 from transformers import AutoModel, AutoModelForPreTraining
 
 from bench import extent, weights
@@ -38,7 +38,7 @@ def component(kind: Any, checkpoint: str, part: str = "", **options: Any) -> Any
     if part and (Path(checkpoint, part).is_dir() or not Path(checkpoint).is_dir()):
         options["subfolder"] = part
     network, info = kind.from_pretrained(checkpoint, **weights.SAID, **options)
-    if fault := weights.fault(info, f"its {part}" if part else "it"):
+    if fault := weights.fault(info, f"its {part}" if part else "it") or infinite(dict(network.named_parameters())):
         raise CheckpointError(fault)
     return network
 
@@ -52,7 +52,16 @@ def fault(network: Any, info: dict[str, Any], new: tuple[str, ...] = ()) -> str:
         new: parts of names of weights that no checkpoint has, as they are learned here or never used.
     """
     said = info | {"missing_keys": [name for name in info["missing_keys"] if not any(part in name for part in new)]}
-    return weights.fault(said, spare=_heads(network, info["unexpected_keys"]))
+    wrong = weights.fault(said, spare=_heads(network, info["unexpected_keys"]))
+    return wrong or infinite(dict(network.named_parameters()))
+
+
+def infinite(known: Mapping[str, Tensor]) -> str:
+    """Which of the weights are not numbers, and the remedy; empty where all are. A sum tells most often, in one pass."""
+    for name, weight in known.items():
+        if not weight.is_meta and not weight.sum().isfinite() and not bool(weight.isfinite().all()):
+            return f"its {name} holds NaN or infinity; name a checkpoint from before its training diverged"
+    return ""
 
 
 def _heads(network: Any, unused: set[str]) -> set[str]:
