@@ -19,7 +19,7 @@ from bench import vocabulary
 from bench.dataset import Columns, Dataset
 from bench.errors import CheckpointError, NotApplicable
 from bench.families import _weights
-from bench.families._denoising import smaller
+from bench.families._denoising import smaller, unfit
 from bench.families._errors import one_line
 from bench.families._images import shrinkage
 
@@ -97,7 +97,12 @@ class Parts:
         ids = self.tokenizer.get_vocab()  # marks too, which are read in a caption
         if ids and ids[last := max(ids, key=ids.__getitem__)] >= text.vocab_size:
             return "; ".join(vocabulary.beyond(last, ids[last], text.vocab_size))
-        return "" if positions > 2 else f"captions of {positions} tokens hold no word; allow more"
+        if positions <= 2:
+            return f"captions of {positions} tokens hold no word; allow more"
+        size = unet.sample_size
+        sides = (size, size) if isinstance(size, int) else tuple(size)
+        read = torch.empty(1, positions, text.hidden_size, device="meta")
+        return unfit(self.network.unet, (channels, *sides), encoder_hidden_states=read)
 
 
 def load(checkpoint: str, revision: str | None) -> Parts:

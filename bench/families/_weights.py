@@ -57,7 +57,7 @@ def fault(network: Any, info: dict[str, Any], new: tuple[str, ...] = ()) -> str:
 
 
 def infinite(known: Mapping[str, Tensor]) -> str:
-    """Which of the weights are not numbers, and the remedy; empty where all are. A sum tells most often, in one pass."""
+    """Which of the weights are no numbers, and the remedy; empty where all are. A sum tells most often, in one pass."""
     for name, weight in known.items():
         if not weight.is_meta and not weight.sum().isfinite() and not bool(weight.isfinite().all()):
             return f"its {name} holds NaN or infinity; name a checkpoint from before its training diverged"

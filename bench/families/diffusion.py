@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from bench.dataset import Dataset, Items
 from bench.errors import CheckpointError, NotApplicable
 from bench.families import _hidden, _weights
-from bench.families._denoising import Discrete, smaller
+from bench.families._denoising import Discrete, smaller, unfit
 from bench.families._errors import one_line
 from bench.families._images import to_items, to_pixels, to_rows
 from bench.model import Batch, Model
@@ -215,4 +215,6 @@ def _fault(network: Any, noise: DDPMScheduler, inference_steps: int) -> str:
     if config.in_channels != config.out_channels:
         found = f"{config.in_channels} channels in, {config.out_channels} out"
         return f"{found}: a learned variance is not supported; name another"
-    return Discrete(noise).fault(inference_steps)
+    size = config.sample_size
+    sides = (size, size) if isinstance(size, int) else tuple(size)
+    return Discrete(noise).fault(inference_steps) or unfit(network, (config.in_channels, *sides))

@@ -257,6 +257,43 @@ def unknown_prediction(folder: Path) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | {"prediction_type": "flow"}))
 
 
+def scheduled(**sizes: Any) -> Callable[[Path], None]:
+    def spoil(folder: Path) -> None:
+        path = saved(unet(), folder) / "scheduler" / "scheduler_config.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | sizes))
+
+    return spoil
+
+
+def odd_sides(folder: Path) -> None:
+    path = saved(unet(), folder) / "unet" / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"sample_size": 33}))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (
+            odd_sides,
+            r"does not run on data of 1×33×33 \(Sizes of tensors must .*; give it another sample_size",
+        ),
+        (
+            scheduled(trained_betas=[0.1, 0.2]),
+            r"its scheduler has 2 betas for \d+ num_train_timesteps; give it one",
+        ),
+        (
+            scheduled(beta_start=-5.0),
+            "its scheduler's betas lie from -5 to 0.02; they are shares of noise, from 0",
+        ),
+        (scheduled(num_train_timesteps=0), "num_train_timesteps: 0 is no size; ask for 1 or more"),
+    ],
+)
+def test_a_diffusion_model_that_does_not_run(spoil: Callable[[Path], None], said: str, tmp_path: Path) -> None:
+    """Told once, when it is prepared, rather than by each of its cells."""
+    spoil(tmp_path)
+    assert re.search(said, refused("diffusion", tmp_path))
+
+
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
@@ -363,3 +400,15 @@ def test_masks_that_were_once_saved_beside_the_weights_may_be_there(tmp_path: Pa
     path = saved(language_model(), tmp_path) / "model.safetensors"
     save_file(load_file(path) | {"transformer.h.0.attn.masked_bias": torch.tensor(-1e4)}, path, {"format": "pt"})
     assert pretrained.load(spec("causal_lm", tmp_path)).offers
+
+
+@pytest.mark.parametrize("family", TRAINED)
+def test_weights_that_are_no_numbers(family: str, tmp_path: Path) -> None:
+    """Said as such, before anything is made of what the network answers."""
+    folder = saved(model_of(family), tmp_path)
+    path = max(folder.rglob("*.safetensors"), key=lambda path: path.stat().st_size)
+    weights = load_file(path)
+    name = max(weights, key=lambda name: weights[name].numel())
+    weights[name].view(-1)[0] = torch.nan
+    save_file(weights, path, {"format": "pt"})
+    assert re.search("its .* holds NaN or infinity; name a checkpoint from before", refused(family, folder))
