@@ -1,9 +1,12 @@
 """How large a network is that a config asks for, at least: from its numbers, before anything is built.
 
 The words that libraries have for widths and depths are alike; what is not understood counts as nothing. So the estimate
-is far below what real networks take, and only what no machine like this one could hold is refused. Imports no torch.
+is far below what real networks take, and only what no machine like this one could hold is refused. Each whole number is
+bounded, whatever it is called, but for names of what is no size: an unknown one may multiply memory or time as well.
+Imports no torch.
 """
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -12,21 +15,45 @@ import psutil
 
 from bench.errors import Unusable
 
-_WIDEST, _DEEPEST, _LONGEST = 1 << 20, 10_000, 1 << 30
-"""No network is so wide (a vocabulary aside), has so many layers, each of which takes its time to build, or reads so
-much at once."""
+_WIDEST, _DEEPEST, _LONGEST, _EXPERTS, _SIDES = 1 << 20, 2000, 1 << 25, 1 << 14, 1 << 14
+"""No network is so wide (a vocabulary aside), has so many layers, each of which takes its time to build, reads so much
+or knows so many tokens, has so many experts, or makes pictures of such sides."""
 
 _WIDTH = re.compile(
     r"(hidden|embed|embd|inner|intermediate|ffn|ff|filter|model|state|head|code|latent|projection)_?(size|dim|channels)?s?"
     r"|.*(hidden_size|hidden_dim|ffn_dim|intermediate_size|embedding_size|head_dim|latent_dim|attention_dim|channels)"
     r"|.*(n_embd|n_inner|d_model|d_ff|d_kv|dim|width|num_heads|n_heads?|attention_heads|num_key_value_heads)"
-    r"|(.*_)?channel_(base|max)|[zw]_dim|img_resolution|norm_num_groups|.*(num|n)_.*experts"
+    r"|(.*_)?channel_(base|max)|[zw]_dim|norm_num_groups"
 )
-_DEPTH = re.compile(r"(.*_)?(n_|num_)?(layers?|blocks)|.*layers_per_block|downsamplings|depth")
+_DEPTH = re.compile(r"(.*_)?(n_|num_)?(layers?|blocks)|.*layers_per_block|downsamplings|depth|num_hidden_groups")
 _LENGTH = re.compile(r".*positions|.*position_embeddings|n_ctx|max_seq_len|length|sample_size")
-_LIMITS = (_WIDTH, _WIDEST, "wider"), (_DEPTH, _DEEPEST, "deeper"), (_LENGTH, _LONGEST, "longer")
+_VOCABULARY, _MIXTURE = re.compile(r".*vocab_size.*"), re.compile(r".*(num|n)_.*experts")
+_FREE = re.compile(
+    r".*(token|index|indices|idx|offset|seed|theta|version|freq|rate|floor|chunk|param|flop|byte|date|stamp|max_length)"
+    r".*|(.*_)?(id|ids|at)"
+)
+"""What is no size, and may be any number."""
+_ANY = re.compile(".*", re.DOTALL)
+_LIMITS = (
+    (_MIXTURE, _EXPERTS, "has more experts than any network"),
+    (_VOCABULARY, _LONGEST, "is more tokens than any network knows"),
+    (_WIDTH, _WIDEST, "is wider than any network"),
+    (_DEPTH, _DEEPEST, "is deeper than any network"),
+    (_LENGTH, _LONGEST, "is longer than any network"),
+    (_FREE, None, ""),
+    (_ANY, _WIDEST, "is more than any network has"),
+)
+"""Of the words that fit a key the first count."""
+_SIZE = re.compile(
+    r"(vocab|hidden|intermediate|sample)_size|n_(embd|inner|heads?|layers?|positions|ctx)|d_(model|ff|kv)|num_heads"
+    r"|(num_)?((encoder|decoder|hidden)_)?layers|(num_|encoder_|decoder_)?(attention|key_value)_heads"
+    r"|((encoder|decoder)_)?ffn_dim|max_position_embeddings|(block_out|in|out|img|base|latent)_channels|layers_per_block"
+    r"|num_train_timesteps|norm_num_groups|cross_attention_dim|channel_(base|max)|img_resolution|[zw]_dim|latent_dim"
+)
+"""What is one or more wherever it is said; of others 0 may mean none, and -1 the last."""
 _SIDE = re.compile(r"hidden_size|n_embd|d_model|dim|w_dim")
-_PLACES = re.compile(r"vocab_size|n_positions")
+_PLACES = re.compile(r"(type_)?vocab_size|n_positions")
+_INNER = re.compile(r"(moe_)?intermediate_size")
 
 
 def check(config: dict[str, Any], where: str = "") -> None:
@@ -38,13 +65,31 @@ def check(config: dict[str, Any], where: str = "") -> None:
     """
     for path, part in _mappings(config, where):
         for key, value in part.items():
-            for words, most, far in _LIMITS:
-                if words.fullmatch(key) and (number := max([*_numbers(value), 0])) > most:
-                    problem = f"{path}{key}: {number:.0f} is {far} than any network"
-                    raise Unusable(problem, f"ask for {most} or fewer")
-            if isinstance(value, list | tuple) and len(value) > _DEEPEST and _WIDTH.fullmatch(key):
-                raise Unusable(f"{path}{key}: {len(value)} stages are too many", f"ask for {_DEEPEST} or fewer")
+            _bounded(f"{path}{key}", key, value, waves=part.get("_class_name") == "UNet1DModel")
+            if _SIZE.fullmatch(key) and value is not None and not isinstance(value, dict):
+                for size in value if isinstance(value, list | tuple) else (value,):
+                    _whole(f"{path}{key}", size)
     fit(sum(_weights(part) for _, part in _mappings(config, "")), where, "ask for fewer layers or narrower ones")
+
+
+def _bounded(where: str, key: str, value: Any, *, waves: bool) -> None:
+    words, most, far = next(limit for limit in _LIMITS if limit[0].fullmatch(key))
+    if key in ("sample_size", "img_resolution") and not waves:
+        most, far = _SIDES, "is more than the side of any picture"
+    number = max(_numbers(value, whole=words is _ANY), default=0)
+    if most is not None and number > most:
+        raise Unusable(f"{where}: {number:.0f} {far}", f"ask for {most} or fewer")
+    if isinstance(value, list | tuple) and len(value) > _DEEPEST and _WIDTH.fullmatch(key):
+        raise Unusable(f"{where}: {len(value)} stages are too many", f"ask for {_DEEPEST} or fewer")
+
+
+def _whole(where: str, size: Any) -> None:
+    if type(size) is not int and not (isinstance(size, float) and size.is_integer()):
+        raise Unusable(
+            f"{where}: {json.dumps(size, default=str)[:40]} is no whole number", "write one without quotes or fractions"
+        )
+    if size < 1:
+        raise Unusable(f"{where}: {str(size)[:40]} is no size", "ask for 1 or more")
 
 
 def fit(count: float, where: str = "", remedy: str = "name a smaller one") -> None:
@@ -63,6 +108,9 @@ def _weights(part: dict[str, Any]) -> float:
     channels = _numbers(part.get("block_out_channels", ()))
     base = max(_numbers(part.get("base_channels", 0)), default=0)  # which each halving doubles
     wide = base * 2 ** min(max(_numbers(part.get("downsamplings", 0)), default=0), 64)
+    experts = max((n for key, value in part.items() if _MIXTURE.fullmatch(key) for n in _numbers(value)), default=0)
+    inner = min((n for key, value in part.items() if _INNER.fullmatch(key) for n in _numbers(value)), default=0)
+    rows += experts * inner  # of one layer: others may have none
     return side * (side * max(depth, 1) + rows) + sum(9 * n * n for n in channels) + 9 * wide * wide
 
 
@@ -74,10 +122,10 @@ def _mappings(config: dict[str, Any], path: str) -> Iterator[tuple[str, dict[str
             yield from _mappings(value, f"{path}{key}.")
 
 
-def _numbers(value: Any) -> list[float]:
-    """Numbers that may be sizes, of a list too."""
+def _numbers(value: Any, *, whole: bool = False) -> list[float]:
+    """Numbers that may be sizes, of a list too; or of these the ``whole`` ones only."""
     values = value if isinstance(value, list | tuple) else [value]
-    known = [n for n in values if isinstance(n, int | float) and not isinstance(n, bool)]
+    known = [n for n in values if isinstance(n, int if whole else int | float) and not isinstance(n, bool)]
     return [float(min(n, 10**18)) for n in known if n > 0]  # and no NaN
 
 

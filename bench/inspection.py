@@ -38,9 +38,13 @@ def _look(spec: ModelSpec, checkpoint: Path) -> None:
     count = 0
     for name in stated["networks"]:
         folder = kinds.folder(checkpoint, name)
-        extent.check(kinds.read(folder / kinds.CONFIG), f"its {kinds.CONFIG}: ")
+        its = f"its {name}'s" if name else "its"
+        extent.check(kinds.read(folder / kinds.CONFIG), f"{its} {kinds.CONFIG}: ")
         count += tensor_files.check(folder)
     extent.fit(count)
+    for name in stated.get("parts", {}):
+        if about := kinds.about(checkpoint, name):
+            extent.check(kinds.read(about), f"its {name}'s {about.name}: ")
     if "tokenizer" in stated:
         reads, knows = (kinds.folder(checkpoint, name) for name in stated["tokenizer"])
         vocabulary.check(reads, kinds.read(knows / kinds.CONFIG))

@@ -24,6 +24,7 @@ from bench.errors import BenchError, Unusable
 Stated = dict[str, Any]
 
 CONFIG, _INDEX, _PEFT = "config.json", "model_index.json", "adapter_config.json"
+_MERGE = "merge it into its base model (merge_and_unload), and save that with its tokenizer"
 _TASKS = [
     *("CAUSAL_LM", "MASKED_LM", "SEQ_TO_SEQ_CAUSAL_LM", "SPEECH_SEQ_2_SEQ", "CTC", "MULTIPLE_CHOICE"),
     *("SEQUENCE_CLASSIFICATION", "TOKEN_CLASSIFICATION", "QUESTION_ANSWERING", "NEXT_SENTENCE_PREDICTION"),
@@ -74,11 +75,21 @@ def folder(checkpoint: Path, name: str) -> Path:
 
 
 def _compare(checkpoint: Path, takes: Stated, trusted: bool) -> None:
+    _adapter(checkpoint, takes)
     _pipeline(checkpoint, takes)
     for name, wanted in (takes.get("networks", {}) | takes.get("parts", {})).items():
         _settings(checkpoint, name, wanted)
     if "tasks" in takes:
         _task(read(checkpoint / CONFIG), takes["tasks"], trusted)
+
+
+def _adapter(checkpoint: Path, takes: Stated) -> None:
+    """That no network has one beside it: transformers attaches it in silence, and freezes all but that."""
+    for name in takes.get("networks", {}):
+        if (folder(checkpoint, name) / _PEFT).is_file():
+            where = f"its {name}" if name else "it"
+            beside = f" beside its {CONFIG}" if (folder(checkpoint, name) / CONFIG).is_file() else ""
+            raise Unusable(f"{where} holds an adapter of PEFT ({_PEFT}){beside}", _MERGE)
 
 
 def _pipeline(checkpoint: Path, takes: Stated) -> None:
@@ -101,12 +112,12 @@ def _pipeline(checkpoint: Path, takes: Stated) -> None:
 
 def _settings(checkpoint: Path, name: str, wanted: Stated) -> None:
     """What the JSON of one of its folders says."""
-    where, about = f"its {name}" if name else "it", _about(checkpoint, name)
-    if about is None:
+    where, file = f"its {name}" if name else "it", about(checkpoint, name)
+    if file is None:
         if name:
             raise _Another(f"{where} has no {CONFIG}")
         return
-    said = read(about)
+    said = read(file)
     nothing = dict.fromkeys(wanted.get("null", ()), (None,))
     for key, allowed in ({key: value for key, value in wanted.items() if key != "null"} | nothing).items():
         given = said.get(key)
@@ -114,12 +125,12 @@ def _settings(checkpoint: Path, name: str, wanted: Stated) -> None:
             raise _Another(f"it holds {_named(said)}")
         if isinstance(allowed, str):
             *part, of = allowed.split(".")
-            path = _about(checkpoint, part[0]) if part else about
+            path = about(checkpoint, part[0]) if part else file
             other = read(path).get(of) if path else None
             if type(given) is int and type(other) is int and given != other:
                 raise _Another(f"{where} says {key}: {given} beside {allowed}: {other}")
         elif allowed is ... and given is None:
-            raise Unusable(f"{where} says no {key} in its {about.name}", f"set {key} there")
+            raise Unusable(f"{where} says no {key} in its {file.name}", f"set {key} there")
         elif allowed is not ... and key in said and not _among(given, allowed):
             raise _Another(
                 f"{where} is {_a(given)}" if key == "_class_name" else f"{where} says {key}: {_shown(given)}"
@@ -156,7 +167,7 @@ def _task(config: Stated, groups: tuple[tuple[str, ...], ...], trusted: bool) ->
 # Saying ---------------------------------------------------------------------------------------------------------------
 
 
-def _about(checkpoint: Path, name: str) -> Path | None:
+def about(checkpoint: Path, name: str) -> Path | None:
     """The JSON that says what a part is."""
     part = folder(checkpoint, name)
     names = (f"{name}_config.json", CONFIG) if name else (CONFIG,)
@@ -174,7 +185,7 @@ def _described(checkpoint: Path) -> str:
         return f"{_a(index.get('_class_name') or 'pipeline of no class')}{parts}"
     if (checkpoint / CONFIG).is_file():
         return _named(read(checkpoint / CONFIG))
-    return "an adapter of PEFT" if (checkpoint / _PEFT).is_file() else f"neither a {CONFIG} nor a {_INDEX}"
+    return f"neither a {CONFIG} nor a {_INDEX}"
 
 
 def _named(config: Stated) -> str:
@@ -202,8 +213,6 @@ def _shown(value: Any) -> str:
 
 def _instead(checkpoint: Path, family: str) -> str:
     """Which of its folders the family takes, or which family it; else to name another."""
-    if (checkpoint / _PEFT).is_file() and not (checkpoint / CONFIG).is_file():
-        return "merge it into its base model (merge_and_unload), and save that with its tokenizer"
     inside = sorted(path.parent for path in checkpoint.glob(f"*/{CONFIG}"))
     if found := next((path.name for path in inside if _takes(family, path)), ""):
         return f"name its folder {found}, or another checkpoint"

@@ -1,23 +1,26 @@
 """Whether a network knows every token that a text can become, from the files of both. Imports no torch."""
 
-import json
 from pathlib import Path
 from typing import Any
 
+from bench import kinds
 from bench.errors import Unusable
 
 _WORDS = ("token", "vocab", "spiece", "sentencepiece", "merges", "bpe", ".model", ".spm", ".tiktoken", ".py")
 """What names of a tokenizer's files have in them."""
 
+_BESIDE = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
+
 
 def check(folder: Path, config: dict[str, Any]) -> None:
-    """Raise :class:`Unusable` where a folder has no tokenizer, or one with tokens that the network does not know."""
+    """Raise :class:`Unusable` where a folder has no tokenizer, a damaged one, or one of tokens that are not the network's."""
     names = [path.name.lower() for path in folder.iterdir() if not path.name.endswith((".safetensors", ".index.json"))]
     if not any(word in name for name in names for word in _WORDS):
         raise Unusable("it has no tokenizer", "save its tokenizer beside the weights")
     text = config.get("text_config")
     known = (text if isinstance(text, dict) else config).get("vocab_size")
-    token, highest = _last(folder / "tokenizer.json")
+    tokenizer, *_ = (kinds.read(folder / name) for name in ("tokenizer.json", *_BESIDE))
+    token, highest = _last(tokenizer)
     if type(known) is int and highest >= known:
         raise Unusable(*beyond(token, highest, known))
 
@@ -29,10 +32,9 @@ def beyond(token: str, index: int, known: int) -> tuple[str, str]:
     return problem, remedy
 
 
-def _last(path: Path) -> tuple[str, int]:
+def _last(said: dict[str, Any]) -> tuple[str, int]:
     """Of the tokens that a text can become the one of the highest id. Marks are none: in a text they are letters."""
     try:
-        said = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
         words, added = said.get("model", {}).get("vocab", {}), said.get("added_tokens", [])
         listed = words if isinstance(words, list) else []  # as Unigram models have it
         ids = dict(words) if isinstance(words, dict) else {entry[0]: index for index, entry in enumerate(listed)}
@@ -40,5 +42,5 @@ def _last(path: Path) -> tuple[str, int]:
         marks = {entry["content"] for entry in added if entry["special"]}
         last = max((token for token in ids if token not in marks), key=ids.__getitem__)
         return last, int(ids[last])
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError):
         return "", -1  # in a form that its library may know

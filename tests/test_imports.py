@@ -24,6 +24,7 @@ CONTRACTS = {
     "bench.device",
     "bench.errors",
     "bench.evaluation",
+    "bench.extent",
     "bench.memory",
     "bench.model",
     "bench.options",
@@ -32,6 +33,7 @@ CONTRACTS = {
     "bench.transfer",
     "bench.vocabulary",
     "bench.validation",
+    "bench.weights",
 }
 """What plugins may import of ours, beside their own folder."""
 
@@ -39,7 +41,7 @@ HEAVY = {"torch", "transformers", "diffusers", "accelerate", "peft", "torchvisio
 
 LIGHT = {"suite", "matrix", "overrides", "planning", "record", "results", "ledger", "statistics", "report"}
 LIGHT |= {"installed", "runner", "preparation", "pool", "worker", "progress", "words", "cli", "api"}
-LIGHT |= {"inspection", "kinds", "extent", "vocabulary", "tensor_files", "libraries"}
+LIGHT |= {"inspection", "kinds", "extent", "vocabulary", "tensor_files", "libraries", "weights"}
 """Never import torch, nor does anything they import."""
 
 REPORT_READS = {"bench.results", "bench.statistics", "bench.errors"}

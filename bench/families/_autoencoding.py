@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from bench.dataset import Dataset, Items
 from bench.errors import CheckpointError, NotApplicable
-from bench.families import _hidden
+from bench.families import _hidden, _weights
 from bench.families._conv_vae import ConvolutionalAutoencoder
 from bench.families._errors import one_line
 from bench.families._images import shrinkage, to_items, to_pixels, to_rows
@@ -106,11 +106,7 @@ class Autoencoding(Model):
             name = config.get("_class_name", "model of unknown class")
             if name not in kinds:
                 raise CheckpointError(f"a {name} is none of {', '.join(kinds)}; name one of these")
-            common = {"use_safetensors": True, "output_loading_info": True, "revision": revision}
-            body, said = kinds[name].from_pretrained(checkpoint, **common)
-            if said["missing_keys"]:
-                raise CheckpointError(f"it has no weights for {said['missing_keys'][0]}; save it again")
-            model = cls(body.float(), **options)
+            model = cls(_weights.component(kinds[name], checkpoint, revision=revision).float(), **options)
             model._restore(checkpoint)
         except CheckpointError as error:
             raise CheckpointError(f"checkpoint {checkpoint}: {error}") from None

@@ -59,8 +59,13 @@ class Discrete:
         config = self.scheduler.config
         if config.prediction_type not in ("epsilon", "v_prediction", "sample"):
             return f"unknown prediction_type {config.prediction_type!r} of its scheduler; use epsilon"
-        if steps > config.num_train_timesteps:
-            many = config.num_train_timesteps
+        many, betas = config.num_train_timesteps, self.scheduler.betas
+        if many < 1 or len(betas) != many:
+            return f"its scheduler has {len(betas)} betas for {many} num_train_timesteps; give it one for each"
+        if not bool(((betas >= 0) & (betas <= 1)).all()):  # nor is NaN a share
+            lie = f"lie from {float(betas.min()):g} to {float(betas.max()):g}"
+            return f"its scheduler's betas {lie}; they are shares of noise, from 0 to 1"
+        if steps > many:
             return f"{steps} inference_steps, its scheduler has {many}; ask for {many} or fewer"
         return ""
 
@@ -115,6 +120,25 @@ def _angle(times: Tensor, data: Tensor) -> tuple[Tensor, Tensor]:
     """Share of the data and of the noise at these times, in the data's number of dimensions."""
     times = times.view(-1, *[1] * (data.dim() - 1)) * (math.pi / 2)
     return torch.cos(times), torch.sin(times)
+
+
+def unfit(network: Any, sizes: tuple[int, ...], **beside: Tensor) -> str:
+    """Why a U-Net does not run on data of these sizes; empty where it does.
+
+    It is tried on the meta device, where tensors are shapes alone: that takes no memory, and no time to speak of.
+    """
+    try:
+        with torch.device("meta"), torch.no_grad():
+            given = {name: value.to("meta") for name, value in beside.items()}
+            data, time = torch.empty(1, *sizes), torch.zeros(1, dtype=torch.int64)
+            made = tuple(type(network).from_config(network.config)(data, time, **given).sample.shape[1:])
+    except Exception as error:
+        return f"its network does not run on data of {_by(sizes)} ({one_line(error)}); give it another sample_size"
+    return "" if made == sizes else f"its network turns data of {_by(sizes)} into {_by(made)}; name another"
+
+
+def _by(sizes: tuple[int, ...]) -> str:
+    return "×".join(map(str, sizes))
 
 
 def _heads_beyond(config: dict[str, Any]) -> int:

@@ -14,8 +14,9 @@ from transformers import (
 )
 from transformers.models.auto import modeling_auto
 
+from bench import weights
 from bench.errors import CheckpointError
-from bench.families import _tokenizer
+from bench.families import _tokenizer, _weights
 from bench.families._errors import one_line
 
 _PAIRS = modeling_auto.MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES
@@ -37,25 +38,26 @@ def load(checkpoint: str, **common: Any) -> tuple[Any, Any]:
         started = not usable and kind in _BOTH
         tokenizer = _tokenizer.load(checkpoint, **common)
         if usable:
-            network, info = AutoModelForSeq2SeqLM.from_pretrained(
-                checkpoint, use_safetensors=True, dtype=torch.float32, output_loading_info=True, **common
-            )
-            missing = sorted(info["missing_keys"])
+            trusted = common.get("trust_remote_code", False)
+            _weights.fits(lambda: AutoModelForSeq2SeqLM.from_config(config, trust_remote_code=trusted))
+            known = {"dtype": torch.float32, **weights.SAID, **common}
+            network, info = AutoModelForSeq2SeqLM.from_pretrained(checkpoint, **known)
+            fault = _weights.fault(network, info)
         elif started:
-            network, missing = _started(checkpoint, common)
+            network, fault = _started(checkpoint, common)
     except Exception as error:
         remedy = "name one such as T5, BART, BERT, with its tokenizer"
         raise CheckpointError(f"{where}: not a sequence-to-sequence model ({one_line(error)}); {remedy}") from error
     if not usable and not started:
         reason = f"{kind} has no encoder and decoder, and is no encoder that both could start from"
         raise CheckpointError(f"{where}: not a sequence-to-sequence model ({reason}); name one such as T5, BART, BERT")
-    if missing:
-        raise CheckpointError(f"{where}: it has no weights for {missing[0]}; name one of a sequence-to-sequence model")
+    if fault:
+        raise CheckpointError(f"{where}: {fault}")
     return network, tokenizer
 
 
-def _started(checkpoint: str, common: dict[str, Any]) -> tuple[Any, list[str]]:
-    """Encoder and decoder of an encoder's weights, and which weights it should have had but has not.
+def _started(checkpoint: str, common: dict[str, Any]) -> tuple[Any, str]:
+    """Encoder and decoder of an encoder's weights, and what is wrong with these.
 
     The attention from one to the other is new. Its first weights are the same at every call: they are part of what is
     taken for the pretrained model.
@@ -64,14 +66,13 @@ def _started(checkpoint: str, common: dict[str, Any]) -> tuple[Any, list[str]]:
     config.is_decoder, config.add_cross_attention = False, False
     reader, writer = copy.deepcopy(config), copy.deepcopy(config)
     writer.is_decoder, writer.add_cross_attention = True, True
-    known = {"use_safetensors": True, "dtype": torch.float32, "output_loading_info": True, **common}
+    known = {"dtype": torch.float32, **weights.SAID, **common}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         encoder, read = AutoModel.from_pretrained(checkpoint, config=reader, **known)
         decoder, written = AutoModelForCausalLM.from_pretrained(checkpoint, config=writer, **known)
     network = EncoderDecoderModel(encoder=encoder, decoder=decoder)
-    missing = sorted({*read["missing_keys"], *written["missing_keys"]})
-    return network, [name for name in missing if not any(new in name for new in _NEW)]
+    return network, _weights.fault(encoder, read, _NEW) or _weights.fault(decoder, written, _NEW)
 
 
 def untrained(architecture: dict[str, Any], tokenizer: Any) -> Any:

@@ -8,9 +8,11 @@ from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
+from transformers import AutoConfig
 
+from bench import weights
 from bench.errors import CheckpointError, NotApplicable
-from bench.families import _architecture, _tokenizer, _tokens
+from bench.families import _architecture, _tokenizer, _tokens, _weights
 from bench.families._errors import one_line
 from bench.model import Batch, Model
 
@@ -48,15 +50,16 @@ class LanguageModel(Model):
         where = f"checkpoint {checkpoint}"
         try:
             tokenizer = _tokenizer.load(checkpoint, **common)
-            network, info = cls.loader.from_pretrained(
-                checkpoint, use_safetensors=True, dtype=torch.float32, output_loading_info=True, **common
-            )
+            config = AutoConfig.from_pretrained(checkpoint, **common)
+            _weights.fits(lambda: cls.loader.from_config(config, trust_remote_code=trust_remote_code))
+            network, info = cls.loader.from_pretrained(checkpoint, dtype=torch.float32, **weights.SAID, **common)
+            fault = _weights.fault(network, info)
             model = cls(network, tokenizer, **options)
         except Exception as error:
             remedy = f"name one that {cls.loader.__name__} loads, with its tokenizer"
             raise CheckpointError(f"{where}: not {cls.kind} ({one_line(error)}); {remedy}") from error
-        if missing := sorted(info["missing_keys"]):
-            raise CheckpointError(f"{where}: it has no weights for {missing[0]}; name one of {cls.kind}")
+        if fault:
+            raise CheckpointError(f"{where}: {fault}")
         model.check(where)
         return model
 

@@ -10,6 +10,7 @@ from diffusers import DDPMScheduler, IPNDMScheduler, UNet1DModel, UNet2DModel
 
 from bench.dataset import Dataset
 from bench.errors import CheckpointError
+from bench.families import _weights
 from bench.families._denoising import Continuous, Discrete
 from bench.families._errors import one_line
 from bench.families._sound import Mel, Sound, Stft, Waveform
@@ -72,11 +73,7 @@ def _network(checkpoint: str, revision: str | None) -> Any:
     name = config.get("_class_name", "a model of unknown class")
     if name not in kinds:
         raise CheckpointError(f"its unet is {name}; name one with a UNet1DModel or a UNet2DModel")
-    known = {"subfolder": "unet", "revision": revision, "use_safetensors": True, "output_loading_info": True}
-    network, info = kinds[name].from_pretrained(checkpoint, **known)
-    if missing := sorted(info["missing_keys"]):
-        raise CheckpointError(f"its unet has no weights for {missing[0]}; name a complete one")
-    return network
+    return _weights.component(kinds[name], checkpoint, "unet", revision=revision)
 
 
 def _noise(checkpoint: str, revision: str | None) -> Noise:

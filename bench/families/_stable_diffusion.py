@@ -18,7 +18,8 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 from bench import vocabulary
 from bench.dataset import Columns, Dataset
 from bench.errors import CheckpointError, NotApplicable
-from bench.families._denoising import smaller
+from bench.families import _weights
+from bench.families._denoising import smaller, unfit
 from bench.families._errors import one_line
 from bench.families._images import shrinkage
 
@@ -96,7 +97,12 @@ class Parts:
         ids = self.tokenizer.get_vocab()  # marks too, which are read in a caption
         if ids and ids[last := max(ids, key=ids.__getitem__)] >= text.vocab_size:
             return "; ".join(vocabulary.beyond(last, ids[last], text.vocab_size))
-        return "" if positions > 2 else f"captions of {positions} tokens hold no word; allow more"
+        if positions <= 2:
+            return f"captions of {positions} tokens hold no word; allow more"
+        size = unet.sample_size
+        sides = (size, size) if isinstance(size, int) else tuple(size)
+        read = torch.empty(1, positions, text.hidden_size, device="meta")
+        return unfit(self.network.unet, (channels, *sides), encoder_hidden_states=read)
 
 
 def load(checkpoint: str, revision: str | None) -> Parts:
@@ -124,11 +130,10 @@ def load(checkpoint: str, revision: str | None) -> Parts:
 
 
 def _component(kind: Any, where: str, checkpoint: str, part: str, revision: str | None, dtype: dict[str, Any]) -> Any:
-    known = {"subfolder": part, "revision": revision, "use_safetensors": True, "output_loading_info": True}
-    component, info = kind.from_pretrained(checkpoint, **known, **dtype)
-    if missing := sorted(info["missing_keys"]):
-        raise CheckpointError(f"{where}: its {part} has no weights for {missing[0]}; name a complete one")
-    return component
+    try:
+        return _weights.component(kind, checkpoint, part, revision=revision, **dtype)
+    except CheckpointError as error:
+        raise CheckpointError(f"{where}: {error}") from None
 
 
 def row(tokenizer: Any, tokens: list[int], positions: int) -> list[int]:

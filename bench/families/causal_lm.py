@@ -16,7 +16,7 @@ from transformers import (
 
 from bench.dataset import Dataset, Items
 from bench.errors import CheckpointError
-from bench.families import _architecture, _tokenizer, _tokens, _vocabulary
+from bench.families import _architecture, _tokenizer, _tokens, _vocabulary, _weights
 from bench.families._errors import one_line
 from bench.families._language_model import LanguageModel
 from bench.model import Batch
@@ -98,8 +98,8 @@ class CausalLM(LanguageModel):
     def from_architecture(cls, architecture: Mapping[str, Any], source: Dataset, **options: Any) -> Self:
         wanted = dict(architecture)
         kind, size, where = wanted.pop("model_type", "gpt2"), wanted.pop("vocab_size", 1024), f"architecture {wanted}"
-        tokenizer = cls.new_tokenizer(source, size)
         try:
+            tokenizer = cls.new_tokenizer(source, size)
             config = AutoConfig.for_model(
                 kind,
                 vocab_size=len(tokenizer),
@@ -108,6 +108,7 @@ class CausalLM(LanguageModel):
                 pad_token_id=tokenizer.pad_token_id,
                 **wanted,
             )
+            _weights.fits(lambda: AutoModelForCausalLM.from_config(config))
             model = cls(AutoModelForCausalLM.from_config(config), tokenizer, **options)
         except Exception as error:
             raise CheckpointError(f"{where}: transformers cannot build it ({one_line(error)})") from error

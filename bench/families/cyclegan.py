@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from bench.dataset import Columns, Dataset, Items
 from bench.errors import CheckpointError, NotApplicable
+from bench.families import _weights
 from bench.families._cycle_networks import CycleNetworks
 from bench.families._errors import one_line
 from bench.families._images import to_items, to_pixels, to_rows
@@ -68,11 +69,7 @@ class CycleGAN(Model):
             kind = CycleNetworks.load_config(checkpoint, revision=revision).get("_class_name")
             if kind != CycleNetworks.__name__:
                 raise CheckpointError(f"a {kind or 'model of unknown class'} is no CycleGAN; name one saved here")
-            common = {"use_safetensors": True, "output_loading_info": True, "revision": revision}
-            networks, said = CycleNetworks.from_pretrained(checkpoint, **common)
-            if said["missing_keys"]:
-                raise CheckpointError(f"it has no weights for {said['missing_keys'][0]}; save it again")
-            return cls(networks.float(), **options)
+            return cls(_weights.component(CycleNetworks, checkpoint, revision=revision).float(), **options)
         except CheckpointError as error:
             raise CheckpointError(f"checkpoint {checkpoint}: {error}") from None
         except Exception as error:

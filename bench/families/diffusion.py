@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from bench.dataset import Dataset, Items
 from bench.errors import CheckpointError, NotApplicable
-from bench.families import _hidden
-from bench.families._denoising import Discrete, smaller
+from bench.families import _hidden, _weights
+from bench.families._denoising import Discrete, smaller, unfit
 from bench.families._errors import one_line
 from bench.families._images import to_items, to_pixels, to_rows
 from bench.model import Batch, Model
@@ -71,7 +71,11 @@ class Diffusion(Model):
     @classmethod
     def from_checkpoint(cls, checkpoint: str, *, revision: str | None, trust_remote_code: bool, **options: Any) -> Self:
         try:
-            pipeline = DDPMPipeline.from_pretrained(checkpoint, revision=revision, use_safetensors=True)
+            DDPMPipeline.load_config(checkpoint, revision=revision)  # so that a folder of another library ends here
+            unet = _weights.component(UNet2DModel, checkpoint, "unet", revision=revision)
+            pipeline = DDPMPipeline.from_pretrained(checkpoint, unet=unet, revision=revision, use_safetensors=True)
+        except CheckpointError as error:
+            raise CheckpointError(f"checkpoint {checkpoint}: {error}") from None
         except Exception as error:
             said = one_line(error)
             problem, remedy = f"not a UNet2DModel with its scheduler ({said})", "save both as a DDPMPipeline"
@@ -94,7 +98,9 @@ class Diffusion(Model):
         shape = {"sample_size": height if height == width else (height, width)}
         try:
             noise = DDPMScheduler(**scheduler)
-            network = UNet2DModel(**shape | {"in_channels": channels, "out_channels": channels} | wanted)
+            sizes = shape | {"in_channels": channels, "out_channels": channels} | wanted
+            _weights.fits(lambda: UNet2DModel(**sizes))
+            network = UNet2DModel(**sizes)
         except Exception as error:
             said = one_line(error)
             raise CheckpointError(f"architecture {dict(architecture)}: diffusers cannot build it ({said})") from error
@@ -209,4 +215,6 @@ def _fault(network: Any, noise: DDPMScheduler, inference_steps: int) -> str:
     if config.in_channels != config.out_channels:
         found = f"{config.in_channels} channels in, {config.out_channels} out"
         return f"{found}: a learned variance is not supported; name another"
-    return Discrete(noise).fault(inference_steps)
+    size = config.sample_size
+    sides = (size, size) if isinstance(size, int) else tuple(size)
+    return Discrete(noise).fault(inference_steps) or unfit(network, (config.in_channels, *sides))

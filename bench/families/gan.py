@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from bench.dataset import Dataset, Items
 from bench.errors import CheckpointError, NotApplicable
+from bench.families import _weights
 from bench.families._dcgan import DCGAN, SNGAN, Architecture
 from bench.families._errors import one_line
 from bench.families._images import to_items, to_pixels, to_rows
@@ -96,6 +97,8 @@ class Gan(Model):
         try:
             if family != "gan":
                 raise CheckpointError(f"its {_CONFIG} is not one of family gan; name the family it belongs to")
+            if fault := _weights.infinite(weights):
+                raise CheckpointError(fault)
             model = cls(_checked(config), **options)
             model.load_state_dict(weights)
         except CheckpointError as error:

@@ -10,7 +10,7 @@ from transformers import AutoConfig, AutoModelForMaskedLM, PreTrainedModel, PreT
 
 from bench.dataset import Dataset, Items
 from bench.errors import CheckpointError
-from bench.families import _architecture, _masks, _tokenizer, _tokens, _vocabulary
+from bench.families import _architecture, _masks, _tokenizer, _tokens, _vocabulary, _weights
 from bench.families._errors import one_line
 from bench.families._language_model import LanguageModel
 from bench.model import Batch
@@ -98,14 +98,15 @@ class MaskedLM(LanguageModel):
     def from_architecture(cls, architecture: Mapping[str, Any], source: Dataset, **options: Any) -> Self:
         wanted = dict(architecture)
         kind, size, where = wanted.pop("model_type", "bert"), wanted.pop("vocab_size", 1024), f"architecture {wanted}"
-        tokenizer = _tokenizer.byte_level_bpe(source, size, mask="<|mask|>")
-        known = {f"{mark}_token_id": tokenizer.eos_token_id for mark in ("bos", "eos", "cls", "sep", "pad")}
-        known |= {"mask_token_id": tokenizer.mask_token_id, "vocab_size": len(tokenizer)}
         try:
+            tokenizer = _tokenizer.byte_level_bpe(source, size, mask="<|mask|>")
+            known = {f"{mark}_token_id": tokenizer.eos_token_id for mark in ("bos", "eos", "cls", "sep", "pad")}
+            known |= {"mask_token_id": tokenizer.mask_token_id, "vocab_size": len(tokenizer)}
             config = AutoConfig.for_model(kind, **known)
             if unknown := [key for key in wanted if not hasattr(config, key)]:
                 raise ValueError(f"{type(config).__name__} has no {unknown[0]}")
             config = AutoConfig.for_model(kind, **known | wanted)
+            _weights.fits(lambda: AutoModelForMaskedLM.from_config(config))
             model = cls(AutoModelForMaskedLM.from_config(config), tokenizer, **options)
         except Exception as error:
             raise CheckpointError(f"{where}: transformers cannot build it ({one_line(error)})") from error

@@ -10,7 +10,7 @@ from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerB
 
 from bench.dataset import Columns, Dataset, Items
 from bench.errors import CheckpointError
-from bench.families import _architecture, _encoder_decoder, _tokenizer, _tokens, _vocabulary
+from bench.families import _architecture, _encoder_decoder, _tokenizer, _tokens, _vocabulary, _weights
 from bench.families._errors import one_line
 from bench.families._language_model import LanguageModel
 from bench.model import Batch
@@ -108,8 +108,9 @@ class Seq2Seq(LanguageModel):
         wanted = dict(architecture)
         size, where = wanted.pop("vocab_size", 1024), f"architecture {wanted}"
         texts = (text for column in ("source", "target") for text in source.train[column])  # type: ignore[call-overload]
-        tokenizer = _tokenizer.byte_level_bpe(texts, size)
         try:
+            tokenizer = _tokenizer.byte_level_bpe(texts, size)
+            _weights.fits(lambda: _encoder_decoder.untrained(dict(wanted), tokenizer))
             model = cls(_encoder_decoder.untrained(wanted, tokenizer), tokenizer, **options)
         except Exception as error:
             raise CheckpointError(f"{where}: transformers cannot build it ({one_line(error)})") from error

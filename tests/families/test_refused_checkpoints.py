@@ -10,13 +10,14 @@ import pytest
 import torch
 from diffusers import DDPMPipeline, ScoreSdeVeScheduler, UNet2DConditionModel, UNet2DModel
 from safetensors.torch import load_file, save_file
+from transformers import BertConfig, BertForPreTraining, GPT2DoubleHeadsModel, PreTrainedModel
 
-from bench import inspection, plugins, pretrained
+from bench import extent, inspection, plugins, pretrained
 from bench.cell import ModelSpec
 from bench.errors import CheckpointError
 from bench.families.causal_lm import CausalLM
 from bench.families.diffusion import Diffusion
-from tests.models import TRAINED, language_model, model_of, network, saved, small, texts, tokenizer, unet
+from tests.models import TRAINED, data_of, language_model, model_of, network, saved, small, texts, tokenizer, unet
 
 
 def spec(family: str, folder: Path) -> ModelSpec:
@@ -178,6 +179,26 @@ def test_an_architecture_that_will_not_do(architecture: dict[str, Any]) -> None:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("family", ["causal_lm", "masked_lm", "seq2seq"])
+@pytest.mark.parametrize("size", ["512", -5, 512.5])
+def test_a_vocabulary_of_no_size(family: str, size: Any) -> None:
+    source = data_of(family)
+    with pytest.raises(CheckpointError, match=r"^architecture .*: transformers cannot build it"):
+        plugins.find("families", family).load().from_architecture({"vocab_size": size}, source)
+
+
+@pytest.mark.parametrize("family", ["causal_lm", "masked_lm", "seq2seq", "diffusion"])
+def test_a_network_beyond_the_memory_is_not_built(family: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counted as the library has it, whatever the words of its config."""
+    kind, folder = plugins.find("families", family).load(), saved(model_of(family), tmp_path)
+    monkeypatch.setattr(extent, "_memory", lambda: 100)
+    with pytest.raises(CheckpointError, match=r"its weights take .* and this machine has 0 GB of memory; name"):
+        kind.from_architecture({}, data_of(family))
+    if family != "diffusion":
+        with pytest.raises(CheckpointError, match=r"its weights take .* and this machine has 0 GB of memory; name"):
+            kind.from_checkpoint(str(folder), revision=None, trust_remote_code=False)
+
+
 def test_a_tokenizer_without_start_or_end_is_refused() -> None:
     bare = tokenizer()
     bare.bos_token = bare.eos_token = bare.pad_token = None
@@ -236,6 +257,43 @@ def unknown_prediction(folder: Path) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | {"prediction_type": "flow"}))
 
 
+def scheduled(**sizes: Any) -> Callable[[Path], None]:
+    def spoil(folder: Path) -> None:
+        path = saved(unet(), folder) / "scheduler" / "scheduler_config.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | sizes))
+
+    return spoil
+
+
+def odd_sides(folder: Path) -> None:
+    path = saved(unet(), folder) / "unet" / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"sample_size": 33}))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (
+            odd_sides,
+            r"does not run on data of 1×33×33 \(Sizes of tensors must .*; give it another sample_size",
+        ),
+        (
+            scheduled(trained_betas=[0.1, 0.2]),
+            r"its scheduler has 2 betas for \d+ num_train_timesteps; give it one",
+        ),
+        (
+            scheduled(beta_start=-5.0),
+            "its scheduler's betas lie from -5 to 0.02; they are shares of noise, from 0",
+        ),
+        (scheduled(num_train_timesteps=0), "num_train_timesteps: 0 is no size; ask for 1 or more"),
+    ],
+)
+def test_a_diffusion_model_that_does_not_run(spoil: Callable[[Path], None], said: str, tmp_path: Path) -> None:
+    """Told once, when it is prepared, rather than by each of its cells."""
+    spoil(tmp_path)
+    assert re.search(said, refused("diffusion", tmp_path))
+
+
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
@@ -255,3 +313,102 @@ def test_a_diffusion_model_that_will_not_do(spoil: Callable[[Path], None], said:
     spoil(tmp_path)
     assert re.search(said, refused("diffusion", tmp_path))
     assert inspection.fault(spec("diffusion", tmp_path), tmp_path), "plan says each of them, without torch"
+
+
+# Weights of another network than the config's -------------------------------------------------------------------------
+
+
+def changed(folder: Path, part: str = "", **sizes: Any) -> None:
+    path = folder / part / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | sizes))
+
+
+def fewer_layers(folder: Path) -> None:
+    changed(saved(language_model(), folder), n_layer=1)
+
+
+def fewer_layers_of_a_body(folder: Path) -> None:
+    fewer_layers(folder)
+    network().transformer.save_pretrained(folder)
+    changed(folder, n_layer=1)
+
+
+def another_width(folder: Path) -> None:
+    changed(saved(language_model(), folder), n_inner=20)
+
+
+def fewer_layers_to_start_from(folder: Path) -> None:
+    network("bert").save_pretrained(folder)
+    tokenizer().save_pretrained(folder)
+    changed(folder, num_hidden_layers=1, is_decoder=False, architectures=["BertForMaskedLM"])
+
+
+def simpler_blocks(folder: Path) -> None:
+    DDPMPipeline(UNet2DModel(**dict(unet().network.config) | {"layers_per_block": 2}), unet().noise).save_pretrained(
+        folder
+    )
+    changed(folder, "unet", layers_per_block=1)
+
+
+def no_middle(folder: Path) -> None:
+    changed(saved(unet(), folder), "unet", mid_block_type=None)
+
+
+@pytest.mark.parametrize(
+    ("family", "spoil", "said"),
+    [
+        ("causal_lm", fewer_layers, r"3. weights have no place in the network of its config.json \(.*h\.1\..*\); set"),
+        ("causal_lm", fewer_layers_of_a_body, r"3. weights have no place in .* \(h\.1\."),
+        ("causal_lm", another_width, r"its transformer\.h\.0\.mlp\.c_fc\.bias is 64 in its file and 20 by its config"),
+        ("seq2seq", fewer_layers_to_start_from, r"48 weights have no place .*\(bert\.encoder\.layer\.1\."),
+        ("diffusion", no_middle, r"\d+ weights have no place in the network of its unet's config.json \(mid_block"),
+        ("diffusion", simpler_blocks, "its unet's up_blocks.* in its file and .* by its config.json .*; set the sizes"),
+    ],
+)
+def test_weights_of_another_network_than_the_config_s(
+    family: str, spoil: Callable[[Path], None], said: str, tmp_path: Path
+) -> None:
+    """Libraries leave out in silence what they have no place for."""
+    spoil(tmp_path)
+    assert re.search(said, refused(family, tmp_path))
+
+
+def pretraining(**config: Any) -> PreTrainedModel:
+    sizes = {"hidden_size": 16, "intermediate_size": 24, "num_attention_heads": 2, "num_hidden_layers": 2}
+    return BertForPreTraining(BertConfig(vocab_size=len(tokenizer()), **sizes | config))
+
+
+def two_heads() -> PreTrainedModel:
+    return GPT2DoubleHeadsModel(network().config)
+
+
+@pytest.mark.parametrize(
+    ("family", "saved_as"), [("masked_lm", pretraining), ("seq2seq", pretraining), ("causal_lm", two_heads)]
+)
+def test_a_head_for_another_task_may_be_there(
+    family: str, saved_as: Callable[[], PreTrainedModel], tmp_path: Path
+) -> None:
+    """As BERT is distributed: with a pooler, and a head for the next sentence."""
+    saved_as().save_pretrained(tmp_path)
+    known = tokenizer()
+    known.mask_token = known.eos_token
+    known.save_pretrained(tmp_path)
+    assert pretrained.load(spec(family, tmp_path)).offers
+
+
+def test_masks_that_were_once_saved_beside_the_weights_may_be_there(tmp_path: Path) -> None:
+    path = saved(language_model(), tmp_path) / "model.safetensors"
+    save_file(load_file(path) | {"transformer.h.0.attn.masked_bias": torch.tensor(-1e4)}, path, {"format": "pt"})
+    assert pretrained.load(spec("causal_lm", tmp_path)).offers
+
+
+@pytest.mark.parametrize("family", TRAINED)
+def test_weights_that_are_no_numbers(family: str, tmp_path: Path) -> None:
+    """Said as such, before anything is made of what the network answers."""
+    folder = saved(model_of(family), tmp_path)
+    path = max(folder.rglob("*.safetensors"), key=lambda path: path.stat().st_size)
+    weights = load_file(path)
+    name = max(weights, key=lambda name: weights[name].numel())
+    weights[name].view(-1)[0] = torch.nan
+    save_file(weights, path, {"format": "pt"})
+    assert re.search("its .* holds NaN or infinity; name a checkpoint from before", refused(family, folder))
