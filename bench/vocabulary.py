@@ -13,7 +13,7 @@ _BESIDE = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.jso
 
 
 def check(folder: Path, config: dict[str, Any]) -> None:
-    """Raise :class:`Unusable` where a folder has no tokenizer, a damaged one, or one of tokens that are not the network's."""
+    """Raise :class:`Unusable` where a folder has no tokenizer, a damaged one, or one of tokens the network has not."""
     names = [path.name.lower() for path in folder.iterdir() if not path.name.endswith((".safetensors", ".index.json"))]
     if not any(word in name for name in names for word in _WORDS):
         raise Unusable("it has no tokenizer", "save its tokenizer beside the weights")

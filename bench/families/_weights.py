@@ -6,15 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import transformers
 from torch import Tensor, nn
-from transformers import AutoModel, AutoModelForPreTraining
 
 from bench import extent, weights
 from bench.errors import CheckpointError, Unusable
-
-_MASKS = re.compile(r".*\.(attn|attention)\.(masked_)?bias")
-"""What transformers once saved beside the weights, and makes anew today."""
 
 
 def fits(make: Callable[[], nn.Module]) -> None:
@@ -52,7 +47,7 @@ def fault(network: Any, info: dict[str, Any], new: tuple[str, ...] = ()) -> str:
         new: parts of names of weights that no checkpoint has, as they are learned here or never used.
     """
     said = info | {"missing_keys": [name for name in info["missing_keys"] if not any(part in name for part in new)]}
-    wrong = weights.fault(said, spare=_heads(network, info["unexpected_keys"]))
+    wrong = weights.fault(said, spare=_spare(network, info["unexpected_keys"]))
     return wrong or infinite(dict(network.named_parameters()))
 
 
@@ -64,15 +59,15 @@ def infinite(known: Mapping[str, Tensor]) -> str:
     return ""
 
 
-def _heads(network: Any, unused: set[str]) -> set[str]:
-    """Which unused weights a network of this very config has for another task: a layer too many is none of these."""
-    prefix, known = f"{network.base_model_prefix}.", set[str]()
-    saved_as = [getattr(transformers, name, None) for name in network.config.architectures or ()]
-    kinds = [AutoModel.from_config, AutoModelForPreTraining.from_config, *(k._from_config for k in saved_as if k)]
-    for make in kinds if unused else ():
-        try:
-            with torch.device("meta"):
-                known |= {name.removeprefix(prefix) for name in make(network.config).state_dict()}
-        except Exception:  # noqa: S112  # a type of model without one
-            continue
-    return {name for name in unused if name.removeprefix(prefix) in known or _MASKS.fullmatch(name)}
+def _spare(network: Any, unused: set[str]) -> set[str]:
+    """Which unused weights are of no layer that the network has fewer of.
+
+    They are of a head for another task, such as BERT's pooler, or what old releases saved beside the weights.
+    """
+    prefix = f"{network.base_model_prefix}."
+    known = {_any_layer(name.removeprefix(prefix)) for name in network.state_dict()}
+    return {name for name in unused if _any_layer(name.removeprefix(prefix)) not in known}
+
+
+def _any_layer(name: str) -> str:
+    return re.sub(r"\d+", "#", name)
