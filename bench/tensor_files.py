@@ -74,8 +74,22 @@ def _lacking(folder: Path) -> tuple[str, str]:
     """What a folder without weights lacks."""
     where = f"its folder {folder.name} holds" if (folder.parent / "model_index.json").is_file() else "it holds"
     again = "save the model again with save_pretrained, as safetensors"
+    loaded = f"{_STEMS[_of_diffusers(folder)]}.safetensors"
+    for path in sorted(folder.glob("*.safetensors")):
+        if path.is_dir():
+            return f"{where} a folder of the name {path.name}", again
+        if not path.exists():
+            return f"{where} a link {path.name} to a file that is not there ({path.readlink()})", _AGAIN
     if found := sorted(path.name for path in folder.glob("*.safetensors")):
-        return f"{where} weights under another name ({found[0]}) than is loaded ({_STEMS[0]}.safetensors)", again
+        return f"{where} weights under another name ({found[0]}) than is loaded ({loaded})", again
     if found := sorted(path.name for pattern in PICKLES for path in folder.rglob(pattern)):
         return f"{where} pickle weights only ({found[0]}), which can run code", again
     return f"{where} no weights", "it needs config.json and *.safetensors"
+
+
+def _of_diffusers(folder: Path) -> bool:
+    """Its configs name a class, those of transformers a type."""
+    try:
+        return "_class_name" in json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, TypeError, RecursionError):
+        return False

@@ -1,5 +1,6 @@
 """Whether a network knows every token that a text can become, from the files of both. Imports no torch."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ _BESIDE = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.jso
 
 
 def check(folder: Path, config: dict[str, Any]) -> None:
-    """Raise :class:`Unusable` where a folder has no tokenizer, a damaged one, or one of tokens the network has not."""
+    """Raise :class:`Unusable` where a folder has no tokenizer, a damaged one, or tokens the network does not know."""
     names = [path.name.lower() for path in folder.iterdir() if not path.name.endswith((".safetensors", ".index.json"))]
     if not any(word in name for name in names for word in _WORDS):
         raise Unusable("it has no tokenizer", "save its tokenizer beside the weights")
@@ -23,6 +24,13 @@ def check(folder: Path, config: dict[str, Any]) -> None:
     token, highest = _last(tokenizer)
     if type(known) is int and highest >= known:
         raise Unusable(*beyond(token, highest, known))
+
+
+def unknown(ids: Mapping[str, int], known: int) -> str:
+    """What is wrong with a tokenizer, all of whose tokens a text may hold, beside a network that knows so many, and the
+    remedy; empty where nothing is."""
+    last = max(ids, key=ids.__getitem__, default="")
+    return "; ".join(beyond(last, ids[last], known)) if last in ids and ids[last] >= known else ""
 
 
 def beyond(token: str, index: int, known: int) -> tuple[str, str]:

@@ -196,6 +196,26 @@ def test_weights_that_are_not_there(weights: Files, wanted: str, tmp_path: Path)
     assert wanted in said(tmp_path, "causal_lm", without | weights)
 
 
+def test_a_link_to_nothing_and_a_folder_are_no_weights_under_another_name(tmp_path: Path) -> None:
+    for name in ("linked", "folder"):
+        assert not said(tmp_path / name, "causal_lm", language("gpt2"))
+        (tmp_path / name / "model.safetensors").unlink()
+    (tmp_path / "linked" / "model.safetensors").symlink_to("../blobs/gone")
+    (tmp_path / "folder" / "model.safetensors").mkdir()
+    assert said(tmp_path / "linked", "causal_lm", {}).startswith(
+        "it holds a link model.safetensors to a file that is not there (../blobs/gone); download or save it again"
+    )
+    assert said(tmp_path / "folder", "causal_lm", {}).startswith(
+        "it holds a folder of the name model.safetensors; save"
+    )
+
+
+def test_the_name_that_diffusers_loads_is_the_one_quoted(tmp_path: Path) -> None:
+    files = {name.replace("diffusion_pytorch_model", "x"): content for name, content in DDPM.items()}
+    found = said(tmp_path, "diffusion", files)
+    assert "another name (x.safetensors) than is loaded (diffusion_pytorch_model.safetensors); save" in found
+
+
 def test_the_weights_of_each_part_are_looked_at(tmp_path: Path) -> None:
     files = DDPM | {"unet/diffusion_pytorch_model.safetensors": WHOLE[:-4]}
     assert "its diffusion_pytorch_model.safetensors is cut off" in said(tmp_path, "diffusion", files)

@@ -94,9 +94,8 @@ class Parts:
         if unet.cross_attention_dim != text.hidden_size:
             given = f"its text encoder writes {text.hidden_size} features of a token"
             return f"{given}, its U-Net reads {unet.cross_attention_dim}; name the one it was trained with"
-        ids = self.tokenizer.get_vocab()  # marks too, which are read in a caption
-        if ids and ids[last := max(ids, key=ids.__getitem__)] >= text.vocab_size:
-            return "; ".join(vocabulary.beyond(last, ids[last], text.vocab_size))
+        if beyond := vocabulary.unknown(self.tokenizer.get_vocab(), text.vocab_size):  # marks too, read in a caption
+            return beyond
         if positions <= 2:
             return f"captions of {positions} tokens hold no word; allow more"
         size = unet.sample_size

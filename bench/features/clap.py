@@ -10,6 +10,7 @@ from transformers import ClapFeatureExtractor, ClapModel
 from bench.dataset import Items
 from bench.errors import CheckpointError
 from bench.options import Count
+from bench.weights import SAID, fault
 
 MODALITY = "audio"
 HUB = ("weights",)
@@ -32,12 +33,14 @@ class Clap:
 
     def __init__(self, *, weights: str = "laion/clap-htsat-unfused", sample_rate: Count = 48000) -> None:
         try:
-            network = ClapModel.from_pretrained(weights, use_safetensors=True)
+            network, info = ClapModel.from_pretrained(weights, **SAID)
             self._extractor = ClapFeatureExtractor.from_pretrained(weights)
         except Exception as error:
             problem = f"weights {weights!r} cannot be loaded ({' '.join(str(error).split())})"
             remedy = "run `bench fetch SUITE` where there is a network, or name a ClapModel's folder in 'weights'"
             raise CheckpointError(f"feature space clap: {problem}; {remedy}") from error
+        if wrong := fault(info | {"unexpected_keys": ()}):  # only half of it hears
+            raise CheckpointError(f"feature space clap: weights {weights!r}: {wrong}")
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._network, self._given = network.eval().to(self._device), sample_rate
 

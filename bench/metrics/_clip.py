@@ -9,7 +9,9 @@ import torch.nn.functional as F
 from PIL import Image
 from transformers import AutoTokenizer, CLIPImageProcessor, CLIPModel
 
+from bench import vocabulary
 from bench.errors import CheckpointError
+from bench.weights import SAID, fault
 
 _WEIGHT, _PROMPT = 2.5, "A photo depicts "  # the paper's
 _AT_ONCE = 64
@@ -26,9 +28,7 @@ class ClipScore:
 
     def __init__(self, weights: str) -> None:
         try:
-            model, info = CLIPModel.from_pretrained(
-                weights, use_safetensors=True, dtype=torch.float32, output_loading_info=True
-            )
+            model, info = CLIPModel.from_pretrained(weights, dtype=torch.float32, **SAID)
             self.tokenizer = AutoTokenizer.from_pretrained(weights)
             self.processor = CLIPImageProcessor.from_pretrained(weights)
         except Exception as error:
@@ -36,8 +36,9 @@ class ClipScore:
             problem = f"CLIP weights {weights}: not a CLIPModel with its tokenizer ({said})"
             remedy = "run `bench fetch SUITE` where there is a network, or name a folder in the metric's option 'clip'"
             raise CheckpointError(f"{problem}; {remedy}") from error
-        if missing := sorted(info["missing_keys"]):
-            raise CheckpointError(f"CLIP weights {weights}: there are none for {missing[0]}; name a complete CLIPModel")
+        known = model.config.text_config.vocab_size
+        if wrong := fault(info) or vocabulary.unknown(self.tokenizer.get_vocab(), known):
+            raise CheckpointError(f"CLIP weights {weights}: {wrong}")
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.model: Any = model.to(self.device).eval()
         self.longest: int = model.config.text_config.max_position_embeddings

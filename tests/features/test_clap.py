@@ -1,9 +1,11 @@
 """CLAP's embeddings, with a checkpoint small enough to make here."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.torch import load_file, save_file
 from transformers import ClapConfig, ClapFeatureExtractor, ClapModel
 
 from bench.errors import CheckpointError
@@ -63,3 +65,12 @@ def test_weights_that_are_not_there_are_one_line(tmp_path: Path) -> None:
     ) as caught:
         Clap(weights=str(tmp_path / "nowhere"))
     assert "\n" not in str(caught.value)
+
+
+def test_weights_that_it_lacks_are_named(checkpoint: Path, tmp_path: Path) -> None:
+    """Chance values would stand in their places."""
+    path = Path(shutil.copytree(checkpoint, tmp_path / "clap")) / "model.safetensors"
+    left = {name: weight for name, weight in load_file(path).items() if "audio_projection" not in name}
+    save_file(left, path, {"format": "pt"})
+    with pytest.raises(CheckpointError, match=r"clap: weights .*: it has no weights for audio_projection"):
+        Clap(weights=str(path.parent))

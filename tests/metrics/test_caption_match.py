@@ -1,5 +1,7 @@
 """Whether pictures show what captions say: with real digits, swapped ones, and a CLIP model computed by hand."""
 
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -176,3 +178,20 @@ def test_other_weights_are_named(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=f"CLIP weights {tmp_path}: not a CLIPModel") as caught:
         ClipScore(str(tmp_path))
     assert "\n" not in str(caught.value)
+
+
+def test_a_token_that_clip_does_not_know_is_named_when_it_is_loaded(clip: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(clip, tmp_path / "clip")
+    more = clip_tokenizer(CAPTIONS, 560, 24)
+    more.add_tokens(["<cat>"])
+    more.save_pretrained(folder)
+    with pytest.raises(CheckpointError, match=r"has the token '<cat>' with the id \d+, the network knows \d+ tokens"):
+        ClipScore(str(folder))
+
+
+def test_clip_weights_of_another_network_than_the_config_s(clip: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(clip, tmp_path / "clip")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"projection_dim": 5}))
+    with pytest.raises(CheckpointError, match=r"projection.weight is 6×8 in its file and 5×8 by its config.json"):
+        ClipScore(str(folder))
