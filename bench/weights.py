@@ -24,9 +24,9 @@ def fault(info: Mapping[str, Any], whose: str = "it", spare: Container[str] = ()
     if changed := sorted(info["mismatched_keys"], key=lambda entry: str(entry[0])):
         name, there, wanted = changed[0]
         beside = f"{_sides(there)} in its file and {_sides(wanted)} by its config.json"
-        return f"{its} {name} is {beside}{_more(changed, 'others differ too')}; {_AGAIN}"
+        return f"{its} {name} is {beside}{_more(changed)}; {_AGAIN}"
     if missing := sorted(info["missing_keys"]):
-        return f"{whose} has no weights for {missing[0]}{_more(missing, 'others')}; name a complete one"
+        return f"{whose} has no weights for {missing[0]}{_more(missing)}; name a complete one"
     if unused := sorted(name for name in info["unexpected_keys"] if name not in spare):
         count = f"{len(unused)} weights have" if len(unused) > 1 else "one weight has"
         return f"{count} no place in the network of {its} config.json ({unused[0]}); {_AGAIN}"
@@ -37,5 +37,5 @@ def _sides(shape: Iterable[int]) -> str:
     return "×".join(str(int(side)) for side in shape) or "one number"
 
 
-def _more(names: list[Any], what: str) -> str:
-    return f" ({len(names) - 1} {what})" if len(names) > 1 else ""
+def _more(names: list[Any]) -> str:
+    return f" (and {len(names) - 1} more)" if len(names) > 1 else ""

@@ -100,11 +100,12 @@ class Diffusion(Model):
             noise = DDPMScheduler(**scheduler)
             sizes = shape | {"in_channels": channels, "out_channels": channels} | wanted
             _weights.fits(lambda: UNet2DModel(**sizes))
-            network = UNet2DModel(**sizes)
+            return cls(UNet2DModel(**sizes), noise, **options)
+        except CheckpointError as error:
+            raise CheckpointError(f"architecture {dict(architecture)}: {error}") from None
         except Exception as error:
             said = one_line(error)
             raise CheckpointError(f"architecture {dict(architecture)}: diffusers cannot build it ({said})") from error
-        return cls(network, noise, **options)
 
     def save(self, folder: Path) -> None:
         DDPMPipeline(self.network, self.noise).save_pretrained(folder)

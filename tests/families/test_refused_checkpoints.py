@@ -257,6 +257,13 @@ def unknown_prediction(folder: Path) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | {"prediction_type": "flow"}))
 
 
+def test_a_u_net_that_does_not_run_is_not_pretrained() -> None:
+    sizes = {"block_out_channels": [8, 8], "norm_num_groups": 4, "sample_size": 33}
+    blocks = {"down_block_types": ["DownBlock2D"] * 2, "up_block_types": ["UpBlock2D"] * 2}
+    with pytest.raises(CheckpointError, match=r"^architecture .*: its network does not run on data of 1×33×33"):
+        Diffusion.from_architecture(sizes | blocks, data_of("diffusion"))
+
+
 def scheduled(**sizes: Any) -> Callable[[Path], None]:
     def spoil(folder: Path) -> None:
         path = saved(unet(), folder) / "scheduler" / "scheduler_config.json"
