@@ -60,13 +60,13 @@ def infinite(known: Mapping[str, Tensor]) -> str:
 
 
 def _spare(network: Any, unused: set[str]) -> set[str]:
-    """Which unused weights are of no layer that the network has fewer of.
+    """Which unused weights are neither of a layer more than the network has, nor of one that it has without them.
 
     They are of a head for another task, such as BERT's pooler, or what old releases saved beside the weights.
     """
     prefix = f"{network.base_model_prefix}."
-    known = {_any_layer(name.removeprefix(prefix)) for name in network.state_dict()}
-    return {name for name in unused if _any_layer(name.removeprefix(prefix)) not in known}
+    layers = {_any_layer(name.removeprefix(prefix)).rpartition(".")[0] for name in network.state_dict()}
+    return {name for name in unused if _any_layer(name.removeprefix(prefix)).rpartition(".")[0] not in layers}
 
 
 def _any_layer(name: str) -> str:

@@ -409,6 +409,12 @@ def test_masks_that_were_once_saved_beside_the_weights_may_be_there(tmp_path: Pa
     assert pretrained.load(spec("causal_lm", tmp_path)).offers
 
 
+def test_a_bias_that_the_config_s_layers_have_not_is_missed(tmp_path: Path) -> None:
+    path = saved(language_model(), tmp_path) / "model.safetensors"
+    save_file(load_file(path) | {"lm_head.bias": torch.zeros(4)}, path, {"format": "pt"})
+    assert "one weight has no place in the network of its config.json (lm_head.bias)" in refused("causal_lm", tmp_path)
+
+
 @pytest.mark.parametrize("family", TRAINED)
 def test_weights_that_are_no_numbers(family: str, tmp_path: Path) -> None:
     """Said as such, before anything is made of what the network answers."""
