@@ -73,7 +73,7 @@ def _commit() -> str | None:
 
     def git(*arguments: str) -> str:
         return subprocess.run(
-            ["git", "-C", here, *arguments], capture_output=True, text=True, timeout=10
+            ["git", "--no-optional-locks", "-C", here, *arguments], capture_output=True, text=True, timeout=10
         ).stdout.strip()
 
     try:
