@@ -1,6 +1,7 @@
 """What a suite would do: its matrix, what is there already, what cannot be, and how long the rest may take."""
 
 import io
+import re
 import json
 from pathlib import Path
 from typing import Any
@@ -33,8 +34,10 @@ def earlier(folder: Path, cells: dict[str, float], machine: str | None = None) -
     about: dict[str, Any] = {"environment": {"machine": {"id": machine or environment.describe()["machine"]["id"]}}}
     results.write_json(run / "run.json", about | {"cells": list(cells), "cell_seconds": cells})
     names = ("suite", "run", "model", "family", "modality", "source", "target", "approach")
-    asked = dict.fromkeys(names, "x") | {"options": {}, "data_size": 4, "seed": 0}
     for cell in cells:
+        told = re.search(r"-n(?P<data_size>\d+)-s(?P<seed>\d+)-", cell)
+        sizes = {key: int(value) for key, value in told.groupdict().items()} if told else {"data_size": 4, "seed": 0}
+        asked = dict.fromkeys(names, "x") | {"options": {}, "approach": cell} | sizes
         happened = {"status": "ok", "reason": "", "scores": []}
         results.write_json(results.record_path(run, cell), {"cell": cell, "asked": asked, "happened": happened})
     return run
