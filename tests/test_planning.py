@@ -1,8 +1,8 @@
 """What a suite would do: its matrix, what is there already, what cannot be, and how long the rest may take."""
 
 import io
-import re
 import json
+import re
 from pathlib import Path
 from typing import Any
 
