@@ -215,7 +215,7 @@ def _score(cell: Cell, evaluation: Evaluation, *, exclusive: bool) -> tuple[list
                 skipped[score.metric] = f"its value is {score.value}"
                 found[index] = replace(score, value=math.nan)
         try:
-            record.check_scores(results.plain([vars(score) for score in found]))
+            record.check_scores(results.plain([vars(score) for score in (*scores, *found)]))
         except record.Damaged as reason:
             raise PluginError(f"metric {plugin.name}: no score can be like that ({reason}); mend it") from reason
         scores += found

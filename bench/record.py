@@ -195,6 +195,7 @@ def check_scores(scores: list[dict[str, Any]]) -> None:
         _SCORES.validate_python(scores)
     except ValidationError as error:
         raise Damaged(_said(error)) from None
+    _check_each_once(scores)
 
 
 def checked(content: Any, cell: str) -> dict[str, Any]:
@@ -214,16 +215,21 @@ def checked(content: Any, cell: str) -> dict[str, Any]:
 
 def _check_whole(found: dict[str, Any]) -> None:
     """Each part may be right, and the whole impossible."""
-    asked, happened, metrics = found["asked"], found["happened"], set[str]()
+    asked, happened = found["asked"], found["happened"]
     for name, value in _told(found["cell"]).items():
         if asked[name] != value:
             raise Damaged(f"asked.{name}: {asked[name]} is not what the cell's name says, {value}")
-    for score in happened["scores"]:
-        if happened["status"] != "ok":
-            raise Damaged(f"happened.scores: a cell that is {happened['status']} has none")
-        if score["metric"] in metrics:
-            raise Damaged(f"happened.scores: {shown(score['metric'])} is there twice")
-        metrics.add(score["metric"])
+    if happened["scores"] and happened["status"] != "ok":
+        raise Damaged(f"happened.scores: a cell that is {happened['status']} has none")
+    _check_each_once(happened["scores"], "happened.scores: ")
+
+
+def _check_each_once(scores: list[dict[str, Any]], where: str = "") -> None:
+    seen = set[str]()
+    for score in scores:
+        if score["metric"] in seen:
+            raise Damaged(f"{where}{shown(score['metric'])} is there twice")
+        seen.add(score["metric"])
 
 
 def _told(cell: str) -> dict[str, int]:

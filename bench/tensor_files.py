@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 
+from bench import kinds
 from bench.errors import Unusable
 
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
@@ -74,7 +75,8 @@ def _lacking(folder: Path) -> tuple[str, str]:
     """What a folder without weights lacks."""
     where = f"its folder {folder.name} holds" if (folder.parent / "model_index.json").is_file() else "it holds"
     again = "save the model again with save_pretrained, as safetensors"
-    loaded = f"{_STEMS[_of_diffusers(folder)]}.safetensors"
+    of_diffusers = "_class_name" in kinds.read(folder / kinds.CONFIG)  # those of transformers name a type
+    loaded = f"{_STEMS[of_diffusers]}.safetensors"
     for path in sorted(folder.glob("*.safetensors")):
         if path.is_dir():
             return f"{where} a folder of the name {path.name}", again
@@ -85,11 +87,3 @@ def _lacking(folder: Path) -> tuple[str, str]:
     if found := sorted(path.name for pattern in PICKLES for path in folder.rglob(pattern)):
         return f"{where} pickle weights only ({found[0]}), which can run code", again
     return f"{where} no weights", "it needs config.json and *.safetensors"
-
-
-def _of_diffusers(folder: Path) -> bool:
-    """Its configs name a class, those of transformers a type."""
-    try:
-        return "_class_name" in json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError, TypeError, RecursionError):
-        return False

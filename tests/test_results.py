@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 
 from bench import results
 from bench.errors import ResultsError
+from bench.record import Damaged, check_scores
 from tests import tiny
 
 CELL = {
@@ -73,6 +74,14 @@ def test_a_score_that_is_not_finite_becomes_null_and_comes_back_as_nan(tmp_path:
     read = results.read_json(tmp_path / "r.json")
     assert [score["value"] for score in read["happened"]["scores"]] == [None, None]
     assert results.table([read])["value"].isna().all()
+
+
+def test_a_metric_that_scores_twice_is_refused_before_it_is_written() -> None:
+    """Its record would count as damaged."""
+    score: dict[str, object] = {"metric": "kid", "value": 1.0, "unit": "", "better": "lower", "n": 3, "error": None}
+    check_scores([score, score | {"metric": "fid"}])
+    with pytest.raises(Damaged, match='"kid" is there twice'):
+        check_scores([score, score])
 
 
 def test_a_reader_sees_the_old_file_until_the_new_one_is_whole(tmp_path: Path) -> None:

@@ -122,11 +122,13 @@ def _angle(times: Tensor, data: Tensor) -> tuple[Tensor, Tensor]:
     return torch.cos(times), torch.sin(times)
 
 
-def unfit(network: Any, sizes: tuple[int, ...], **beside: Tensor) -> str:
-    """Why a U-Net does not run on data of these sizes; empty where it does.
+def unfit(network: Any, **beside: Tensor) -> str:
+    """Why a U-Net of two dimensions does not run on data of the sizes that its config says; empty where it does.
 
     It is tried on the meta device, where tensors are shapes alone: that takes no memory, and no time to speak of.
     """
+    channels, size = network.config.in_channels, network.config.sample_size
+    sizes = (channels, *((size, size) if isinstance(size, int) else size))
     try:
         with torch.device("meta"), torch.no_grad():
             given = {name: value.to("meta") for name, value in beside.items()}

@@ -98,10 +98,8 @@ class Parts:
             return beyond
         if positions <= 2:
             return f"captions of {positions} tokens hold no word; allow more"
-        size = unet.sample_size
-        sides = (size, size) if isinstance(size, int) else tuple(size)
         read = torch.empty(1, positions, text.hidden_size, device="meta")
-        return unfit(self.network.unet, (channels, *sides), encoder_hidden_states=read)
+        return unfit(self.network.unet, encoder_hidden_states=read)
 
 
 def load(checkpoint: str, revision: str | None) -> Parts:

@@ -216,6 +216,4 @@ def _fault(network: Any, noise: DDPMScheduler, inference_steps: int) -> str:
     if config.in_channels != config.out_channels:
         found = f"{config.in_channels} channels in, {config.out_channels} out"
         return f"{found}: a learned variance is not supported; name another"
-    size = config.sample_size
-    sides = (size, size) if isinstance(size, int) else tuple(size)
-    return Discrete(noise).fault(inference_steps) or unfit(network, (config.in_channels, *sides))
+    return Discrete(noise).fault(inference_steps) or unfit(network)
