@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from bench import planning, progress, results, runner, suite
+from bench.results import tidy
+from bench.running import planning, progress, runner
+from bench.suite import loading
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,7 +36,7 @@ def run(
     Raises:
         BenchError: one line that says what to mend, before anything trains.
     """
-    checked = suite.load(name)
+    checked = loading.load(name)
     folder = runner.start(checked, Path(results_folder), new=new, name=run_name)
     with progress.show(Console(stderr=True)) as shown:
         runner.run(checked, folder, shown, workers=workers, retry=retry)
@@ -42,9 +44,9 @@ def run(
         from bench import report
 
         report.build(folder, Path(reports_folder))
-    return results.read_table(folder)
+    return tidy.read(folder)
 
 
 def plan(name: str | Path, *, results_folder: str | Path = "results", workers: int | None = None) -> planning.Plan:
     """What :func:`run` would do."""
-    return planning.plan(suite.load(name), Path(results_folder), workers)
+    return planning.plan(loading.load(name), Path(results_folder), workers)

@@ -1,19 +1,11 @@
-"""Rows of encoded batches, and batches in parts that fit into memory."""
+"""Rows of encoded batches, and the order in which they are learned from."""
 
-import math
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Iterator
 
 import torch
+from torch import Tensor
 
-from bench.device import out_of_memory
-from bench.errors import OutOfMemory
-from bench.model import Batch, Model
-
-if TYPE_CHECKING:
-    from bench.cell import Budget
-
-Result = TypeVar("Result")
+from bench.model import Batch
 
 
 def rows_of(batch: Batch) -> int:
@@ -21,41 +13,16 @@ def rows_of(batch: Batch) -> int:
     return len(next(iter(batch.values())))
 
 
-def parts(model: Model, batch: Batch, micro: int) -> Iterator[tuple[Batch, float]]:
-    """A batch in micro-batches of at most ``micro`` rows, and their share of what the whole batch averages over."""
-    rows = rows_of(batch)
-    if rows <= micro:
-        yield batch, 1.0
-        return
-    whole = model.units(batch)
-    for start in range(0, rows, micro):
-        part = {name: value[start : start + micro] for name, value in batch.items()}
-        yield part, model.units(part) / whole
+def order(rows: int, size: int, generator: torch.Generator) -> Iterator[Tensor]:
+    """Row indices of one batch after another, without end: every row once before any row again."""
+    pending = torch.empty(0, dtype=torch.int64)
+    while True:
+        while len(pending) < size:
+            pending = torch.cat([pending, torch.randperm(rows, generator=generator)])
+        yield pending[:size]
+        pending = pending[size:]
 
 
-class Fitting:
-    """How many rows at a time fit into memory: as many as the budget says, until less do.
-
-    Attributes:
-        micro: that number now.
-    """
-
-    def __init__(self, budget: "Budget") -> None:
-        self.micro = min(budget.micro_batch_size or budget.batch_size, budget.batch_size)
-
-    def compute(self, work: Callable[[], Result]) -> Result:
-        """``work()``, again with half as many rows at a time whenever memory runs out.
-
-        Raises :class:`OutOfMemory` where not even one row fits.
-        """
-        while True:
-            try:
-                return work()
-            except (RuntimeError, MemoryError) as error:
-                if not out_of_memory(error):
-                    raise
-                if self.micro == 1:
-                    said = next(iter(str(error).splitlines()), type(error).__name__)
-                    raise OutOfMemory(f"one row at a time does not fit ({said})") from error
-            self.micro = math.ceil(self.micro / 2)  # outside of the handler, which keeps the failed tensors alive
-            torch.cuda.empty_cache()
+def in_chance_order(rows: Batch, size: int, generator: torch.Generator) -> Iterator[Tensor]:
+    """The sampler that is used where no approach has another: :func:`order` of all encoded rows."""
+    return order(rows_of(rows), size, generator)

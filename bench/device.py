@@ -9,7 +9,7 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 
 if TYPE_CHECKING:
-    from bench.cell import Budget
+    from bench.budget import Budget
 
 
 def precision(budget: "Budget") -> str:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from bench.cell import Budget
+from bench.budget import Budget
 from bench.dataset import Columns, Dataset, Items, take
 from bench.device import sampling
 from bench.model import Batch, Model

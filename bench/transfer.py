@@ -13,7 +13,7 @@ may state
   with it that were finished before count as missing;
 - ``REPLACES_MODEL = True``: another network takes the place of the pretrained one;
 - ``KEEPS_PRETRAINED = True``: it holds the model to what it was pretrained as, so nothing may replace that;
-- ``DECIDES``: of what there can be one opinion only, names from :data:`bench.composition.DECISIONS`.
+- ``DECIDES``: of what there can be one opinion only, names from :data:`bench.suite.composition.DECISIONS`.
 
 In a composition, parts are applied in the order they are written, and their stages, terms and transforms follow each
 other in that order. What has no meaning for a model raises :class:`bench.errors.NotApplicable` with a reason a user
@@ -29,19 +29,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from bench.batches import rows_of
-from bench.cell import Budget, EvaluationSpec
+from bench.batches import in_chance_order, rows_of
+from bench.budget import Budget, EvaluationSpec
 from bench.dataset import Dataset, Items
 from bench.model import Batch, Model
-
-if TYPE_CHECKING:
-    from bench.validation import Validation
 
 Term = Callable[[Batch, Tensor], Tensor]
 """(batch, outputs) to a scalar that is added to the loss; of a batch in parts, ``batch["row"]`` says which they are."""
@@ -51,6 +48,31 @@ Transform = Callable[[Batch, torch.Generator], Batch]
 
 Sampler = Callable[[Batch, int, torch.Generator], Iterator[Tensor]]
 """(encoded rows, batch size, generator) to the row indices of one training batch after another, without end."""
+
+
+class Kept(Protocol):
+    """The best weights of a loop; the one there is, is :class:`bench.training.validation.Validation`."""
+
+    best_loss: float
+
+    def loss(self) -> float:
+        """The validation loss of the weights as they are."""
+
+    def holds(self) -> bool:
+        """Whether the model has the best weights."""
+
+
+class Loop(Protocol):
+    """What takes a transfer's gradient steps; the one there is, is :mod:`bench.training.loop`."""
+
+    def fit(self, transfer: "Transfer", steps: int, stage: str = "") -> None:
+        """Take ``steps`` gradient steps and keep the weights that are best on validation; a ``stage`` has none."""
+
+    def gradients(self, transfer: "Transfer", batch: Batch) -> dict[nn.Parameter, Tensor]:
+        """The gradient of the model's own loss for each weight that trains."""
+
+    def settle(self, transfer: "Transfer") -> tuple[float, bool]:
+        """The validation loss of the weights that training ends with, and whether it had to be taken anew."""
 
 
 @dataclass
@@ -65,6 +87,7 @@ class Transfer:
         steps: gradient steps to take; every one counts, whoever takes it.
         seed: of initialisation, order and noise.
         encode: items to encoded rows, shared between cells through the cache.
+        loop: what takes the steps.
         rates: parameter to a factor on the learning rate; 1 where it is not named.
         terms: added to the loss of every training batch.
         transforms: applied in order to every training batch.
@@ -99,13 +122,14 @@ class Transfer:
     budget: Budget
     seed: int
     encode: Callable[[Items], Batch]
+    loop: Loop
     source: Dataset | None = None
     steps: int = 0
     rates: dict[nn.Parameter, float] = field(default_factory=dict)
     terms: list[Term] = field(default_factory=list)
     transforms: list[Transform] = field(default_factory=list)
     schedule: list[Callable[[float], None]] = field(default_factory=list)
-    sampler: Sampler = field(init=False)
+    sampler: Sampler = in_chance_order
     shape: Callable[[float], float] = field(init=False)
     pool: Items = field(default_factory=list)
     samples: int = EvaluationSpec().samples
@@ -120,17 +144,14 @@ class Transfer:
     examples: int = 0
     looked: int = 0
     curve: list[dict[str, Any]] = field(default_factory=list)
-    validation: "Validation | None" = None
+    validation: Kept | None = None
     validation_loss: float = math.nan
     changed: bool = False
     progress: Callable[[int], None] = lambda taken: None
 
     def __post_init__(self) -> None:
-        from bench import training
-
-        self.fit = lambda steps: training.fit(self, steps)
-        self.shape = lambda progress: training.rate(progress, self.budget)
-        self.sampler = training.in_chance_order
+        self.fit = lambda steps: self.loop.fit(self, steps)
+        self.shape = lambda progress: self.budget.rate(progress)
         if not len(self.pool):
             self.pool = self.data.train
         self._open = dict[str, int]()  # rows of each stage's gradients so far
@@ -147,8 +168,6 @@ class Transfer:
 
         Weights that an outer loop changed after the last validation are validated as they are.
         """
-        from bench import validation
-
         self._untouched = None
         for stage in self.stages:
             if time.perf_counter() < self.deadline:
@@ -156,7 +175,7 @@ class Transfer:
         if self.taken < self.steps:
             self.fit(self.steps - self.taken)
         if self.steps:
-            self.validation_loss, self.changed = validation.settle(self)
+            self.validation_loss, self.changed = self.loop.settle(self)
         self.model.eval()
 
     def practise(self, stage: str, steps: int) -> None:
@@ -165,21 +184,17 @@ class Transfer:
         They count against the budget under the stage's name. Nothing is validated; the last weights stay. Use
         :meth:`having` for other data, another model, without terms.
         """
-        from bench import training
-
-        training.fit(self, steps, stage)
+        self.loop.fit(self, steps, stage)
 
     def gradients(self, stage: str, batch: Batch) -> dict[nn.Parameter, Tensor]:
         """The gradient of the model's own loss for each weight that trains; no weight changes.
 
         Its rows count against the budget: each ``budget.batch_size`` of them, or part thereof, are a step.
         """
-        from bench import training
-
         rows, size = rows_of(batch), self.budget.batch_size
         self._open[stage] = self._open.get(stage, 0) + rows
         self.count(stage, rows, -(-self._open[stage] // size) - -(-(self._open[stage] - rows) // size))
-        return training.gradients(self, batch)
+        return self.loop.gradients(self, batch)
 
     @contextmanager
     def having(self, **changes: Any) -> Iterator[None]:

@@ -1,12 +1,25 @@
-"""Values, texts and counts as a line for people shows them. Imports nothing of ours."""
+"""Values, texts and counts as a line for people shows them, and what it should be. Imports nothing of ours."""
 
+import difflib
 import itertools
 import json
 import re
 from typing import Any
 
 _LONGEST = 60  # characters of a value
+_LONGEST_NAME = 100
 _SURROGATE = re.compile("[\ud800-\udfff]")
+
+_WANTED = {
+    "typed_dict_type": "a mapping (`key: value`)",
+    "dict_type": "a mapping (`key: value`)",
+    "model_type": "a mapping (`key: value`)",
+    "list_type": "a list such as [a, b]",
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "string_type": "text",
+}
 
 
 def counted(count: int, noun: str) -> str:
@@ -33,3 +46,14 @@ def shown(value: Any) -> str:
         text += f"({type(value).__name__})"
     text = _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+def wanted(first: Any) -> str:
+    """What should be there instead of a value; the first of ``ValidationError.errors()``."""
+    return f"it should be {_WANTED.get(first['type']) or first['msg'].removeprefix('Input should be ')}"
+
+
+def suggest(name: str, known: list[str]) -> str:
+    """``"did you mean 'lora'? "`` where something known is close, else nothing."""
+    close = difflib.get_close_matches(name[:_LONGEST_NAME], known, n=1)
+    return f"did you mean {cut(close[0], _LONGEST_NAME)!r}? " if close else ""

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bench import installed as installed_plugins
 from bench import plugins
+from bench.plugins import installed as installed_plugins
 from tests import tiny
 from tests.distributions import distribution
 

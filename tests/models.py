@@ -11,7 +11,7 @@ from torch import Tensor
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast
 
 from bench import plugins
-from bench.cell import Budget
+from bench.budget import Budget
 from bench.dataset import Dataset, Items, items_hash
 from bench.families._tokenizer import byte_level_bpe
 from bench.families.causal_lm import CausalLM

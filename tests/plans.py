@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 import yaml
 
-from bench import cli, suite
-from bench.cell import Cell
+from bench import __main__
+from bench.suite import loading
+from bench.suite.cell import Cell
 from tests import tiny
 
 
@@ -60,8 +61,8 @@ def write(folder: Path, changes: Changes | None = None, name: str = "suite") -> 
     return path
 
 
-def load(folder: Path, changes: Changes | None = None) -> suite.Suite:
-    return suite.load(write(folder, changes))
+def load(folder: Path, changes: Changes | None = None) -> loading.Suite:
+    return loading.load(write(folder, changes))
 
 
 def cells(folder: Path, changes: Changes | None = None, **wanted: Any) -> list[Cell]:
@@ -73,7 +74,7 @@ def cells(folder: Path, changes: Changes | None = None, **wanted: Any) -> list[C
 def refused(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> str:
     """What ``bench`` says to bad input, which is one line; nothing else is said, and the exit code is 2."""
     try:
-        code = cli.main([str(argument) for argument in arguments])
+        code = __main__.main([str(argument) for argument in arguments])
     except SystemExit as end:  # as argparse ends
         code = end.code if isinstance(end.code, int) else 1
     said = capsys.readouterr()

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 import bench
-from bench import results
 from bench.errors import SuiteError
+from bench.results import tidy
 from tests import tiny
 
 PATIENCE = 120  # seconds
@@ -33,7 +33,7 @@ def test_a_script_without_a_main_guard_runs_once_and_from_a_thread_too(tmp_path:
     with tiny.started("script.py", cwd=tmp_path) as process:
         said, noise = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, noise
-    rows = len(results.read_table(tiny.latest(tmp_path / "tiny.yaml")))
+    rows = len(tidy.read(tiny.latest(tmp_path / "tiny.yaml")))
     assert said == f"begun\n{rows} {rows} True __main__\n"
     assert len(list((tmp_path / "results" / "tiny").iterdir())) == 2
     assert "Traceback" not in noise
@@ -51,7 +51,7 @@ def test_it_runs_on_a_prompt(tmp_path: Path) -> None:
 def test_the_table_it_returns_is_the_one_it_wrote(finished: Path) -> None:
     suite = finished.parent.parent.parent / "tiny.yaml"
     table = bench.run(suite, results_folder=suite.parent / "results", reports_folder=None)
-    pd.testing.assert_frame_equal(table, results.read_table(finished))
+    pd.testing.assert_frame_equal(table, tidy.read(finished))
 
 
 def test_a_thread_that_is_not_the_main_one_leaves_signals_alone(finished: Path) -> None:

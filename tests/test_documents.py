@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 import bench
-from bench import plugins, suite
+from bench import plugins
+from bench.suite import loading
 
 ROOT = Path(bench.__file__).parent.parent
 
@@ -33,6 +34,6 @@ def test_the_readme_lists_every_approach(name: str) -> None:
         assert f"| `{name}` | {summary} |" in (ROOT / "README.md").read_text()
 
 
-@pytest.mark.parametrize("path", suite.available(), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", loading.available(), ids=lambda path: path.stem)
 def test_the_changelog_names_every_suite(path: Path) -> None:
     assert f"`{path.stem}`" in (ROOT / "CHANGELOG.md").read_text()

@@ -13,9 +13,9 @@ from typing import Any
 import psutil
 import pytest
 
-from bench import results
+from bench.results import tidy
 from tests import tiny
-from tests.test_runner_stopped import SLOW, has_begun, wait_for
+from tests.running.test_runner_stopped import SLOW, has_begun, wait_for
 
 nbclient = pytest.importorskip("nbclient")
 nbformat = pytest.importorskip("nbformat")
@@ -64,7 +64,7 @@ def test_a_cell_trains_shows_bars_and_gives_the_table(awkward: Path, tmp_path: P
     ]
     assert progress["data"]["text/html"] == f"<pre>{shown}</pre>"
     folder = tiny.latest(tmp_path / "tiny.yaml")
-    expected = results.read_table(folder)
+    expected = tidy.read(folder)
     assert table["output_type"] == "execute_result"
     assert expected.shape == ast.literal_eval(shape["data"]["text/plain"])
     assert "<th>metric</th>" in table["data"]["text/html"]
@@ -105,7 +105,7 @@ def test_an_interrupted_cell_leaves_no_worker_and_the_next_goes_on(awkward: Path
         ]
         assert len(outputs(client, 2)) == 2
     assert tiny.latest(path) == folder
-    table = results.read_table(folder)
+    table = tidy.read(folder)
     assert table["cell"].nunique() == 10
     assert set(table["status"]) == {"ok"}
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 import bench
-from bench import suite
+from bench.suite import loading
 from tests import tiny
 
 ROOT = Path(__file__).parents[1]
@@ -69,7 +69,7 @@ def test_libraries_that_move_fast_have_an_upper_bound() -> None:
 
 
 def test_the_command_and_the_version() -> None:
-    assert PROJECT["project"]["scripts"] == {"bench": "bench.cli:main"}
+    assert PROJECT["project"]["scripts"] == {"bench": "bench.__main__:main"}
     assert PROJECT["tool"]["hatch"]["version"]["path"] == "bench/__init__.py"
     assert bench.__version__.count(".") == 2
 
@@ -80,7 +80,7 @@ def test_a_wheel_brings_the_suites_along(tmp_path: Path) -> None:
     assert (wheel["packages"], wheel["force-include"]) == (["bench"], {"suites": "bench/suites"})
     site, empty = tmp_path / "site", tmp_path / "empty"
     shutil.copytree(SOURCE, site / "bench", ignore=shutil.ignore_patterns("__pycache__", "suites"))
-    shutil.copytree(suite.shipped(), site / "bench" / "suites")
+    shutil.copytree(loading.shipped(), site / "bench" / "suites")
     empty.mkdir()
     variables = {**tiny.environment(), "PYTHONPATH": str(site)}
     command = [sys.executable, "-m", "bench", "plan", "quickstart"]

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from bench import cli
+from bench import __main__
 from bench.errors import NotApplicable, PluginError, ResultsError, SuiteError
-from bench.pool import said
+from bench.running.ends import said
 from bench.words import counted, cut, shown
 from tests.plans import Changes, refused, write
 
@@ -137,7 +137,7 @@ def test_a_folder_that_cannot_be_made_is_one_line(
         line = refused(capsys, *arguments)
         assert folder in line
         assert "; name " in line
-    assert cli.main(["list", "metrics"]) == 0
+    assert __main__.main(["list", "metrics"]) == 0
 
 
 def test_a_cache_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import psutil
 import yaml
 
 import bench
-from bench import results
+from bench.results import runs
 
 TIMINGS = ("seconds", "latency", "throughput", "memory", "peak")
 """What the names of scores have in them that differ from run to run."""
@@ -65,7 +65,7 @@ def run(suite: Path, **options: Any) -> Path:
 
 def latest(suite: Path) -> Path:
     """The folder of the suite's newest run."""
-    found = results.latest(suite.parent / "results" / suite.stem)
+    found = runs.latest(suite.parent / "results" / suite.stem)
     assert found is not None
     return found
 
@@ -96,7 +96,7 @@ class Silent:
 
 def records(folder: Path) -> dict[str, dict[str, Any]]:
     """Name of a cell without its hash to its record."""
-    return {record["cell"].rpartition("-")[0]: record for record in results.records(folder)}
+    return {record["cell"].rpartition("-")[0]: record for record in runs.records(folder)}
 
 
 def states(folder: Path) -> dict[str, tuple[int, bytes]]:
@@ -109,7 +109,7 @@ def quality(folder: Path) -> dict[tuple[str, str], float]:
     """(cell, metric) to every score of a run that should not depend on when and beside what it was taken."""
     return {
         (record["cell"], score["metric"]): score["value"]
-        for record in results.records(folder)
+        for record in runs.records(folder)
         for score in record["happened"]["scores"]
         if not any(word in score["metric"] for word in TIMINGS)
     }

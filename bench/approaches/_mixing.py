@@ -5,11 +5,10 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from bench.batches import rows_of
+from bench.batches import order, rows_of
 from bench.dataset import Dataset
 from bench.errors import NotApplicable
 from bench.model import Batch
-from bench.training import order
 from bench.transfer import Transfer, Transform
 
 _SEED = 40_000  # which rows are mixed in: another order than that of the target's rows

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from bench import dataset, plugins
+from bench.batches import in_chance_order
 from bench.dataset import Dataset
-from bench.training import in_chance_order
 from bench.transfer import Transfer
 
 _SIDES = 8, 128  # of the pictures that can be drawn, in pixels

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from bench.approaches._rows import impression
+from bench.batches import order
 from bench.model import Batch
 from bench.options import Fraction
-from bench.training import order
 from bench.transfer import Transfer
 
 DECIDES = ("order",)

@@ -5,7 +5,6 @@ import math
 from typing import Literal
 
 from bench.options import Count, Fraction, Positive
-from bench.training import rate
 from bench.transfer import Transfer
 
 DECIDES = ("rate",)
@@ -49,7 +48,7 @@ def learning_rate_schedule(
         transfer.shape = lambda progress: _warm_restarts(progress, ends)
     else:
         budget = transfer.budget.model_copy(update={"warmup": warmup, "decay": shape})
-        transfer.shape = lambda progress: rate(progress, budget)
+        transfer.shape = budget.rate
 
 
 def _one_cycle(progress: float, base: float, annihilation: float) -> float:

@@ -11,11 +11,11 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from bench.approaches._mixing import source_of
 from bench.approaches._prestage import practise_on, steps_of
-from bench.batches import parts
+from bench.batches import order
 from bench.errors import NotApplicable
 from bench.model import Batch, Model
 from bench.options import Count, Fraction, Positive
-from bench.training import order
+from bench.training.fitting import parts
 from bench.transfer import Sampler, Transfer
 
 NEEDS = ("source",)

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from bench.approaches._prestage import practise_on, steps_of
+from bench.batches import in_chance_order
 from bench.model import Batch
 from bench.options import Fraction
-from bench.training import in_chance_order
 from bench.transfer import Transfer
 
 

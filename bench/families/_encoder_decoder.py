@@ -14,7 +14,7 @@ from transformers import (
 )
 from transformers.models.auto import modeling_auto
 
-from bench import weights
+from bench.checkpoints import weights
 from bench.errors import CheckpointError
 from bench.families import _tokenizer, _weights
 from bench.families._errors import one_line

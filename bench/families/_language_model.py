@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from transformers import AutoConfig
 
-from bench import weights
+from bench.checkpoints import weights
 from bench.errors import CheckpointError, NotApplicable
 from bench.families import _architecture, _tokenizer, _tokens, _weights
 from bench.families._errors import one_line

@@ -15,7 +15,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from bench import vocabulary
+from bench.checkpoints import vocabulary
 from bench.dataset import Columns, Dataset
 from bench.errors import CheckpointError, NotApplicable
 from bench.families import _weights

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from bench import vocabulary
+from bench.checkpoints import vocabulary
 
 
 def words(tokenizer: Any) -> dict[int, str]:

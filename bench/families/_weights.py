@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from bench import extent, weights
+from bench.checkpoints import extent, weights
 from bench.errors import CheckpointError, Unusable
 
 
@@ -39,7 +39,7 @@ def component(kind: Any, checkpoint: str, part: str = "", **options: Any) -> Any
 
 
 def fault(network: Any, info: dict[str, Any], new: tuple[str, ...] = ()) -> str:
-    """:func:`bench.weights.fault` of a network of transformers, which shares its body with networks for other tasks.
+    """:func:`bench.checkpoints.weights.fault` of a network of transformers, whose body serves other tasks as well.
 
     Args:
         network: as it was loaded.

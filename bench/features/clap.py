@@ -7,10 +7,10 @@ import torch
 from scipy.signal import resample_poly
 from transformers import ClapFeatureExtractor, ClapModel
 
+from bench.checkpoints.weights import SAID, fault
 from bench.dataset import Items
 from bench.errors import CheckpointError
 from bench.options import Count
-from bench.weights import SAID, fault
 
 MODALITY = "audio"
 HUB = ("weights",)

@@ -9,9 +9,9 @@ import torch.nn.functional as F
 from PIL import Image
 from transformers import AutoTokenizer, CLIPImageProcessor, CLIPModel
 
-from bench import vocabulary
+from bench.checkpoints import vocabulary
+from bench.checkpoints.weights import SAID, fault
 from bench.errors import CheckpointError
-from bench.weights import SAID, fault
 
 _WEIGHT, _PROMPT = 2.5, "A photo depicts "  # the paper's
 _AT_ONCE = 64

@@ -6,10 +6,10 @@ import time
 import numpy as np
 import torch
 
-from bench import memory
 from bench.device import sampling
 from bench.evaluation import Evaluation, Score
 from bench.options import Count
+from bench.training import memory
 
 NEEDS = ("network", "samples")
 EXCLUSIVE = True

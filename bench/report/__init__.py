@@ -20,15 +20,15 @@ def build(folder: Path, reports: Path, tell: Callable[[str], object] | None = No
     Returns:
         The path of ``index.html``. Raises :class:`bench.errors.ResultsError` where there is no run, or nothing in it.
     """
-    from bench import results
     from bench.errors import ResultsError
     from bench.report import across, aggregate, curves, page, plots, sections
+    from bench.results import files, runs, tidy
 
-    run = results.read(folder)
+    run = runs.read(folder)
     if not (records := run.records):
         raise ResultsError(f"{folder}: no cell has finished; run the suite first")
     info = run.info
-    frame = aggregate.in_every_quality(results.table(records))
+    frame = aggregate.in_every_quality(tidy.table(records))
     summary = aggregate.summarise(frame)
     into = reports / str(info["suite"]) / str(info["run"])
     found = sections.split(frame, summary, info["primary"])
@@ -39,15 +39,15 @@ def build(folder: Path, reports: Path, tell: Callable[[str], object] | None = No
         stem = f"{index}-{_slug(section.title.replace(' → ', '-'))}"
         for name, formats in drawn.items():
             for kind, content in formats.items():
-                results.write_atomically(into / "plots" / f"{stem}-{name}.{kind}", _writer(content))
+                files.write_atomically(into / "plots" / f"{stem}-{name}.{kind}", _writer(content))
         parts.append(page.part(run, section, mine, drawn))
     ranked = across.rankings(found, frame)
     html = page.render(run, parts, across=bool(ranked))
     if ranked:
-        results.write_atomically(into / "across.html", _writer(across.render(info, ranked).encode()))
+        files.write_atomically(into / "across.html", _writer(across.render(info, ranked).encode()))
     table = summary.drop(columns="spans").to_csv(index=False, lineterminator="\n")
-    results.write_atomically(into / "table.csv", _writer(table.encode()))
-    results.write_atomically(into / "index.html", _writer(html.encode()))
+    files.write_atomically(into / "table.csv", _writer(table.encode()))
+    files.write_atomically(into / "index.html", _writer(html.encode()))
     if tell:
         for line in run.told():
             tell(line)

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench import statistics
 from bench.report import aggregate, page, wording
 from bench.report.sections import Section
+from bench.results import statistics
 
 if TYPE_CHECKING:
     import pandas as pd

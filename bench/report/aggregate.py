@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench import statistics
+from bench.results import statistics
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,7 +59,7 @@ def summarise(frame: "pd.DataFrame", confidence: float = 0.95) -> "pd.DataFrame"
     """One row per (model, target, data quality, metric, approach, data size), in the suite's order, controls first.
 
     Args:
-        frame: the tidy table, columns as in :data:`bench.results.COLUMNS`.
+        frame: the tidy table, columns as in :data:`bench.results.tidy.COLUMNS`.
         confidence: of every interval.
 
     Returns:

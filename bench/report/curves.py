@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
-from bench import results
+from bench.results import files, runs
 
 _MOST_STEPS = 10**12
 _LARGEST = 1e300  # as of a score
@@ -20,7 +20,7 @@ def chosen_trial(record: dict[str, Any]) -> int | None:
     return next((i for i, trial in enumerate(happened["trials"]) if trial["values"] == happened["chosen"]), None)
 
 
-def read_curves(run: results.Found, records: list[dict[str, Any]]) -> dict[tuple[str, int], Curve]:
+def read_curves(run: runs.Found, records: list[dict[str, Any]]) -> dict[tuple[str, int], Curve]:
     """(approach, data size) to the validation loss of the chosen trials; a damaged file is noted and left out.
 
     Args:
@@ -30,7 +30,7 @@ def read_curves(run: results.Found, records: list[dict[str, Any]]) -> dict[tuple
     found: dict[tuple[str, int], Curve] = {}
     for record in records:
         asked, trial = record["asked"], chosen_trial(record)
-        path = results.record_path(run.folder, record["cell"]).with_suffix("") / "curve.csv"
+        path = runs.record_path(run.folder, record["cell"]).with_suffix("") / "curve.csv"
         if trial is None or record["happened"]["status"] != "ok" or not path.exists():
             continue
         try:
@@ -46,7 +46,7 @@ def read_curves(run: results.Found, records: list[dict[str, Any]]) -> dict[tuple
 
 def _points(path: Path, trial: int) -> list[tuple[int, float]]:
     """Steps and validation losses of one trial; what is not finite, or nearly so, has no place in a figure."""
-    with results.regular(path).open(newline="", encoding="utf-8") as file:
+    with files.regular(path).open(newline="", encoding="utf-8") as file:
         rows = csv.DictReader(file, strict=True)
         found = [
             (int(row["step"]), float(row["validation_loss"]))

@@ -9,9 +9,9 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from bench import results
 from bench.report import aggregate, circumstances, costs, curves, headlines, samples, tables, wording
 from bench.report.sections import Section
+from bench.results import runs
 
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 _TITLES = {
@@ -37,9 +37,7 @@ class Part:
     skipped: list[tuple[str, str, list[str]]]
 
 
-def part(
-    run: results.Found, section: Section, records: list[dict[str, Any]], plots: dict[str, dict[str, bytes]]
-) -> Part:
+def part(run: runs.Found, section: Section, records: list[dict[str, Any]], plots: dict[str, dict[str, bytes]]) -> Part:
     """Collect a section.
 
     Args:
@@ -80,7 +78,7 @@ def environment() -> Environment:
     return found
 
 
-def render(run: results.Found, parts: list[Part], *, across: bool = False) -> str:
+def render(run: runs.Found, parts: list[Part], *, across: bool = False) -> str:
     """The page as HTML.
 
     Args:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import results
 from bench.report import aggregate, tables
 from bench.report.sections import Section
+from bench.results import files, runs
 
 _COLUMNS = 8  # of the grid that the runner writes
 _TEXTS, _CHARACTERS = 3, 220
@@ -50,7 +50,7 @@ class Gallery:
     given: Specimen | None
 
 
-def galleries(run: results.Found, section: Section, records: list[dict[str, Any]]) -> list[Gallery]:
+def galleries(run: runs.Found, section: Section, records: list[dict[str, Any]]) -> list[Gallery]:
     """Galleries for the smallest and the largest data size; none where nothing was sampled.
 
     Args:
@@ -69,7 +69,7 @@ def galleries(run: results.Found, section: Section, records: list[dict[str, Any]
     return found
 
 
-def _specimens(run: results.Found, section: Section, records: list[dict[str, Any]]) -> list[Specimen]:
+def _specimens(run: runs.Found, section: Section, records: list[dict[str, Any]]) -> list[Specimen]:
     by_approach = {record["asked"]["approach"]: record for record in records}
     return [
         _specimen(run, by_approach[name], control)
@@ -78,32 +78,32 @@ def _specimens(run: results.Found, section: Section, records: list[dict[str, Any
     ]
 
 
-def _given(run: results.Found, section: Section, records: list[dict[str, Any]]) -> Specimen | None:
+def _given(run: runs.Found, section: Section, records: list[dict[str, Any]]) -> Specimen | None:
     """The conditions of the first that did not bring its own, as real examples do."""
     for record in records:
-        folder = results.record_path(run.folder, record["cell"]).with_suffix("")
+        folder = runs.record_path(run.folder, record["cell"]).with_suffix("")
         known = section.approaches.get(record["asked"]["approach"]) not in aggregate.REAL
         if known and any((folder / f"conditions.{kind}").exists() for kind in ("json", "png")):
             return _shown(run, folder, "conditions", record, "given", "")
     return None
 
 
-def _specimen(run: results.Found, record: dict[str, Any], control: str) -> Specimen:
-    folder = results.record_path(run.folder, record["cell"]).with_suffix("")
+def _specimen(run: runs.Found, record: dict[str, Any], control: str) -> Specimen:
+    folder = runs.record_path(run.folder, record["cell"]).with_suffix("")
     approach, status = record["asked"]["approach"], record["happened"]["status"]
     if status != "ok":
         return Specimen(approach, control, [], None, [], tables.STATUS_WORDS.get(status, status))
     return _shown(run, folder, "samples", record, approach, control)
 
 
-def _shown(run: results.Found, folder: Path, name: str, record: dict[str, Any], title: str, control: str) -> Specimen:
+def _shown(run: runs.Found, folder: Path, name: str, record: dict[str, Any], title: str, control: str) -> Specimen:
     """What lies in the folder under a name; molecules are there as texts too, and the page shows their picture."""
     texts, grid, sounds = list[str](), None, list[str]()
     picture, words = folder / f"{name}.png", folder / f"{name}.json"
     found = [picture] if picture.exists() else [words] if words.exists() else sorted(folder.glob(f"{name}-*.wav"))
     for path in found[:_TEXTS]:
         try:
-            results.regular(path)
+            files.regular(path)
             if path == picture:
                 wanted = record["asked"].get("definition", {}).get("evaluation", {}).get("samples", _COLUMNS)
                 grid = _cut(path, columns=min(_COLUMNS, wanted))
@@ -118,7 +118,7 @@ def _shown(run: results.Found, folder: Path, name: str, record: dict[str, Any], 
 
 
 def _texts(path: Path) -> list[str]:
-    content = results.parsed(path)
+    content = files.parsed(path)
     if not isinstance(content, list) or not all(isinstance(text, str) for text in content):
         raise ValueError("it should be a list of texts")
     return [shortened(text) for text in content[:_TEXTS]]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bench import plugins
-from bench.cell import ModelSpec
+from bench.suite.cell import ModelSpec
 from tests.models import model_of, saved, small
 
 

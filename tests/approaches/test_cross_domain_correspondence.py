@@ -5,10 +5,11 @@ import math
 import pytest
 import torch
 
-from bench import composition, plugins
+from bench import plugins
 from bench.approaches._features import Tap
 from bench.approaches.cross_domain_correspondence import apart, likeness
 from bench.errors import NotApplicable
+from bench.suite import composition
 from bench.transfer import Transfer
 from tests.models import batch_of, pictures, prepare, transfer_of, unet
 

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from bench import composition, plugins, pretrained
-from bench.cell import ModelSpec
+from bench import plugins
 from bench.errors import Incompatible, NotApplicable
+from bench.suite import composition
+from bench.suite.cell import ModelSpec
+from bench.training import pretrained
 from bench.transfer import Transfer, load, save
 from tests.models import batch_of, data_of, fitted, outputs, pool_of, prepare, same, source_of, transfer_of, weights
 

@@ -10,8 +10,8 @@ from bench import dataset
 from bench.dataset import Dataset, Items
 from bench.device import accelerator
 from bench.errors import NotApplicable, PluginError
+from bench.training.validation import mean_loss
 from bench.transfer import Transfer
-from bench.validation import mean_loss
 from tests.loops import ITEMS, Line
 from tests.models import (
     EXEMPLARS,

@@ -9,8 +9,8 @@ from torch import Tensor
 from bench.device import accelerator
 from bench.errors import NotApplicable
 from bench.model import Batch, Model
+from bench.training.validation import mean_loss
 from bench.transfer import Transfer
-from bench.validation import mean_loss
 from tests.models import data_of, model_of, prepare, source_of, transfer_of
 
 FAMILIES = pytest.mark.parametrize("family", ["causal_lm", "diffusion"])

@@ -8,8 +8,8 @@ import torch
 from bench.device import accelerator
 from bench.errors import NotApplicable
 from bench.model import Batch, Model
+from bench.training.validation import mean_loss
 from bench.transfer import Transfer
-from bench.validation import mean_loss
 from tests.models import data_of, language_model, model_of, prepare, same, source_of, transfer_of, unet, weights
 
 FAMILIES = pytest.mark.parametrize("family", ["causal_lm", "diffusion"])

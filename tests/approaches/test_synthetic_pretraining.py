@@ -9,8 +9,8 @@ from bench import dataset
 from bench.dataset import Items
 from bench.device import accelerator
 from bench.errors import NotApplicable
+from bench.training.validation import mean_loss
 from bench.transfer import Transfer
-from bench.validation import mean_loss
 from tests.models import (
     EXEMPLARS,
     data_of,

@@ -1,4 +1,4 @@
-"""What one would write without this project: the same training as ``bench.training``, spelt out for one model.
+"""What one would write without this project: the same training as ``bench.training.loop``, spelt out for one model.
 
 Run as ``python -m tests.benchmarks.by_hand ours|by_hand text|images`` it trains in a fresh process and prints the
 peak of its resident set above what it was before the model was built, in bytes.
@@ -14,8 +14,8 @@ from diffusers import DDPMScheduler, UNet2DModel
 from bench.dataset import Dataset
 from bench.families.causal_lm import CausalLM
 from bench.families.diffusion import Diffusion
-from bench.memory import Peak, resident
 from bench.model import Model
+from bench.training.memory import Peak, resident
 from bench.transfer import Transfer
 from tests.benchmarks.steps import LOSSES, taken
 from tests.models import pictures, texts, transfer_of

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from transformers.audio_utils import mel_filter_bank
 
-from bench.cell import Budget
+from bench.budget import Budget
 from bench.families.audio import Audio
 from bench.families.autoencoder import Autoencoder
 from bench.families.causal_lm import CausalLM

@@ -11,8 +11,8 @@ import time
 
 import torch
 
-from bench.memory import Peak, resident
-from bench.throughput import step_flops
+from bench.training.memory import Peak, resident
+from bench.training.throughput import step_flops
 from bench.transfer import Transfer
 from tests.benchmarks.by_hand import transfer
 from tests.models import prepare

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bench import planning, suite
+from bench.running import planning
+from bench.suite import loading
 from tests import tiny
 from tests.plans import write
 
@@ -26,7 +27,7 @@ def suite_of(folder: Path, cells: int) -> Path:
 
 
 def plan(path: Path) -> planning.Plan:
-    return planning.plan(suite.load(path), path.parent / "results")
+    return planning.plan(loading.load(path), path.parent / "results")
 
 
 def seconds(path: Path) -> float:

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from bench import report, results
+from bench import report
 from bench.report import aggregate
+from bench.results import tidy
 from tests.report.runs import APPROACHES, make_run
 
 SMALL, LARGE = 2_500, 10_000
@@ -17,8 +18,8 @@ FACTOR = LARGE / SMALL
 
 def run_of(folder: Path, rows: int) -> Path:
     """A run of about so many rows: more seeds, so that both have as many tables and figures."""
-    per_seed = len(results.read_table(make_run(folder / "one", seeds=(0,), extra_metrics=4, files=False)))
-    return make_run(folder / str(rows), seeds=tuple(range(round(rows / per_seed))), extra_metrics=4, files=False)
+    per_seed = len(tidy.read(make_run(folder / "one", seeds=(0,), extra_metrics=4, beside=False)))
+    return make_run(folder / str(rows), seeds=tuple(range(round(rows / per_seed))), extra_metrics=4, beside=False)
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +40,7 @@ def seconds(work: Callable[[], Any]) -> float:
 
 def test_table(benchmark, runs):
     def work(rows: int) -> None:
-        aggregate.summarise(results.write_tables(runs[rows]))
+        aggregate.summarise(tidy.write(runs[rows], runs.records(runs[rows])))
 
     benchmark.pedantic(work, args=(LARGE,), rounds=3)
     ratio = benchmark.stats.stats.min / seconds(lambda: work(SMALL))

@@ -19,10 +19,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from bench import dataset, plugins, suite
-from bench.cell import Recipe
+from bench import dataset, plugins
 from bench.dataset import Dataset
 from bench.model import Model
+from bench.suite import loading
+from bench.suite.cell import Recipe
 from bench.transfer import Transfer
 from tests.benchmarks.steps import taken
 from tests.models import TRAINED, same, transfer_of, weights
@@ -37,7 +38,7 @@ FAMILIES = pytest.mark.parametrize("family", TRAINED)
 @cache
 def known(family: str) -> tuple[Model, Dataset, Recipe]:
     """An untrained model, what it learns, and its recipe."""
-    [spec] = [spec for spec in suite.load("modalities").file.models.values() if spec.family == family]
+    [spec] = [spec for spec in loading.load("modalities").file.models.values() if spec.family == family]
     assert spec.recipe
     data = dataset.load(spec.recipe.source.plugin, spec.recipe.source.options)
     torch.manual_seed(0)

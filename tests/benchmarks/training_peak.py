@@ -11,8 +11,8 @@ from diffusers import DDPMScheduler, UNet2DModel
 
 from bench.families.causal_lm import CausalLM
 from bench.families.diffusion import Diffusion
-from bench.memory import Peak, release, resident
 from bench.model import Model
+from bench.training.memory import Peak, release, resident
 from tests.benchmarks.by_hand import UNET
 from tests.benchmarks.by_hand import model_of as small_model_of
 from tests.models import fitted, pictures, prepare, texts, transfer_of

@@ -11,7 +11,7 @@ from PIL import Image
 from bench import plugins
 from bench.dataset import SPLITS, Columns, Dataset
 from bench.errors import DataError, PluginError
-from tests import hub
+from tests import fake_hub
 
 pytest.importorskip("datasets")
 from huggingface_hub import constants
@@ -41,7 +41,7 @@ def table(count: int, start: int = 0, **more: Any) -> bytes:
     numbers = range(start, start + count)
     columns: dict[str, list[Any]] = {"text": [f"text {number}" for number in numbers], "label": list(numbers)}
     columns["pair"] = [{"en": f"word {number}", "de": f"Wort {number}"} for number in numbers]
-    return hub.parquet(columns | more)
+    return fake_hub.parquet(columns | more)
 
 
 def png(seed: int) -> bytes:
@@ -51,7 +51,7 @@ def png(seed: int) -> bytes:
 
 
 def lay(home: Path, **files: bytes) -> None:
-    hub.cached(
+    fake_hub.cached(
         home, "datasets", "org/mine", {f"data/{name}-00000-of-00001.parquet": made for name, made in files.items()}
     )
 
@@ -120,7 +120,7 @@ def test_pictures_with_and_without_captions(home: Path) -> None:
 
 def test_of_its_configurations_only_the_one_that_is_asked_need_be_there(home: Path) -> None:
     lines = b"\n".join(b'{"text": "line %d"}' % number for number in range(20))
-    hub.cached(home, "datasets", "org/mine", {"README.md": CONFIGS, "one/train.jsonl": lines})
+    fake_hub.cached(home, "datasets", "org/mine", {"README.md": CONFIGS, "one/train.jsonl": lines})
     assert len(load("text", config="one").train) == 16
     with pytest.raises(DataError, match=r"org/mine: Unable to find .*two/train.jsonl.*run `bench fetch SUITE`"):
         load("text", config="two")
@@ -130,7 +130,7 @@ def test_of_its_configurations_only_the_one_that_is_asked_need_be_there(home: Pa
 
 def test_a_commit_is_found_without_a_branch(home: Path) -> None:
     lay(home, train=table(20))
-    assert len(load("text", revision=hub.COMMIT).train) == 16
+    assert len(load("text", revision=fake_hub.COMMIT).train) == 16
     with pytest.raises(DataError, match="not in the hub's cache"):
         load("text", revision="v2")
 

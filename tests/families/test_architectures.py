@@ -6,9 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-from bench import composition, plugins
+from bench import plugins
 from bench.errors import NotApplicable
 from bench.families.causal_lm import CausalLM
+from bench.suite import composition
 from tests.models import (
     ARCHITECTURES,
     CONTEXT,

@@ -15,12 +15,13 @@ from typing import Any
 import pytest
 import torch
 
-from bench import results, suite
 from bench.dataset import Dataset
 from bench.errors import CellEnd, CheckpointError, NotApplicable, SuiteError
 from bench.evaluation import Evaluation, Training
 from bench.families.hosted_lm import HostedLM
 from bench.metrics.perplexity import perplexity
+from bench.results import runs
+from bench.suite import loading
 from tests import hosting, tiny
 from tests.hosting import Fault, Server, serving, status
 from tests.models import prepare, texts, transfer_of, whole
@@ -423,12 +424,12 @@ def write(folder: Path, server: Server, **options: Any) -> Path:
 
 
 def ends(folder: Path) -> dict[str, dict[str, Any]]:
-    return {record["asked"]["approach"]: record["happened"] for record in results.records(folder)}
+    return {record["asked"]["approach"]: record["happened"] for record in runs.records(folder)}
 
 
 def test_a_folder_of_the_models_name_is_not_looked_at(server: Server, tmp_path: Path) -> None:
     (tmp_path / "org" / "characters:1b").mkdir(parents=True)
-    cells = suite.load(write(tmp_path, server)).cells
+    cells = loading.load(write(tmp_path, server)).cells
     assert {cell.model.checkpoint for cell in cells} == {"org/characters:1b"}
 
 
@@ -436,7 +437,7 @@ def test_a_recipe_is_refused(tmp_path: Path) -> None:
     recipe = {"architecture": {}, "source": "python_reference", "steps": 1}
     model = {"family": "hosted_lm", "recipe": recipe, "options": {"endpoint": "http://localhost:8000/v1"}}
     with pytest.raises(SuiteError, match=r"models\.hosted\.recipe: hosted_lm has no network to pretrain; name a"):
-        suite.load(tiny.write(tmp_path, models={"hosted": model}, metrics=["diversity"]))
+        loading.load(tiny.write(tmp_path, models={"hosted": model}, metrics=["diversity"]))
 
 
 def test_a_run_of_a_suite(server: Server, tmp_path: Path) -> None:

@@ -12,11 +12,13 @@ from diffusers import DDPMPipeline, ScoreSdeVeScheduler, UNet2DConditionModel, U
 from safetensors.torch import load_file, save_file
 from transformers import BertConfig, BertForPreTraining, GPT2DoubleHeadsModel, PreTrainedModel
 
-from bench import extent, inspection, plugins, pretrained
-from bench.cell import ModelSpec
+from bench import plugins
+from bench.checkpoints import extent, inspection
 from bench.errors import CheckpointError
 from bench.families.causal_lm import CausalLM
 from bench.families.diffusion import Diffusion
+from bench.suite.cell import ModelSpec
+from bench.training import pretrained
 from tests.models import TRAINED, data_of, language_model, model_of, network, saved, small, texts, tokenizer, unet
 
 

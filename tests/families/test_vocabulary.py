@@ -7,12 +7,13 @@ import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import AutoTokenizer, CLIPTokenizer, PreTrainedTokenizerFast
 
-from bench import inspection, plugins
-from bench.cell import ModelSpec
+from bench import plugins
+from bench.checkpoints import inspection
 from bench.errors import CheckpointError
 from bench.families import _vocabulary
 from bench.families.causal_lm import CausalLM
 from bench.families.masked_lm import MaskedLM
+from bench.suite.cell import ModelSpec
 from tests.models import TRAINED, model_of, network, saved
 from tests.small.masked_lm import network as masked_network
 

@@ -9,7 +9,6 @@ import pytest
 import torch
 from scipy.stats import wasserstein_distance
 
-from bench import statistics
 from bench.dataset import Dataset
 from bench.evaluation import Evaluation, Training
 from bench.metrics import _features
@@ -17,6 +16,7 @@ from bench.metrics._distributions import kernel_distance, uncovered
 from bench.metrics.fidelity import fidelity
 from bench.metrics.spectral_distance import spectral_distance
 from bench.model import Batch, Model
+from bench.results import statistics
 from tests.metrics.doubles import NoisyPictures
 from tests.metrics.test_audio_metrics import NoisySounds
 from tests.models import prepare, transfer_of

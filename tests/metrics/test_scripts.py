@@ -11,11 +11,12 @@ from rouge_score.tokenize import tokenize
 from sacrebleu.metrics.bleu import BLEU
 
 import bench.metrics.overlap as module
-from bench import execution, plugins
+from bench import plugins
 from bench.errors import PluginError
 from bench.evaluation import Score
 from bench.metrics._words import spaced, without_spaces, words
 from bench.metrics.overlap import fetch, overlap
+from bench.running import execution
 from tests.metrics.doubles import UnigramBytes, evaluation, measured, texts
 from tests.small import seq2seq
 

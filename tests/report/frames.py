@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from bench import results
+from bench.results import tidy
 
 Values = dict[tuple[str, int], dict[int, Any]]
 """(approach, data size) to seed to its value, or to (status, reason)."""
@@ -28,7 +28,7 @@ def frame_of(values: Values, metric: str = "bits_per_byte", better: str = "lower
                 "damaged": 0,
             }  # fmt: skip
             rows.append(row | columns)
-    return pd.DataFrame(rows, columns=list(results.COLUMNS)).astype(results.COLUMNS)
+    return pd.DataFrame(rows, columns=list(tidy.COLUMNS)).astype(tidy.COLUMNS)
 
 
 def seeds(*values: Any) -> dict[int, Any]:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from bench import results
 from bench.report.aggregate import REAL
+from bench.results import files, runs, tidy
 
 SIZES, SEEDS = (50, 200, 800), (0, 1, 2)
 PRIMARY = {"text": "bits_per_byte", "image": "kid[digit_classifier]"}
@@ -50,9 +50,9 @@ def make_run(
     sizes: tuple[int, ...] = SIZES,
     models: dict[str, tuple[str, str, str, str]] = MODELS,
     extra_metrics: int = 0,
-    files: bool = True,
+    beside: bool = True,
 ) -> Path:
-    """Write ``folder/<suite>/20251121-032300`` and return it; ``files`` adds curves and samples."""
+    """Write ``folder/<suite>/20251121-032300`` and return it; ``beside`` adds curves and samples."""
     run, cells = folder / suite / "20251121-032300", []
     for model in models:
         for approach, (parts, *_) in APPROACHES.items():
@@ -60,11 +60,11 @@ def make_run(
                 for seed in seeds:
                     record = _record(suite, run.name, model, models[model], approach, size, seed, extra_metrics)
                     cells.append(record["cell"])
-                    results.write_json(results.record_path(run, record["cell"]), record)
-                    if files and record["happened"]["status"] == "ok":
+                    files.write_json(runs.record_path(run, record["cell"]), record)
+                    if beside and record["happened"]["status"] == "ok":
                         _files(run / "cells" / record["cell"], record)
-    results.write_json(run / "run.json", _description(suite, run.name, cells, sizes, seeds))
-    results.write_tables(run)
+    files.write_json(run / "run.json", _description(suite, run.name, cells, sizes, seeds))
+    tidy.write(run, runs.records(run))
     return run
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from bench.report.aggregate import ends, summarise
-from bench.statistics import interval
+from bench.results.statistics import interval
 from tests.report.frames import frame_of, seeds
 
 

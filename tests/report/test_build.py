@@ -6,8 +6,9 @@ import sys
 import pandas as pd
 import pytest
 
-from bench import report, results
+from bench import report
 from bench.errors import ResultsError
+from bench.results import files, runs
 from tests.report.runs import make_run
 
 
@@ -35,11 +36,11 @@ def test_table_holds_what_the_page_shows(page):
 
 
 def test_a_run_that_goes_on_has_a_report_already(tmp_path):
-    run = make_run(tmp_path / "results", files=False)
-    info = results.read_json(run / "run.json")
+    run = make_run(tmp_path / "results", beside=False)
+    info = files.read_json(run / "run.json")
     for cell in info["cells"][5:]:
-        results.record_path(run, cell).unlink()
-    results.write_json(run / "run.json", info | {"finished": None, "workers": None})
+        runs.record_path(run, cell).unlink()
+    files.write_json(run / "run.json", info | {"finished": None, "workers": None})
     html = report.build(run, tmp_path / "reports").read_text(encoding="utf-8")
     assert f"<b>5</b> of {len(info['cells'])} cells finished" in html
     assert "not finished yet" in html
@@ -48,7 +49,7 @@ def test_a_run_that_goes_on_has_a_report_already(tmp_path):
 def test_nothing_to_report(tmp_path):
     with pytest.raises(ResultsError, match=r"no run\.json"):
         report.build(tmp_path, tmp_path)
-    results.write_json(tmp_path / "run.json", {"cells": ["a"]})
+    files.write_json(tmp_path / "run.json", {"cells": ["a"]})
     with pytest.raises(ResultsError, match="no cell has finished"):
         report.build(tmp_path, tmp_path)
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from bench import cli, results
+from bench import __main__
+from bench.results import runs, tidy
 from tests import mutations
 from tests.report.runs import make_run
 
@@ -29,12 +30,12 @@ def run(healthy: Path, tmp_path: Path) -> Path:
 
 
 def by_cell(folder: Path) -> dict[str, dict[str, Any]]:
-    return {record["cell"]: record for record in results.records(folder)}
+    return {record["cell"]: record for record in runs.records(folder)}
 
 
 def reported(run: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
     """Exit code, what is said beside the page's path, and the page."""
-    code = cli.main(["report", str(run), "--reports", str(run.parents[2] / "reports")])
+    code = __main__.main(["report", str(run), "--reports", str(run.parents[2] / "reports")])
     said = capsys.readouterr()
     page = Path(said.out.strip()).read_text(encoding="utf-8") if code < 2 else ""
     return code, said.err, page
@@ -75,7 +76,7 @@ def edited(path: Path, place: str, value: Any) -> None:
 def test_a_damaged_record_is_a_row_that_says_so(place: str, value: Any, said: str, run: Path) -> None:
     before = by_cell(run)
     cell = next(name for name, record in before.items() if record["asked"]["approach"] == "lora")
-    edited(results.record_path(run, cell), place, value)
+    edited(runs.record_path(run, cell), place, value)
     after = by_cell(run)
     assert list(after) == list(before)
     assert {name: record for name, record in after.items() if name != cell} == {
@@ -86,20 +87,20 @@ def test_a_damaged_record_is_a_row_that_says_so(place: str, value: Any, said: st
     assert happened["reason"].startswith(f"damaged record: cells/{cell}.json: {said}")
     for name in ("model", "target", "approach", "data_size", "seed"):  # from the file, or from the run's table
         assert after[cell]["asked"][name] == before[cell]["asked"][name]
-    results.write_tables(run)
-    row = results.read_table(run).query("cell == @cell").iloc[0]
+    tidy.write(run, runs.records(run))
+    row = tidy.read(run).query("cell == @cell").iloc[0]
     assert (row["status"], row["metric"], row["approach"]) == ("failed", "", "lora")
 
 
 def test_a_record_of_another_ones_place_counts_for_none(run: Path) -> None:
     before = by_cell(run)
     one, other = (name for name in before if name.startswith("tiny_gpt2") and "-lora-0-n50-" in name)
-    path = results.record_path(run, other)
+    path = runs.record_path(run, other)
     path.rename(path.with_name(renamed := f"{one[:-16]}0123456789abcdef.json"))
     edited(path.with_name(renamed), "cell", renamed.removesuffix(".json"))
     edited(path.with_name(renamed), "asked.seed", before[one]["asked"]["seed"])
     edited(run / "run.json", "cells", [one, renamed.removesuffix(".json")])
-    kept, refused = results.records(run)
+    kept, refused = runs.records(run)
     assert (kept["cell"], kept["happened"]["status"]) == (one, "ok")
     assert f"asked: what {one} was asked" in refused["happened"]["reason"]
 
@@ -107,7 +108,7 @@ def test_a_record_of_another_ones_place_counts_for_none(run: Path) -> None:
 def test_what_is_no_regular_file_is_not_waited_for(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     cell = next(name for name in by_cell(run) if "-lora-0-n50-s0" in name)
     beside = [next(run.glob(f"cells/tiny_{name}")) for name in BESIDE]
-    for path in (results.record_path(run, cell), *beside):
+    for path in (runs.record_path(run, cell), *beside):
         path.unlink()
         os.mkfifo(path)
     (run / "results.parquet").unlink()
@@ -128,7 +129,7 @@ def test_a_loss_that_no_axis_holds_is_left_out(losses: str, run: Path, capsys: p
 @pytest.mark.parametrize("name", ["\0y", "a\nb", "../up", "a/b", "."])
 def test_a_run_has_the_name_of_its_folder_where_its_own_will_not_do(name: str, run: Path) -> None:
     edited(run / "run.json", "suite", name)
-    found = results.read(run)
+    found = runs.read(run)
     assert found.info["suite"] == "quickstart"
     assert "suite: " in found.damaged["run.json"]
 
@@ -137,9 +138,9 @@ def test_a_run_has_the_name_of_its_folder_where_its_own_will_not_do(name: str, r
 def test_a_file_that_is_no_record_is_named(content: bytes, run: Path) -> None:
     before = by_cell(run)
     cell = next(name for name in before if "-lora-0-n50-s0" in name)
-    path = results.record_path(run, cell)
+    path = runs.record_path(run, cell)
     path.write_bytes(content)
-    found = results.read(run)
+    found = runs.read(run)
     (said,) = found.told()
     assert said.startswith(f"{path}: damaged (")
     assert said.endswith("; run the suite again to make it anew")
@@ -148,7 +149,7 @@ def test_a_file_that_is_no_record_is_named(content: bytes, run: Path) -> None:
 
 def test_the_rest_is_reported(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     cell = next(name for name in by_cell(run) if "-lora-0-n50-s0" in name)
-    results.record_path(run, cell).write_text("{")
+    runs.record_path(run, cell).write_text("{")
     damaged = [next(run.glob(f"cells/tiny_{name}")) for name in BESIDE]
     for path in damaged:
         path.write_bytes(b"\xff\xff\xff")
@@ -178,7 +179,7 @@ BESIDE = (
 
 def test_without_its_table_a_record_that_tells_nothing_is_named_by_its_file(run: Path) -> None:
     cell = next(iter(by_cell(run)))
-    results.record_path(run, cell).write_text("{")
+    runs.record_path(run, cell).write_text("{")
     (run / "results.parquet").write_text("PAR1")
     asked = by_cell(run)[cell]["asked"]
     assert (asked["model"], asked["approach"]) == ("unknown", "unknown")
@@ -191,7 +192,7 @@ def test_without_its_table_a_record_that_tells_nothing_is_named_by_its_file(run:
 def test_without_run_json_the_cells_are_those_that_are_there(content: str, run: Path) -> None:
     before = by_cell(run)
     (run / "run.json").write_text(content)
-    found = results.read(run)
+    found = runs.read(run)
     (said,) = found.told()
     assert said.startswith(f"{run}/run.json: damaged (")
     assert {record["cell"]: record for record in found.records} == before
@@ -203,7 +204,7 @@ def test_a_part_of_run_json_that_is_damaged_is_left_out(run: Path, capsys: pytes
         edited(run / "run.json", key, value)
     cells = list(by_cell(run))[:30]
     for cell in cells:
-        results.record_path(run, cell).write_text("")
+        runs.record_path(run, cell).write_text("")
     code, said, page = reported(run, capsys)
     assert code == 1
     for problem in ("seconds: 1e+308 will not do", "started: 3 will not do", "primary: null will not do", 'workers: "'):
@@ -221,7 +222,7 @@ def test_no_damage_ends_in_a_traceback_or_a_long_wait(seed: int, run: Path, caps
     hit = set(chance.sample(sorted(before), 20))
     for cell in sorted(hit):
         beside = sorted((run / "cells" / cell).glob("*"))
-        mutations.damage(chance.choice([results.record_path(run, cell)] * 3 + beside), chance)
+        mutations.damage(chance.choice([runs.record_path(run, cell)] * 3 + beside), chance)
     for name in ("run.json", "results.parquet") if seed % 2 else ():
         mutations.damage(run / name, chance)
     began = time.perf_counter()
@@ -242,14 +243,14 @@ def test_no_damage_ends_in_a_traceback_or_a_long_wait(seed: int, run: Path, caps
 
 @pytest.mark.parametrize("folder", COMMITTED, ids=lambda folder: folder.parent.name)
 def test_the_runs_we_committed_are_read_whole(folder: Path) -> None:
-    found = results.read(folder)
+    found = runs.read(folder)
     assert found.damaged == {}
     assert len(found.records) == len(found.info["cells"]) > 0
     assert all(record["happened"]["status"] in ("ok", "not_applicable") for record in found.records)
     for record in found.records:  # nothing is changed in reading
         assert (
             record["happened"]["scores"]
-            == json.loads(results.record_path(folder, record["cell"]).read_text())["happened"]["scores"]
+            == json.loads(runs.record_path(folder, record["cell"]).read_text())["happened"]["scores"]
         )
 
 
@@ -259,12 +260,12 @@ def test_there_are_runs_that_we_committed() -> None:
 
 def test_ten_thousand_records_are_read_quickly(tmp_path: Path) -> None:
     """Two thousand here, in a fifth of the time that is allowed for ten: less than a millisecond each."""
-    source = make_run(tmp_path, sizes=(50,), seeds=(0,), files=False)
-    one = next(record for record in results.records(source) if record["happened"]["scores"])
+    source = make_run(tmp_path, sizes=(50,), seeds=(0,), beside=False)
+    one = next(record for record in runs.records(source) if record["happened"]["scores"])
     cells = [f"c{number}" for number in range(2000)]
     for cell in cells:
-        results.record_path(source, cell).write_text(json.dumps(one | {"cell": cell}))
+        runs.record_path(source, cell).write_text(json.dumps(one | {"cell": cell}))
     edited(source / "run.json", "cells", cells)
     began = time.perf_counter()
-    assert len(results.records(source)) == 2000
+    assert len(runs.records(source)) == 2000
     assert time.perf_counter() - began < 4  # 0.4 s on an idle machine

@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from bench import results
 from bench.report import across, aggregate, page, sections, tables, terminal, wording
 from bench.report.wording import share
+from bench.results import tidy
 from tests.report.frames import frame_of, seeds
 
 PRIMARY = {"f": "bits_per_byte"}
@@ -24,7 +24,7 @@ def frame(lost: dict[str, float]) -> pd.DataFrame:
         names = {(approach, size): seeds(share_) for approach, size in bits}
         parts.append(frame_of(names, metric="unrestored", better="none", **columns))
         parts.append(frame_of(bits, metric="test_loss", **columns))
-    made = pd.concat(parts, ignore_index=True).astype(results.COLUMNS)
+    made = pd.concat(parts, ignore_index=True).astype(tidy.COLUMNS)
     return made.assign(cell=made["model"] + made["cell"])
 
 

@@ -5,8 +5,8 @@ import io
 import pytest
 from rich.console import Console
 
-from bench import results
 from bench.report import terminal
+from bench.results import tidy
 from tests.report.frames import frame_of, seeds
 from tests.report.runs import PRIMARY
 
@@ -18,14 +18,14 @@ def printed(frame, primary, width=80, **options):
 
 
 def test_fits_eighty_columns_in_one_piece(run):
-    shown = printed(results.read_table(run), PRIMARY)
+    shown = printed(tidy.read(run), PRIMARY)
     assert max(map(len, shown.splitlines())) <= 80
     assert shown.count("full_finetuning") == 2  # once per section: no table had to be split
     assert "\x1b" not in shown
 
 
 def test_marks_intervals_and_reasons(run):
-    lines = printed(results.read_table(run), PRIMARY).splitlines()
+    lines = printed(tidy.read(run), PRIMARY).splitlines()
     best = next(line for line in lines if line.startswith("full_finetuning"))
     assert best.count("*") == 3
     assert best.count("±") == 3

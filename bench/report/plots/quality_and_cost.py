@@ -2,12 +2,12 @@
 
 from typing import TYPE_CHECKING
 
-from bench import statistics
 from bench.report import wording
 from bench.report.aggregate import REAL
 from bench.report.plots import canvas
 from bench.report.plots.canvas import Style
 from bench.report.sections import SECONDS, STORAGE, Point, Section
+from bench.results import statistics
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

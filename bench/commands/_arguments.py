@@ -1,0 +1,44 @@
+"""Arguments that several commands take."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from bench.words import cut
+
+
+def add_suite(parser: argparse.ArgumentParser) -> None:
+    """A suite, by path or by name."""
+    action: Any = parser.add_argument("suite", help="a YAML file, or the name of a suite (see `bench list suites`)")
+    action.completer = _suites
+
+
+def add_folder(parser: argparse.ArgumentParser, name: str) -> None:
+    """``--results`` or ``--reports``."""
+    parser.add_argument(f"--{name}", type=Path, default=Path(name), metavar="DIR", help=f"default: {name}")
+
+
+def add_workers(parser: argparse.ArgumentParser, of: str) -> None:
+    """How many cells train at a time."""
+    parser.add_argument("--workers", type=_count, metavar="N", help=of)
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Another form of what is printed."""
+    parser.add_argument("--json", action="store_true", help="print JSON for scripts")
+
+
+def _suites(prefix: str, **_: Any) -> list[str]:
+    """For a shell: shipped suites, those in ``./suites``, and files."""
+    from argcomplete.completers import FilesCompleter
+
+    from bench.suite import loading
+
+    here = [path.stem for path in Path("suites").glob("*.yaml")]
+    return [*{*here, *(path.stem for path in loading.available())}, *FilesCompleter(("yaml", "yml"))(prefix)]
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{cut(text, 60)!r} is not a number of one or more")
+    return int(text)

@@ -1,0 +1,25 @@
+"""What commands print beside what was asked for: a line each, whatever names from files are quoted in it."""
+
+import sys
+
+from bench.words import cut
+
+_MOST_LINES = 10  # said of one kind of thing
+
+
+def line(said: object) -> str:
+    """One line for a terminal."""
+    return f"bench: {printable(cut(str(said), 2000))}"
+
+
+def printable(text: str) -> str:
+    """A text without what would move the cursor or ring the bell."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+
+
+def tell(lines: list[str]) -> None:
+    """Lines on the standard error stream, as many as somebody reads."""
+    for told in lines[:_MOST_LINES]:
+        print(line(told), file=sys.stderr)
+    if len(lines) > _MOST_LINES:
+        print(line(f"and {len(lines) - _MOST_LINES} more of these"), file=sys.stderr)

@@ -1,0 +1,58 @@
+"""Run a suite, or go on with its latest run."""
+
+import argparse
+import json
+
+from bench.commands import _arguments, _saying
+from bench.words import counted
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The suite, which of its runs, and how."""
+    _arguments.add_suite(parser)
+    parser.add_argument("--new", action="store_true", help="start another run; the earlier one stays as it is")
+    parser.add_argument(
+        "--run", metavar="NAME", help="name of the run to start or go on with (default: the time it began)"
+    )
+    _arguments.add_workers(parser, "cells that train at a time (default: cores, or 1 on a GPU)")
+    parser.add_argument("--retry", action="store_true", help="train cells again that failed, diverged or ran out")
+    _arguments.add_folder(parser, "results")
+    _arguments.add_folder(parser, "reports")
+    _arguments.add_json(parser)
+
+
+def call(chosen: argparse.Namespace) -> int:
+    """1 where a cell did not end well."""
+    from rich.console import Console
+
+    from bench import plugins
+    from bench.results import runs, tidy
+    from bench.running import progress, runner
+    from bench.suite import loading
+
+    suite = loading.load(chosen.suite)
+    _saying.tell(plugins.faults())
+    folder = runner.start(suite, chosen.results, new=chosen.new, name=chosen.run)
+    with progress.show(Console(stderr=chosen.json)) as shown:
+        counts = runner.run(suite, folder, shown, workers=chosen.workers, retry=chosen.retry)
+    from bench import report
+    from bench.report import circumstances, terminal
+
+    page = report.build(folder, chosen.reports)
+    frame = tidy.read(folder)
+    left_out = circumstances.left_out(runs.records(folder))
+    statuses = frame.drop_duplicates("cell")["status"].value_counts().to_dict()
+    if chosen.json:
+        said = {"cells": statuses, "left_out": left_out, "results": str(folder), "report": str(page)}
+        print(json.dumps(counts | said))
+    else:
+        console = Console()
+        terminal.summary(frame, suite.primary(), console)
+        were = "was" if counts["kept"] == 1 else "were"
+        already = f", {counts['kept']} {were} there already" if counts["kept"] else ""
+        ends = ", ".join(f"{number} {status}" for status, number in statuses.items())
+        print(f"{counted(counts['trained'], 'cell')} trained now{already}: {ends}")
+        for line in left_out:
+            print(f"left out or changed: {_saying.printable(line)}")
+        print(f"results  {folder}\nreport   {page}")
+    return int(bool(set(statuses) - {"ok", "not_applicable"}))

@@ -1,0 +1,81 @@
+"""The tidy table of a run: one row per (cell, metric). Imports no torch, and pandas when it is asked for a table."""
+
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.errors import ResultsError
+from bench.results import files
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = {
+    "suite": "str",
+    "run": "str",
+    "cell": "str",
+    "model": "str",
+    "family": "str",
+    "modality": "str",
+    "source": "str",
+    "target": "str",
+    "approach": "str",
+    "options": "str",
+    "data_size": "int64",
+    "data_quality": "str",
+    "seed": "int64",
+    "status": "str",
+    "metric": "str",
+    "value": "float64",
+    "unit": "str",
+    "better": "str",
+    "n": "int64",
+    "error": "float64",
+    "reason": "str",
+    "damaged": "int64",
+}
+"""The tidy table's columns. ``options`` is JSON; ``data_size`` is 0 for an approach that uses no target data; a cell
+without scores has one row with an empty ``metric`` and a NaN ``value``; ``error`` is the score's own standard error;
+``damaged`` is how many items of its domains were left out because they could not be read."""
+
+_ASKED = ("suite", "run", "model", "family", "modality", "source", "target", "approach", "data_size", "seed")
+_SCORED = ("metric", "value", "unit", "better", "n", "error")
+
+
+def table(found: list[dict[str, Any]]) -> "pd.DataFrame":
+    """One row per (cell, metric), with the columns and types of :data:`COLUMNS`."""
+    import pandas as pd
+
+    rows = []
+    for one in found:
+        asked, happened = one["asked"], one["happened"]
+        cell = {key: asked[key] for key in _ASKED} | {"cell": one["cell"], "status": happened["status"]}
+        cell["data_quality"] = asked.get("data_quality", "clean")  # which runs of earlier versions do not say
+        cell["damaged"] = sum(one.get("environment", {}).get("damaged_items", {}).values())
+        cell |= {"options": json.dumps(asked["options"], sort_keys=True), "reason": happened["reason"]}
+        for score in happened["scores"] or [
+            {"metric": "", "value": None, "unit": "", "better": "", "n": 0, "error": None}
+        ]:
+            rows.append(cell | {key: math.nan if score[key] is None else score[key] for key in _SCORED})
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
+
+
+def write(run: Path, records: list[dict[str, Any]]) -> "pd.DataFrame":
+    """Make ``results.csv`` and ``results.parquet`` of a run's records, and return the table."""
+    frame = table(records)
+    files.write_atomically(run / "results.csv", lambda partial: frame.to_csv(partial, index=False))
+    files.write_atomically(run / "results.parquet", lambda partial: frame.to_parquet(partial, index=False))
+    return frame
+
+
+def read(run: Path) -> "pd.DataFrame":
+    """The tidy table of a run, from ``results.parquet``."""
+    import pandas as pd
+
+    path = run / "results.parquet"
+    try:
+        return pd.read_parquet(files.regular(path))[list(COLUMNS)].astype(COLUMNS)
+    except Exception as error:  # what libraries say of a damaged file is of many kinds
+        said = " ".join(str(error).split())[:200]
+        raise ResultsError(f"{path}: not a readable table ({said}); {files.ANEW}") from error

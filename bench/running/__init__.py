@@ -1,0 +1,1 @@
+"""Cells to records: what is missing, in which processes it is made, and what is shown meanwhile."""

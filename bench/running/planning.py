@@ -1,0 +1,213 @@
+"""What a suite would do, without doing it: its matrix, what does not apply, and how long it may take. No torch."""
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean
+from typing import TYPE_CHECKING, Any
+
+from bench import dataset
+from bench.checkpoints import hub, inspection
+from bench.errors import SuiteError, Unusable
+from bench.results import runs
+from bench.running import environment
+from bench.suite.cell import Cell
+from bench.suite.loading import Suite
+from bench.words import counted
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A suite's matrix before it runs.
+
+    Attributes:
+        suite: the suite.
+        cells: all cells.
+        finished: ids of the cells that the latest run has already.
+        run: that run's folder, or None.
+        left_out: what was left out or changed when its datasets were read, as far as they were.
+        unchecked: datasets that are not in the cache yet, so that sizes asked of them could not be checked.
+        seconds: estimate for the missing cells from earlier results on this machine; None where there are none.
+        faults: models and datasets that will certainly not do, as far as their files tell: a run has failed cells for
+            each.
+    """
+
+    suite: Suite
+    cells: list[Cell]
+    finished: set[str]
+    run: Path | None
+    left_out: list[str]
+    unchecked: list[str]
+    seconds: float | None
+    faults: list[SuiteError]
+
+    @property
+    def not_applicable(self) -> dict[tuple[str, str], str]:
+        """(approach, model) to the reason it does not apply."""
+        return {(cell.approach, cell.model_name): cell.reason for cell in self.cells if cell.reason}
+
+    def as_json(self) -> dict[str, Any]:
+        """The plan for scripts."""
+        return {
+            "suite": self.suite.name,
+            "cells": [
+                {
+                    "cell": cell.id,
+                    "model": cell.model_name,
+                    "target": cell.target.name,
+                    "approach": cell.approach,
+                    "data_size": cell.data_size,
+                    "data_quality": cell.data_quality.label,
+                    "seed": cell.seed,
+                    "trials": len(cell.tuning),
+                    "finished": cell.id in self.finished,
+                    "reason": cell.reason,
+                }
+                for cell in self.cells
+            ],
+            "run": str(self.run) if self.run else None,
+            "left_out": self.left_out,
+            "unchecked": self.unchecked,
+            "seconds": self.seconds,
+            "faults": [str(fault) for fault in self.faults],
+        }
+
+    def __rich_console__(self, *_: Any) -> Any:
+        yield from _render(self)
+
+
+def plan(suite: Suite, results_folder: Path, workers: int | None = None) -> Plan:
+    """The plan of a suite, compared with its latest run under ``results_folder``."""
+    cells = suite.cells
+    run = runs.latest(results_folder / suite.name)
+    finished = {cell.id for cell in cells if run and runs.read_record(run, cell.id)}
+    targets = {cell.target.name: cell.target for cell in cells}
+    read = {cell.model.recipe.source.name: cell.model.recipe.source for cell in cells if cell.model.recipe} | targets
+    there = {name: spec for name, spec in read.items() if not spec.fault}
+    unchecked = [n for n, s in there.items() if n in targets and dataset.sizes(s.plugin, s.options) is None]
+    told = [line for name, spec in there.items() for line in dataset.left_out(name, spec.plugin, spec.options)]
+    missing = [cell for cell in cells if cell.id not in finished and not cell.reason]
+    estimate = _estimate(missing, run, workers)
+    return Plan(suite, cells, finished, run, told, unchecked, estimate, list(_faults(suite)))
+
+
+def _faults(suite: Suite) -> Iterator[SuiteError]:
+    for name, target in {cell.target.name: cell.target for cell in suite.cells}.items():
+        if target.fault:
+            yield _fault(suite, f"datasets.{name}", target.fault)
+    for name, spec in {cell.model_name: cell.model for cell in suite.cells}.items():
+        if spec.recipe and spec.recipe.source.fault:
+            yield _fault(suite, f"models.{name}.recipe.source", spec.recipe.source.fault)
+        if spec.fault:
+            yield _fault(suite, f"models.{name}.checkpoint", spec.fault)
+            continue
+        try:
+            inspection.check(spec, hub.local(spec))
+        except Unusable as reason:
+            key = f"models.{name}.{'recipe.architecture' if spec.recipe else 'checkpoint'}"
+            where = "" if spec.recipe else f"{spec.checkpoint}: "
+            yield suite.error(key, f"{where}{reason.problem}", reason.remedy)
+
+
+def _fault(suite: Suite, key: str, said: str) -> SuiteError:
+    problem, _, remedy = said.partition("; ")
+    return suite.error(key, problem, remedy)
+
+
+def _estimate(missing: list[Cell], run: Path | None, workers: int | None) -> float | None:
+    """Seconds for the missing cells, from what the latest run's cells took, where it ran on this machine."""
+    if not missing:
+        return 0.0
+    if run is None:
+        return None
+    info, _ = runs.read_info(run)
+    earlier: dict[str, float] = info["cell_seconds"]
+    here = environment.describe()["machine"]["id"]
+    if not earlier or info["environment"].get("machine", {}).get("id") != here:
+        return None
+    alike: dict[str, list[float]] = {}
+    for cell, seconds in earlier.items():
+        alike.setdefault(_kind(cell), []).append(seconds)
+    typical = mean(earlier.values())
+    total = sum(mean(alike.get(_kind(cell.id), [typical])) for cell in missing)
+    threads = max(cell.budget.threads for cell in missing)
+    return total / (workers or max(1, (os.cpu_count() or 1) // threads))
+
+
+def _kind(cell: str) -> str:
+    """A cell's id without seed and hash: cells alike take alike."""
+    return re.sub(r"-s\d+-[0-9a-f]{16}$", "", cell)
+
+
+def _render(plan: Plan) -> "list[RenderableType]":
+    from rich.table import Table
+    from rich.text import Text
+
+    shown: list[RenderableType] = []
+    pairs = list(dict.fromkeys((cell.model_name, cell.target.name) for cell in plan.cells))
+    for model, target in pairs:
+        cells = [cell for cell in plan.cells if (cell.model_name, cell.target.name) == (model, target)]
+        sizes = sorted({cell.data_size for cell in cells if cell.data_size})
+        counts: dict[tuple[str, int], int] = {}
+        for cell in cells:
+            counts[cell.approach, cell.data_size] = counts.get((cell.approach, cell.data_size), 0) + (not cell.reason)
+        grid = Table(
+            title=Text(f"{model} → {target}"), title_justify="left", title_style="bold", box=None, pad_edge=False
+        )
+        grid.add_column("approach")
+        grid.add_column("trials", justify="right")
+        grid.add_column("no data", justify="right")
+        for size in sizes:
+            grid.add_column(counted(size, "example"), justify="right")
+        first = {cell.approach: cell for cell in reversed(cells)}
+        for name in dict.fromkeys(cell.approach for cell in cells):
+            trials = "" if first[name].data_size == 0 else str(len(first[name].tuning))
+            entries = [_entry(counts.get((name, size))) for size in (0, *sizes)]
+            grid.add_row(Text(name), trials, *entries)
+        shown += [grid, Text()]
+    if len(qualities := list(dict.fromkeys(cell.data_quality.label for cell in plan.cells))) > 1:
+        shown.append(Text(f"each size in {len(qualities)} qualities: {', '.join(qualities)}"))
+    applicable = sum(not cell.reason for cell in plan.cells)
+    models = counted(len({cell.model_name for cell in plan.cells}), "model")
+    seeds = counted(len({cell.seed for cell in plan.cells}), "seed")
+    trained = [cell for cell in plan.cells if not cell.reason and cell.data_size]
+    steps = sum((cell.budget.planned_steps or 0) * len(cell.tuning) for cell in trained)
+    seconds = sum((cell.budget.seconds or 0) * len(cell.tuning) for cell in trained)
+    spent = f"{_duration(seconds)} of training" if seconds else f"{steps:,} step{'s' * (steps != 1)}"
+    shown.append(Text(f"{counted(len(plan.cells), 'cell')} ({applicable} applicable): {models}, {seeds}, {spent}"))
+    shown += [
+        Text(f"not applicable to {model}: {approach if approach not in why else ''}{': ' * (approach not in why)}{why}")
+        for (approach, model), why in plan.not_applicable.items()
+    ]
+    shown += [Text(f"will not do: {fault}") for fault in plan.faults]
+    if plan.run:
+        shown.append(Text(f"finished already: {counted(len(plan.finished), 'cell')} in {plan.run}"))
+    shown += [Text(f"left out or changed: {line}") for line in plan.left_out]
+    if plan.unchecked:
+        shown.append(Text(f"sizes are checked when first read: {', '.join(plan.unchecked)}"))
+    known = (
+        f"about {_duration(plan.seconds)}"
+        if plan.seconds is not None
+        else "not known until cells have run on this machine"
+    )
+    shown.append(Text(f"time: {known}"))
+    return shown
+
+
+def _entry(count: int | None) -> str:
+    if count is None:
+        return ""
+    return counted(count, "seed") if count else "—"
+
+
+def _duration(seconds: float) -> str:
+    """Seconds in the largest unit that fits."""
+    for size, unit in ((3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.0f} s"

@@ -1,0 +1,250 @@
+"""Cell to result: isolate, skip what is finished, record every end.
+
+Every task runs in a fresh process, forked from a server that has imported torch once, in three stages: what cells
+share is prepared; missing cells train, several at a time; then each trained cell is measured (latency, memory) with
+the machine to itself. This process imports no torch.
+"""
+
+import datetime
+import os
+import shlex
+import shutil
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from bench.errors import BenchError, ResultsError
+from bench.results import disk, files, runs, tidy
+from bench.running import ends, pool, worker
+from bench.running.ledger import Ledger
+from bench.running.pool import Progress, Task
+from bench.running.preparation import Preparation
+from bench.suite.cell import Cell
+from bench.suite.declaration import NAME
+from bench.suite.loading import Suite
+from bench.words import counted, cut
+
+
+class Interrupted(BenchError):
+    """The run was stopped; what is finished is kept."""
+
+
+def start(suite: Suite, results_folder: Path, *, new: bool = False, name: str | None = None) -> Path:
+    """The folder of the run to go on with, or of a new one; it exists and is writable afterwards.
+
+    Args:
+        suite: what to run.
+        results_folder: where its runs lie.
+        new: never go on with an earlier one.
+        name: of the run; otherwise it is named by the time it begins. A named run is gone on with by its name alone.
+    """
+    folder = results_folder / suite.name
+    if name is not None and not NAME.fullmatch(name):
+        raise ResultsError(f"--run {cut(name, 100)!r}: no name for a run; use letters, digits, spaces and _.+,:=()%-")
+    run = folder / name if name else None if new else runs.latest(folder)
+    if name and new and (folder / name).exists():
+        raise ResultsError(f"{folder / name}: is there already; leave out --new to go on with it, or take another name")
+    if name and any((folder / name).glob("*")) and not (folder / name / "run.json").exists():
+        raise ResultsError(f"{folder / name}: holds something else than a run; take another name")
+    if run is None:
+        stamp = datetime.datetime.now().strftime("%Y-%m-%d_%H%M%S")
+        names = (stamp if not count else f"{stamp}-{count}" for count in range(1000))
+        run = next(folder / name for name in names if not (folder / name).exists())
+    with disk.clear_errors(run):
+        (run / "cells").mkdir(parents=True, exist_ok=True)
+    return run
+
+
+def run(
+    suite: Suite,
+    run_folder: Path,
+    progress: Progress,
+    *,
+    workers: int | None = None,
+    retry: bool = False,
+) -> dict[str, int]:
+    """Train and measure every cell of ``suite`` that has no result in ``run_folder``; the tidy tables are written.
+
+    Args:
+        suite: what to compare.
+        run_folder: from :func:`start`.
+        progress: is told what happens.
+        workers: cells that train at a time; by default one on a GPU, and on a CPU as many as there are cores for.
+        retry: whether cells that failed, diverged, or ran out of time or memory are trained again.
+
+    Returns:
+        how many cells were trained now, and how many there were already: ``{"trained": …, "kept": …}``.
+
+    Raises:
+        BenchError: before anything trains, where the folder will not do, or device or data are others than the run's;
+            and when interrupted. Cells whose model, dataset or feature space will not do have failed.
+    """
+    lock = FileLock(run_folder / ".lock")
+    try:
+        with disk.clear_errors(run_folder):
+            lock.acquire(timeout=0)
+    except Timeout:
+        raise ResultsError(
+            f"{run_folder}: another process works on this run; wait for it, or start one with --new"
+        ) from None
+    try:
+        files.remove_partial(run_folder)  # what a killed run left
+        return _Run(suite, run_folder, progress, workers, retry).run()
+    except BenchError as error:
+        if not isinstance(error, Interrupted) and not any((run_folder / "cells").glob("*.json")):
+            _remove_empty(run_folder)
+        raise
+    finally:
+        files.remove_partial(run_folder)  # what a task left that was killed, or ran out of time
+        (run_folder / ".lock").unlink(missing_ok=True)
+        lock.release()
+
+
+def _remove_empty(run_folder: Path) -> None:
+    """Take away what we made of a run of which nothing came; whatever else lies there stays."""
+    for name in ("run.json", "results.csv", "results.parquet", ".lock"):
+        (run_folder / name).unlink(missing_ok=True)
+    shutil.rmtree(run_folder / "logs", ignore_errors=True)
+    for log in run_folder.glob("cells/*/log.txt"):
+        log.unlink()
+    with suppress(OSError):  # somebody else's files, or earlier runs
+        for folder in (*(run_folder / "cells").glob("*/"), run_folder / "cells", run_folder, run_folder.parent):
+            folder.rmdir()
+
+
+class _Run:
+    def __init__(self, suite: Suite, folder: Path, progress: Progress, workers: int | None, retry: bool) -> None:
+        self.suite, self.folder, self.progress, self.workers = suite, folder, progress, workers
+        self.ledger = Ledger(suite, folder, retry=retry)
+
+    def run(self) -> dict[str, int]:
+        ledger = self.ledger
+        missing, to_measure = ledger.missing(), ledger.to_measure()
+        counts = {"trained": len(missing), "kept": len(ledger.cells) - len(missing)}
+        renamed = ledger.rename()
+        if not (missing or to_measure or renamed) and ledger.is_current():
+            return counts
+        ledger.write_run()
+        self.again = {cell.id for cell in missing if ledger.record(cell)["happened"]}
+        if to_measure or not all(cell.reason for cell in missing):
+            with worker.blank_main(), pool.stoppable():
+                self._work([cell for cell in missing if not cell.reason], to_measure, missing)
+        else:
+            self._write_inapplicable(missing)
+        for cell in ledger.cells:
+            runs.checkpoint_path(self.folder, cell.id).unlink(missing_ok=True)
+        tidy.write(self.folder, runs.records(self.folder))
+        ledger.write_run(finished=True)
+        return counts
+
+    def _write_inapplicable(self, missing: list[Cell]) -> None:
+        for cell in missing:
+            if cell.reason:
+                self.ledger.write_end(cell, "not_applicable", cell.reason)
+                self.again.discard(cell.id)
+
+    def _work(self, applicable: list[Cell], to_measure: list[Cell], missing: list[Cell]) -> None:
+        try:
+            able = self._prepared(applicable, to_measure)
+            self._write_inapplicable(missing)  # they count as finished, on the bar and where the run is stopped
+            self._train(able)
+            self._measure(self.ledger.to_measure())
+        except KeyboardInterrupt:
+            tidy.write(self.folder, runs.records(self.folder))
+            ended = [cell for cell in self.ledger.cells if self.ledger.record(cell)["happened"]]
+            finished = sum(cell.id not in self.again for cell in ended)
+            done = f"{finished} of {counted(len(self.ledger.cells), 'cell')} are finished and kept in {self.folder}"
+            raise Interrupted(f"stopped; {done}; go on with: {self._command()}") from None
+
+    def _command(self) -> str:
+        """What to type to go on with this run."""
+        words = ["bench", "run", str(self.suite.path)]
+        if runs.latest(self.folder.parent) != self.folder:
+            words += ["--run", self.folder.name]
+        if (results_folder := self.folder.parent.parent) != Path("results"):
+            words += ["--results", str(results_folder)]
+        return shlex.join(words)
+
+    def _prepared(self, missing: list[Cell], to_measure: list[Cell]) -> list[Cell]:
+        """Make what cells share; the missing ones that can be trained. The others end here, with what they lack."""
+        preparation = Preparation([*missing, *to_measure], self._stage)
+        preparation.read()
+        self.ledger.device = preparation.device
+        self._refuse_mixing(preparation.fingerprints(), missing)
+        self.ledger.fingerprints |= preparation.fingerprints()
+        preparation.make()
+        self.ledger.write_run()
+        for cell in {cell.id: cell for cell in (*missing, *to_measure)}.values():
+            if fault := preparation.fault(cell):
+                self._end_unprepared(cell, fault)
+        return [cell for cell in missing if not preparation.fault(cell)]
+
+    def _end_unprepared(self, cell: Cell, fault: str) -> None:
+        """What a cell has scored before stays."""
+        if self.ledger.record(cell)["happened"].get("status") == "ok":
+            self._not_measured(cell, f"failed: {fault}")
+        else:
+            self.ledger.write_end(cell, "failed", fault)
+            self.again.discard(cell.id)
+
+    def _not_measured(self, cell: Cell, why: str) -> dict[str, Any]:
+        record = self.ledger.record(cell)
+        record["happened"]["skipped"]["measurement"] = why
+        record["happened"]["measured"] = True
+        files.write_json(runs.record_path(self.folder, cell.id), record)
+        return record
+
+    def _refuse_mixing(self, fingerprints: dict[str, str], missing: list[Cell]) -> None:
+        """A run's numbers come from one kind of device, and those on one dataset from the same data."""
+        before = self.ledger.environment()
+        held = self.ledger.scored_on(missing)
+        changed = [name for name, now in fingerprints.items() if held.get(name, now) != now]
+        if before.get("device", self.ledger.device["device"]) != self.ledger.device["device"]:
+            changed.append(f"the device (it was {before['device']})")
+        if changed:
+            raise ResultsError(f"{self.folder}: {', '.join(changed)} changed since; start another run with --new")
+
+    def _train(self, cells: list[Cell]) -> None:
+        by_name = {cell.id: cell for cell in cells}
+
+        def ended(task: Task, outcome: Any) -> tuple[str, str, float]:
+            if isinstance(outcome, ResultsError):  # the results folder fails, not the cell
+                raise outcome
+            cell = by_name[task.name]
+            if isinstance(outcome, BaseException):
+                self.ledger.write_end(cell, *ends.how_it_ended(outcome, cell.budget.time_limit))
+            self.again.discard(cell.id)
+            happened = self.ledger.record(cell)["happened"]
+            return happened["status"], happened["reason"], happened["seconds"]
+
+        tasks = [Task(cell.id, "train", (cell, self.folder), cell.budget.time_limit, ended) for cell in cells]
+        cores = max(1, (os.cpu_count() or 1) // max((cell.budget.threads for cell in cells), default=1))
+        self.ledger.workers = self.workers or (1 if self.ledger.device["device"] == "cuda" else cores)
+        self._stage("cells", tasks, self.ledger.workers, done=len(self.ledger.cells) - len(cells))
+
+    def _measure(self, cells: list[Cell]) -> None:
+        """One at a time: latency is never taken while other cells train."""
+        by_name = {cell.id: cell for cell in cells}
+
+        def ended(task: Task, outcome: Any) -> tuple[str, str, float]:
+            if isinstance(outcome, ResultsError):
+                raise outcome
+            cell = by_name[task.name]
+            if isinstance(outcome, BaseException):  # what was scored before stays
+                record = self._not_measured(cell, ": ".join(ends.how_it_ended(outcome, cell.budget.time_limit)))
+            else:
+                record = self.ledger.record(cell)
+            status, _, reason = record["happened"]["skipped"].get("measurement", "ok: ").partition(": ")
+            return status, reason, 0.0
+
+        tasks = [Task(cell.id, "measure", (cell, self.folder), cell.budget.time_limit, ended) for cell in cells]
+        self._stage("measurements", tasks, workers=1)
+
+    def _stage(self, name: str, tasks: list[Task], workers: int, done: int = 0) -> None:
+        for task in tasks:
+            task.log = self.ledger.log(task.name, task.function)
+        if tasks:
+            self.progress.stage(name, len(tasks) + done, done)
+            pool.run(tasks, workers, worker.preloaded(), self.progress)

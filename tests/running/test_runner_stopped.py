@@ -1,0 +1,138 @@
+"""Runs that are stopped, by hand or by force: nothing half-written, nothing left behind, and a way on."""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.results import tidy
+from bench.running import pool, runner
+from bench.suite import loading
+from tests import tiny
+
+PATIENCE = 60  # seconds a step of a test may take on a busy machine
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
+
+
+SLOW: dict[str, Any] = {"approaches": [{"slow": {"seconds": 1.0}}], "seeds": [0, 1]}
+
+
+def finished_cells(folder: Path) -> dict[str, tuple[int, bytes]]:
+    """Records of a run and the time they were written."""
+    return {name: state for name, state in tiny.states(folder / "cells").items() if "/" not in name}
+
+
+def has_begun(path: Path) -> bool:
+    """Whether some cells are finished, and others at work."""
+    return len(list(path.parent.glob("results/*/*/cells/*.json"))) >= 3
+
+
+@pytest.mark.parametrize("whole_group", [False, True], ids=["runner alone", "everything"])
+def test_after_a_kill_a_second_run_completes_the_first(awkward: Path, tmp_path: Path, whole_group: bool) -> None:
+    path = tiny.write(tmp_path, **SLOW)
+    with tiny.started("-m", "bench", "run", str(path), "--workers", "2", cwd=tmp_path) as process:
+        wait_for(lambda: has_begun(path))
+        os.killpg(process.pid, signal.SIGKILL) if whole_group else process.kill()
+        process.wait(PATIENCE)
+        wait_for(lambda: not tiny.session(process.pid))
+    folder = tiny.latest(path)
+    before = finished_cells(folder)
+    assert 3 <= len(before) < 10
+    assert tiny.run(path) == folder
+    assert {name: state for name, state in finished_cells(folder).items() if name in before} == before
+    table = tidy.read(folder)
+    assert table["cell"].nunique() == 10
+    assert set(table["status"]) == {"ok"}
+    assert not [file for file in folder.rglob(".*") if file.is_file()]
+
+
+@pytest.mark.parametrize(
+    ("number", "whole_group"),
+    [(signal.SIGINT, True), (signal.SIGTERM, False)],
+    ids=["Ctrl-C in a terminal", "terminate"],
+)
+def test_a_run_that_is_stopped_says_how_to_go_on(
+    awkward: Path, tmp_path: Path, number: signal.Signals, whole_group: bool
+) -> None:
+    path = tiny.write(tmp_path, **SLOW)
+    command = ["-m", "bench", "run", str(path), "--workers", "2", "--results", str(tmp_path / "results")]
+    with tiny.started(*command, cwd=tmp_path) as process:
+        wait_for(lambda: has_begun(path))
+        os.killpg(process.pid, number) if whole_group else process.send_signal(number)
+        _, said = process.communicate(timeout=PATIENCE)
+        wait_for(lambda: not tiny.session(process.pid))
+    assert process.returncode == 130
+    folder = tiny.latest(path)
+    done = len(list(folder.glob("cells/*.json")))
+    way_on = f"go on with: bench run {path} --results {tmp_path / 'results'}"
+    assert said == f"bench: stopped; {done} of 10 cells are finished and kept in {folder}; {way_on}\n"
+    assert tidy.read(folder)["cell"].nunique() == done
+    assert not [file for file in folder.rglob(".*") if file.is_file()]
+
+
+def test_the_way_on_names_a_named_run(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    loaded = loading.load(tiny.copied(finished, tmp_path))
+    folder = runner.start(loaded, tmp_path / "results", name="a night")
+    monkeypatch.setattr(pool, "run", stop)
+    with pytest.raises(runner.Interrupted, match=rf"bench run \S+ --run 'a night' --results {tmp_path}/results$"):
+        runner.run(loaded, folder, tiny.Silent())
+
+
+def test_a_run_stopped_while_it_starts_leaves_no_noise(tmp_path: Path) -> None:
+    path = tiny.write(tmp_path)
+    with tiny.started("-m", "bench", "run", str(path), cwd=tmp_path) as process:
+        wait_for(lambda: len(tiny.session(process.pid)) >= 3)  # the fork server imports torch
+        time.sleep(0.5)
+        os.killpg(process.pid, signal.SIGINT)
+        _, said = process.communicate(timeout=PATIENCE)
+        wait_for(lambda: not tiny.session(process.pid))
+    assert process.returncode == 130
+    assert said.startswith("bench: stopped; 0 of 5 cells are finished")
+    assert said.count("\n") == 1
+
+
+def test_the_bar_and_the_last_line_count_the_same_cells(
+    awkward: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that do not apply among them, and not those that are to be tried again."""
+
+    class Bar(tiny.Silent):
+        done = 0
+
+        def stage(self, name: str, total: int, done: int = 0) -> None:
+            self.done, self.total = done, total
+
+        def finished(self, name: str, status: str, reason: str, seconds: float) -> None:
+            self.done += 1
+
+    path = tiny.write(tmp_path, approaches=["raising", "freeze_d"])
+    folder = tiny.run(path)
+    assert len(list(folder.glob("cells/*.json"))) == 6
+    for kept, retry, done in ((6, True, 5), (5, False, 5), (0, False, 1)):
+        for record in sorted(folder.glob("cells/*.json"))[kept:]:
+            record.unlink()
+        loaded, bar, run = loading.load(path), Bar(), pool.run
+
+        def stop(tasks: list[pool.Task], *rest: Any, run: Any = run) -> None:
+            if tasks[0].function == "train":
+                raise KeyboardInterrupt
+            run(tasks, *rest)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(pool, "run", stop)
+            with pytest.raises(runner.Interrupted, match=f"stopped; {done} of 6 cells are finished"):
+                runner.run(loaded, folder, bar, retry=retry)
+        assert (bar.done, bar.total) == (done, 6)
