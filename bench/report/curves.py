@@ -1,11 +1,11 @@
 """Training curves and chosen hyper-parameters, read from a run's records."""
 
 import csv
+import io
 from collections import Counter, defaultdict
-from pathlib import Path
 from typing import Any
 
-from bench.results import files, runs
+from bench.results import runs
 
 _MOST_STEPS = 10**12
 _LARGEST = 1e300  # as of a score
@@ -30,13 +30,15 @@ def read_curves(run: runs.Found, records: list[dict[str, Any]]) -> dict[tuple[st
     found: dict[tuple[str, int], Curve] = {}
     for record in records:
         asked, trial = record["asked"], chosen_trial(record)
-        path = runs.record_path(run.folder, record["cell"]).with_suffix("") / "curve.csv"
-        if trial is None or record["happened"]["status"] != "ok" or not path.exists():
+        if trial is None or record["happened"]["status"] != "ok":
+            continue
+        if (content := run.content(record["cell"], "curve.csv")) is None:
             continue
         try:
-            points = _points(path, trial)
-        except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
-            run.note(path, f"no column {error}" if isinstance(error, KeyError) else error)
+            points = _points(content, trial)
+        except (ValueError, KeyError, TypeError, csv.Error) as error:
+            said = f"no column {error}" if isinstance(error, KeyError) else error
+            run.note(f"cells/{record['cell']}/curve.csv", said)
             continue
         curve = found.setdefault((asked["approach"], asked["data_size"]), defaultdict(list))
         for step, loss in dict(points).items():  # of one validated twice the last
@@ -44,15 +46,13 @@ def read_curves(run: runs.Found, records: list[dict[str, Any]]) -> dict[tuple[st
     return {key: dict(curve) for key, curve in found.items() if curve}
 
 
-def _points(path: Path, trial: int) -> list[tuple[int, float]]:
+def _points(content: bytes, trial: int) -> list[tuple[int, float]]:
     """Steps and validation losses of one trial; what is not finite, or nearly so, has no place in a figure."""
-    with files.regular(path).open(newline="", encoding="utf-8") as file:
-        rows = csv.DictReader(file, strict=True)
-        found = [
-            (int(row["step"]), float(row["validation_loss"]))
-            for row in rows
-            if row["validation_loss"] and int(row["trial"]) == trial
-        ]
+    found = [
+        (int(row["step"]), float(row["validation_loss"]))
+        for row in csv.DictReader(io.StringIO(content.decode(), newline=""), strict=True)
+        if row["validation_loss"] and int(row["trial"]) == trial
+    ]
     if wrong := next((step for step, _ in found if not 0 <= step < _MOST_STEPS), None):
         raise ValueError(f"step {str(wrong)[:24]} will not do")
     return [(step, loss) for step, loss in found if abs(loss) <= _LARGEST]  # no NaN either

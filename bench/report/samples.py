@@ -3,7 +3,6 @@
 import base64
 import io
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from bench.report import aggregate, tables
@@ -81,47 +80,46 @@ def _specimens(run: runs.Found, section: Section, records: list[dict[str, Any]])
 def _given(run: runs.Found, section: Section, records: list[dict[str, Any]]) -> Specimen | None:
     """The conditions of the first that did not bring its own, as real examples do."""
     for record in records:
-        folder = runs.record_path(run.folder, record["cell"]).with_suffix("")
         known = section.approaches.get(record["asked"]["approach"]) not in aggregate.REAL
-        if known and any((folder / f"conditions.{kind}").exists() for kind in ("json", "png")):
-            return _shown(run, folder, "conditions", record, "given", "")
+        if known and {"conditions.json", "conditions.png"} & set(run.cells.beside(record["cell"])):
+            return _shown(run, "conditions", record, "given", "")
     return None
 
 
 def _specimen(run: runs.Found, record: dict[str, Any], control: str) -> Specimen:
-    folder = runs.record_path(run.folder, record["cell"]).with_suffix("")
     approach, status = record["asked"]["approach"], record["happened"]["status"]
     if status != "ok":
         return Specimen(approach, control, [], None, [], tables.STATUS_WORDS.get(status, status))
-    return _shown(run, folder, "samples", record, approach, control)
+    return _shown(run, "samples", record, approach, control)
 
 
-def _shown(run: runs.Found, folder: Path, name: str, record: dict[str, Any], title: str, control: str) -> Specimen:
-    """What lies in the folder under a name; molecules are there as texts too, and the page shows their picture."""
+def _shown(run: runs.Found, name: str, record: dict[str, Any], title: str, control: str) -> Specimen:
+    """What lies beside the record under a name; molecules are there as texts too, and the page shows their picture."""
     texts, grid, sounds = list[str](), None, list[str]()
-    picture, words = folder / f"{name}.png", folder / f"{name}.json"
-    found = [picture] if picture.exists() else [words] if words.exists() else sorted(folder.glob(f"{name}-*.wav"))
-    for path in found[:_TEXTS]:
+    there = run.cells.beside(record["cell"])
+    picture, words = f"{name}.png", f"{name}.json"
+    heard = [file for file in there if file.startswith(f"{name}-") and file.endswith(".wav")]
+    for file in [picture] if picture in there else [words] if words in there else heard[:_TEXTS]:
         try:
-            files.regular(path)
-            if path == picture:
+            content = run.cells.content(record["cell"], file) or b""
+            if file == picture:
                 wanted = record["asked"].get("definition", {}).get("evaluation", {}).get("samples", _COLUMNS)
-                grid = _cut(path, columns=min(_COLUMNS, wanted))
-            elif path == words:
-                texts = _texts(path)
-            elif path.stat().st_size <= _SOUND:
-                sounds.append(data_address(path.read_bytes(), "audio/wav"))
+                grid = _cut(content, columns=min(_COLUMNS, wanted))
+            elif file == words:
+                texts = _texts(content)
+            elif len(content) <= _SOUND:
+                sounds.append(data_address(content, "audio/wav"))
         except Exception as error:  # whatever a library says of a damaged picture
-            run.note(path, error)
-            return Specimen(title, control, [], None, [], f"damaged: {path.name}")
+            run.note(f"cells/{record['cell']}/{file}", error)
+            return Specimen(title, control, [], None, [], f"damaged: {file}")
     return Specimen(title, control, texts, grid, sounds, "" if texts or grid or sounds else "no samples")
 
 
-def _texts(path: Path) -> list[str]:
-    content = files.parsed(path)
-    if not isinstance(content, list) or not all(isinstance(text, str) for text in content):
+def _texts(content: bytes) -> list[str]:
+    texts = files.parsed_text(content)
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
         raise ValueError("it should be a list of texts")
-    return [shortened(text) for text in content[:_TEXTS]]
+    return [shortened(text) for text in texts[:_TEXTS]]
 
 
 def shortened(text: str) -> str:
@@ -129,11 +127,15 @@ def shortened(text: str) -> str:
     return text if len(text) <= _CHARACTERS else text[:_CHARACTERS].rstrip() + " …"
 
 
-def _cut(path: Path, columns: int) -> Grid:
+def _cut(content: bytes, columns: int) -> Grid:
     """The first rows of the grid, and as many columns as fit: the same places for every approach."""
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
-    with Image.open(path) as image:
+    try:
+        opened = Image.open(io.BytesIO(content))
+    except UnidentifiedImageError:  # whose own words hold an address in memory
+        raise ValueError("no picture that can be read") from None
+    with opened as image:
         if not (tile := image.width // columns):
             raise ValueError(f"{image.width} pixels are too few for {columns} columns")
         shown = max(1, min(columns, _PIXELS // tile))

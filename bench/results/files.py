@@ -21,7 +21,15 @@ _LARGEST = 1 << 26  # bytes of JSON that is read
 
 
 class Damaged(ValueError):
-    """What is wrong with a file."""
+    """What is wrong with a file.
+
+    Attributes:
+        content: of the file, as far as it is JSON; else None.
+    """
+
+    def __init__(self, what: str, content: Any = None) -> None:
+        super().__init__(what)
+        self.content = content
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
@@ -74,12 +82,23 @@ def read_json(path: Path) -> Any:
 
 def parsed(path: Path) -> Any:
     """The JSON in ``path``; :class:`Damaged` says why there is none."""
+    return parsed_text(content(path))
+
+
+def parsed_text(text: str | bytes) -> Any:
+    """The JSON in a text, or in its bytes in UTF-8; :class:`Damaged` says why there is none."""
     try:
-        return json.loads(regular(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise Damaged(error.strerror or str(error)) from error
+        return json.loads(text if isinstance(text, str) else text.decode())
     except (ValueError, RecursionError) as error:  # no UTF-8, no JSON, a number of 5,000 digits, 5,000 brackets
         raise Damaged(" ".join(str(error).split())) from error
+
+
+def content(path: Path) -> bytes:
+    """What is in ``path``; :class:`Damaged` says why it cannot be read."""
+    try:
+        return regular(path).read_bytes()
+    except OSError as error:
+        raise Damaged(error.strerror or str(error)) from error
 
 
 def regular(path: Path) -> Path:

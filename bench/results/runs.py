@@ -1,24 +1,28 @@
-"""One JSON per cell, and one tidy table made from them.
+"""A run's folder: one JSON per cell, and one tidy table made from them.
 
 ::
 
-    results/<suite>/<run>/run.json              the resolved suite, its cells in order, the machine
-    results/<suite>/<run>/cells/<cell>.json     what was asked, what happened, in which environment
-    results/<suite>/<run>/cells/<cell>/         curve.csv; samples.json, .png, -1.wav …; log.txt, traceback.txt
-    results/<suite>/<run>/logs/                 what was written for a terminal before cells trained
-    results/<suite>/<run>/results.csv|.parquet  one row per (cell, metric)
+    results/<suite>/<run>/run.json            the resolved suite, its cells in order, the machine
+    results/<suite>/<run>/cells/<cell>.json   what was asked, what happened, in which environment
+    results/<suite>/<run>/cells/<cell>/       curve.csv; samples.json, .png, -1.wav …; log.txt, traceback.txt
+    results/<suite>/<run>/logs/               what was written for a terminal before cells trained
+    results/<suite>/<run>/results.parquet     one row per (cell, metric)
 
+Of a finished run all but the first and the last are packed (:mod:`bench.results.packed`); both forms are read here.
 Everything is written atomically. Imports no torch.
 """
 
+import gc
 import json
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from bench.errors import ResultsError
-from bench.results import files, schema, tidy
+from bench.results import checks, files, packed, tidy
 
 _PLACE = ("model", "target", "approach", "data_quality", "data_size", "seed")
 
@@ -33,6 +37,54 @@ def checkpoint_path(run: Path, cell: str) -> Path:
     return run / "cells" / cell / "checkpoint.safetensors"
 
 
+class Cells:
+    """The files of a run's cells, each by itself in the folder or packed; where in both, that in the folder.
+
+    For a while in which nothing is written: what there is is looked up once.
+    """
+
+    def __init__(self, run: Path) -> None:
+        self.run, self.pack = run, packed.Pack(run)
+
+    def names(self) -> list[str]:
+        """Cells that have a record, sorted."""
+        return sorted(self._loose | self.pack.records.keys())
+
+    def record(self, cell: str) -> dict[str, Any] | None:
+        """What :func:`bench.results.checks.checked` makes of a record; None where there is none.
+
+        Raises :class:`bench.results.files.Damaged`, which knows the ``content`` as far as it is JSON.
+        """
+        if cell in self._loose:
+            return checks.read(files.content(record_path(self.run, cell)), cell)
+        text = self.pack.records.get(cell)
+        return None if text is None else checks.read(text, cell)
+
+    def beside(self, cell: str) -> list[str]:
+        """Names of the files beside a record, sorted."""
+        there = {path.name for path in record_path(self.run, cell).with_suffix("").glob("*")}
+        return sorted(there | self._packed.get(cell, set()))
+
+    def content(self, cell: str, name: str) -> bytes | None:
+        """A file beside a record; None where there is none of that name, :class:`Damaged` where it cannot be read."""
+        path = record_path(self.run, cell).with_suffix("") / name
+        if path.exists():
+            return files.content(path)
+        return self.pack.content(f"cells/{cell}/{name}")
+
+    @cached_property
+    def _loose(self) -> set[str]:
+        return {file.stem for file in (self.run / "cells").glob("*.json")}
+
+    @cached_property
+    def _packed(self) -> dict[str, set[str]]:
+        found: dict[str, set[str]] = {}
+        for path in self.pack.names():
+            folder, _, name = path.removeprefix("cells/").rpartition("/")
+            found.setdefault(folder, set()).add(name)
+        return found
+
+
 @dataclass
 class Found:
     """What a run's folder holds.
@@ -40,25 +92,38 @@ class Found:
     Attributes:
         folder: the run's.
         info: the content of ``run.json``; a part of it that is damaged is empty.
-        records: of its finished cells, in the suite's order; :func:`bench.results.schema.stand_in` for damaged ones.
+        cells: the files of its cells.
+        records: of its finished cells, in the suite's order; :func:`bench.results.checks.stand_in` for damaged ones.
         damaged: file, relative to the folder, to what is wrong with it.
     """
 
     folder: Path
     info: dict[str, Any]
+    cells: Cells
     records: list[dict[str, Any]] = field(default_factory=list)
     damaged: dict[str, str] = field(default_factory=dict)
 
-    def note(self, path: Path, what: object) -> None:
-        """Say that a file below the folder is damaged."""
-        self.damaged[path.relative_to(self.folder).as_posix()] = " ".join(str(what).split())
+    def note(self, file: str, what: object) -> None:
+        """Say that a file of the folder, which may be packed, is damaged."""
+        self.damaged[file] = " ".join(str(what).split())
+
+    def content(self, cell: str, name: str) -> bytes | None:
+        """:meth:`Cells.content`; one that is damaged is noted, and is None."""
+        try:
+            return self.cells.content(cell, name)
+        except files.Damaged as reason:
+            self.note(f"cells/{cell}/{name}", reason)
+            return None
 
     def told(self) -> list[str]:
         """A line for each damaged file; what lies beside a record is made anew with it alone."""
         found = []
         for file, what in self.damaged.items():
-            record = (path := self.folder / file).parent.with_suffix(".json")
-            first = f"remove {record} and " if path.parent.parent.name == "cells" else ""
+            path, first = self.folder / file, ""
+            if path.parent.parent.name == "cells":
+                record = path.parent.with_suffix(".json")
+                unpack = "" if record.exists() else f"unpack the run (`bench unpack {self.folder}`), "
+                first = f"{unpack}remove {record} and "
             found.append(f"{path}: damaged ({what}); {first}{files.ANEW}")
         return found
 
@@ -71,26 +136,57 @@ def read(run: Path) -> Found:
     info, wrong = read_info(run)
     if not info["cells"]:
         raise ResultsError(f"{path}: not the record of a run; name a folder such as results/quickstart/<run>")
-    found = Found(run, info)
+    found = Found(run, info, Cells(run))
     if wrong:
-        found.note(path, "; ".join(wrong))
+        found.note("run.json", "; ".join(wrong))
+    with _collecting_nothing():
+        before = _read_records(found)
+    for file, what in found.cells.pack.damaged.items():
+        found.note(file, what)
+    if packed.RECORDS in found.damaged:
+        _stand_in(found, before or _before(run))
+    return found
+
+
+def _read_records(found: Found) -> dict[str, dict[str, Any]] | None:
+    """Fill in the records, as what they are or as what stands in for them; the run's table, where that was needed."""
     before: dict[str, dict[str, Any]] | None = None
     places: dict[tuple[Any, ...], str] = {}
-    for cell in info["cells"]:
-        if (path := record_path(run, cell)).exists():
-            content = None
-            try:
-                content = files.parsed(path)
-                one = _with_its_name(schema.checked(content, cell))
-                if (other := places.setdefault(tuple(one["asked"][name] for name in _PLACE), cell)) != cell:
-                    raise files.Damaged(f"asked: what {other} was asked")
-                found.records.append(one)
-            except files.Damaged as reason:
-                before = _before(run) if before is None else before
-                found.note(path, reason)
-                why = f"damaged record: {path.relative_to(run)}: {reason}; {files.ANEW}"
-                found.records.append(schema.stand_in(content, cell, before.get(cell, {}), why))
-    return found
+    for cell in found.info["cells"]:
+        try:
+            if (one := found.cells.record(cell)) is None:
+                continue
+            one = _with_its_name(one)
+            if (other := places.setdefault(tuple(one["asked"][name] for name in _PLACE), cell)) != cell:
+                raise files.Damaged(f"asked: what {other} was asked", one)
+            found.records.append(one)
+        except files.Damaged as reason:
+            before = _before(found.folder) if before is None else before
+            found.note(f"cells/{cell}.json", reason)
+            why = f"damaged record: cells/{cell}.json: {reason}; {files.ANEW}"
+            found.records.append(checks.stand_in(reason.content, cell, before.get(cell, {}), why))
+    return before
+
+
+@contextmanager
+def _collecting_nothing() -> Iterator[None]:
+    """Records are no garbage, and looking for some among them takes longer than reading them."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _stand_in(found: Found, before: dict[str, dict[str, Any]]) -> None:
+    """Rows for the cells whose records were packed, and cannot be read."""
+    there = {record["cell"]: record for record in found.records}
+    why = f"damaged record: {packed.RECORDS}: {found.damaged[packed.RECORDS]}; {files.ANEW}"
+    for cell in found.info["cells"]:
+        there.setdefault(cell, checks.stand_in(None, cell, before.get(cell, {}), why))
+    found.records = [there[cell] for cell in found.info["cells"]]
 
 
 def _before(run: Path) -> dict[str, dict[str, Any]]:
@@ -111,9 +207,9 @@ def records(run: Path) -> list[dict[str, Any]]:
 
 
 def read_record(run: Path, cell: str) -> dict[str, Any] | None:
-    """The record of a cell; None where there is none that can be read."""
+    """The record of a cell; None where there is none that can be read. Of many cells ask :class:`Cells`."""
     with suppress(files.Damaged):
-        return schema.checked(files.parsed(record_path(run, cell)), cell)
+        return Cells(run).record(cell)
     return None
 
 
@@ -125,8 +221,10 @@ def read_info(run: Path) -> tuple[dict[str, Any], list[str]]:
     except files.Damaged as reason:
         wrong = [str(reason)]
     here = run.resolve()
-    cells = sorted(file.stem for file in (run / "cells").glob("*.json"))
-    info, more = schema.run_info(content, {"suite": here.parent.name, "run": here.name, "cells": cells})
+    instead = {"suite": here.parent.name, "run": here.name}
+    info, more = checks.run_info(content, instead)
+    if not info["cells"]:
+        info["cells"] = Cells(run).names()
     return info, wrong or more
 
 

@@ -1,17 +1,13 @@
-"""What the files of a run have to look like to be read: one schema, and what stands in for a record that breaks it.
+"""What the files of a run have to look like to be read: one schema, which :mod:`bench.results.checks` holds them to.
 
 Whoever reads a record may rely on the types here. What older versions did not write may be missing; what newer ones add
 is kept. Bounds are far beyond what anybody can mean, and keep tables, figures and pages from hanging. Imports no torch.
 """
 
-import re
 from typing import Annotated, Any, Literal, NotRequired
 
-from pydantic import ConfigDict, FailFast, Field, TypeAdapter, ValidationError, with_config
+from pydantic import ConfigDict, FailFast, Field, with_config
 from typing_extensions import TypedDict  # pydantic takes it from there before Python 3.12
-
-from bench.results.files import Damaged
-from bench.words import shown, wanted
 
 STATUSES = ("ok", "failed", "out_of_memory", "diverged", "timed_out", "not_applicable")
 FOLDER = r"[A-Za-z0-9][A-Za-z0-9 _.+,:=()%-]{0,79}"
@@ -20,8 +16,6 @@ UNKNOWN = "unknown"
 """Stands for a name that a damaged record does not tell."""
 
 _OPEN = ConfigDict(extra="allow", strict=True)
-_ID = re.compile(r".*-n(?P<data_size>\d{1,18})(-.+)?-s(?P<seed>\d{1,18})-[0-9a-f]{16}")
-_CUT = 117  # characters of a cell's name (bench.suite.cell.Cell.id), whose end may be cut from there on
 
 Name = Annotated[str, Field(max_length=200)]  # a figure that has to draw more hangs
 Text = Annotated[str, Field(max_length=1_000_000)]
@@ -166,123 +160,6 @@ class Info(TypedDict):
     seconds: Seconds
     workers: Whole | None
     cell_seconds: dict[str, Seconds]
+    ends: dict[str, Whole]
+    packed: dict[str, Name]
     environment: Environment
-
-
-_SCORES: TypeAdapter[Any] = TypeAdapter(list[Score])
-_RECORD: TypeAdapter[Any] = TypeAdapter(Record)
-_PARTS: dict[str, TypeAdapter[Any]] = {
-    name: TypeAdapter(kind, config=None if hasattr(kind, "__pydantic_config__") else ConfigDict(strict=True))
-    for name, kind in Info.__annotations__.items()
-}
-_NAMES = {
-    name: TypeAdapter(kind, config=ConfigDict(strict=True))
-    for name, kind in (Place.__annotations__ | {"data_quality": Name}).items()
-}
-_NOTHING: dict[str, Any] = {
-    "description": "", "source": "", "cells": [], "primary": {}, "started": None, "finished": None, "seconds": 0.0,
-    "workers": None, "cell_seconds": {}, "environment": {},
-}  # fmt: skip
-
-
-def check_scores(scores: list[dict[str, Any]]) -> None:
-    """:class:`Damaged` where a record that holds these could not be read again."""
-    try:
-        _SCORES.validate_python(scores)
-    except ValidationError as error:
-        raise Damaged(_said(error)) from None
-    _check_each_once(scores)
-
-
-def checked(content: Any, cell: str) -> dict[str, Any]:
-    """``content`` as the record of a cell, with what older versions left out; :class:`Damaged` where it is none."""
-    try:
-        found: dict[str, Any] = _RECORD.validate_python(content)
-    except ValidationError as error:
-        raise Damaged(_said(error)) from None
-    if found["cell"] != cell:
-        raise Damaged(f"cell: {shown(found['cell'])} is another one's name")
-    _check_whole(found)
-    found["asked"] = {"data_quality": "clean", "definition": {}} | found["asked"]
-    found["happened"] = {"trials": [], "chosen": {}, "skipped": {}} | found["happened"]
-    found.setdefault("environment", {})
-    return found
-
-
-def _check_whole(found: dict[str, Any]) -> None:
-    """Each part may be right, and the whole impossible."""
-    asked, happened = found["asked"], found["happened"]
-    for name, value in _told(found["cell"]).items():
-        if asked[name] != value:
-            raise Damaged(f"asked.{name}: {asked[name]} is not what the cell's name says, {value}")
-    if happened["scores"] and happened["status"] != "ok":
-        raise Damaged(f"happened.scores: a cell that is {happened['status']} has none")
-    _check_each_once(happened["scores"], "happened.scores: ")
-
-
-def _check_each_once(scores: list[dict[str, Any]], where: str = "") -> None:
-    seen = set[str]()
-    for score in scores:
-        if score["metric"] in seen:
-            raise Damaged(f"{where}{shown(score['metric'])} is there twice")
-        seen.add(score["metric"])
-
-
-def _told(cell: str) -> dict[str, int]:
-    """What a cell's name says of its size and seed; nothing where it may be cut."""
-    told = _ID.fullmatch(cell) if len(cell) < _CUT else None
-    return {name: int(value) for name, value in told.groupdict().items()} if told else {}
-
-
-def stand_in(content: Any, cell: str, before: dict[str, Any], why: str) -> dict[str, Any]:
-    """A record that says ``why`` there is none: a failed cell, of what can still be told about what was asked.
-
-    Args:
-        content: of the damaged file, whatever it is.
-        cell: its name.
-        before: the cell's row in the run's table, or nothing; it speaks where the file does not.
-        why: the row's reason.
-    """
-    said = content.get("asked") if isinstance(content, dict) else None
-    asked: dict[str, Any] = dict.fromkeys(("model", "target", "approach"), UNKNOWN)
-    asked |= dict.fromkeys(("suite", "run", "family", "modality", "source"), "")
-    asked |= {"options": {}, "data_size": 0, "seed": 0, "data_quality": "clean", "definition": {}}
-    for source in (before, said if isinstance(said, dict) else {}):
-        asked |= {name: source[name] for name, kind in _NAMES.items() if name in source and _fits(kind, source[name])}
-    asked |= _told(cell)
-    happened = {"status": "failed", "reason": why, "scores": [], "trials": [], "chosen": {}, "skipped": {}}
-    return {"cell": cell, "asked": asked, "happened": happened, "environment": {}}
-
-
-def run_info(content: Any, instead: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """The content of ``run.json``, and what is wrong with it; a part that will not do is taken from ``instead``."""
-    given = content if isinstance(content, dict) else {}
-    found, wrong = _NOTHING | instead, [] if "cells" in given else [f"{shown(content)} names no cells"]
-    for name, kind in _PARTS.items():
-        if name in given:
-            try:
-                found[name] = kind.validate_python(given[name])
-            except ValidationError as error:
-                wrong.append(_said(error, name))
-    if len(cells := list(dict.fromkeys(found["cells"]))) < len(found["cells"]):
-        wrong.append("cells: one stands there twice")
-        found["cells"] = cells
-    return {name: value for name, value in given.items() if name not in _PARTS} | found, wrong
-
-
-def _fits(kind: TypeAdapter[Any], value: Any) -> bool:
-    try:
-        kind.validate_python(value)
-    except ValidationError:
-        return False
-    return True
-
-
-def _said(error: ValidationError, where: str = "") -> str:
-    """The first complaint, of what is there before what is missing."""
-    found = error.errors(include_url=False)
-    first = next((one for one in found if one["type"] != "missing"), found[0])
-    key = ".".join(str(part) for part in (where, *first["loc"]) if part != "")
-    if first["type"] == "missing":
-        return f"{key}: missing"
-    return f"{key or 'it'}: {shown(first['input'])} will not do, {wanted(first)}"

@@ -62,9 +62,8 @@ def table(found: list[dict[str, Any]]) -> "pd.DataFrame":
 
 
 def write(run: Path, records: list[dict[str, Any]]) -> "pd.DataFrame":
-    """Make ``results.csv`` and ``results.parquet`` of a run's records, and return the table."""
+    """Make ``results.parquet`` of a run's records, and return the table."""
     frame = table(records)
-    files.write_atomically(run / "results.csv", lambda partial: frame.to_csv(partial, index=False))
     files.write_atomically(run / "results.parquet", lambda partial: frame.to_parquet(partial, index=False))
     return frame
 

@@ -21,7 +21,7 @@ from bench import dataset, plugins
 from bench.device import out_of_memory, precision
 from bench.errors import BenchError, CellEnd, DataError, NotApplicable, PluginError, ResultsError
 from bench.evaluation import Evaluation, Score, Training
-from bench.results import disk, files, runs, schema
+from bench.results import checks, disk, files, runs, schema
 from bench.running import board, environment, exhibit
 from bench.running.ends import said
 from bench.suite.cell import Cell, DatasetSpec, ModelSpec
@@ -218,7 +218,7 @@ def _score(cell: Cell, evaluation: Evaluation, *, exclusive: bool) -> tuple[list
                 skipped[score.metric] = f"its value is {score.value}"
                 found[index] = replace(score, value=math.nan)
         try:
-            schema.check_scores(files.plain([vars(score) for score in (*scores, *found)]))
+            checks.check_scores(files.plain([vars(score) for score in (*scores, *found)]))
         except files.Damaged as reason:
             raise PluginError(f"metric {plugin.name}: no score can be like that ({reason}); mend it") from reason
         scores += found

@@ -5,15 +5,41 @@ Imports no torch.
 
 import datetime
 import re
+from collections import Counter
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from bench.errors import ResultsError
-from bench.results import files, runs, tidy
+from bench.results import files, packed, runs
 from bench.running import environment
 from bench.suite.cell import Cell
 from bench.suite.loading import Suite
+
+_GOOD = ("ok", "not_applicable")
+
+
+class End(NamedTuple):
+    """What became of a cell, as far as a run must know it to go on.
+
+    Attributes:
+        status: of its record; empty where there is none that can be read.
+        measured: whether its latency and memory were, where they were wanted.
+        scored: whether it has scores.
+        has_weights: whether there are weights to be measured.
+        named: whether the record has the names that the suite has for the cell today.
+        seconds: it took.
+    """
+
+    status: str = ""
+    measured: bool = False
+    scored: bool = False
+    has_weights: bool = True
+    named: bool = True
+    seconds: float = 0.0
+
+
+_NO_END = End()
 
 
 class Ledger:
@@ -42,18 +68,47 @@ class Ledger:
     # Cells --------------------------------------------------------------------------------------------------------
 
     def record(self, cell: Cell) -> dict[str, Any]:
-        """The cell's record; one in which nothing has happened where there is none that can be read."""
+        """The cell's record, as it lies in the folder now; one in which nothing has happened where none can be read."""
         return runs.read_record(self.folder, cell.id) or {"happened": {}}
+
+    def end(self, cell: Cell) -> End:
+        """What the ledger has to know of the cell's record: read once, and again after :meth:`look_again`."""
+        return self._ends.get(cell.id, _NO_END)
+
+    def look_again(self, cell: Cell) -> dict[str, Any]:
+        """The cell's record, which has changed."""
+        record = self.record(cell)
+        self._ends[cell.id] = self._end(cell, record if record["happened"] else None)
+        return record
+
+    @cached_property
+    def _ends(self) -> dict[str, End]:
+        stored, found = runs.Cells(self.folder), dict[str, End]()
+        for cell in self.cells:
+            with suppress(files.Damaged):
+                found[cell.id] = self._end(cell, stored.record(cell.id))
+        return found
+
+    def _end(self, cell: Cell, record: dict[str, Any] | None) -> End:
+        if record is None:
+            return _NO_END
+        happened = record["happened"]
+        return End(
+            status=happened["status"],
+            measured=happened.get("measured", False),
+            scored=bool(happened["scores"]),
+            has_weights=bool(happened.get("training", {}).get("checkpoint_bytes", 1)),
+            named=record["asked"] == files.plain(cell.asked(self.folder.name)),
+            seconds=happened.get("seconds", 0.0),
+        )
 
     def missing(self) -> list[Cell]:
         """Cells still to be trained: without a record, to be tried again, or with weights wanted that are gone."""
-        ends = {cell.id: self.record(cell)["happened"].get("status") for cell in self.cells}
-        good = ("ok", "not_applicable")
         lost = {cell.id for cell in self.to_measure() if self._weights_are_gone(cell)}
         return [
             cell
             for cell in self.cells
-            if not ends[cell.id] or cell.id in lost or (self.retry and ends[cell.id] not in good)
+            if not (status := self.end(cell).status) or cell.id in lost or (self.retry and status not in _GOOD)
         ]
 
     def to_measure(self) -> list[Cell]:
@@ -61,32 +116,35 @@ class Ledger:
         wanted: list[Cell] = []
         seen: set[tuple[str, str, str]] = set()
         for cell in self.cells:
-            happened = self.record(cell)["happened"]
             kind = (cell.model_name, cell.target.name, cell.approach)
-            if happened.get("status") != "ok" or (cell.evaluation.measure == "once" and kind in seen):
+            if self.end(cell).status != "ok" or (cell.evaluation.measure == "once" and kind in seen):
                 continue
             seen.add(kind)
-            if not happened.get("measured"):
+            if not self.end(cell).measured:
                 wanted.append(cell)
         return wanted
 
     def scored_on(self, missing: list[Cell]) -> dict[str, str]:
         """Datasets to their fingerprints, of which there are scores that stay when the missing cells are trained."""
         known, anew = self.environment().get("datasets", {}), {cell.id for cell in missing}
-        kept = [cell for cell in self.cells if cell.id not in anew and self.record(cell)["happened"].get("scores")]
+        kept = [cell for cell in self.cells if cell.id not in anew and self.end(cell).scored]
         return {cell.target.name: known[cell.target.name] for cell in kept if cell.target.name in known}
 
     def _weights_are_gone(self, cell: Cell) -> bool:
         """Weights are kept until the run is complete; a suite may ask later for what it did not want measured then."""
-        stored = self.record(cell)["happened"].get("training", {}).get("checkpoint_bytes", 1)
-        return bool(stored) and not runs.checkpoint_path(self.folder, cell.id).exists()
+        return self.end(cell).has_weights and not runs.checkpoint_path(self.folder, cell.id).exists()
 
     def write_end(self, cell: Cell, status: str, reason: str) -> None:
         """The record of a cell that could not write its own."""
         happened = {"status": status, "reason": reason, "seconds": 0.0, "scores": [], "trials": [], "chosen": {}}
         record = {"cell": cell.id, "asked": cell.asked(self.folder.name), "happened": happened}
         record["environment"] = environment.describe() | self.device
+        self.write(cell, record)
+
+    def write(self, cell: Cell, record: dict[str, Any]) -> None:
+        """Put another record in the place of the cell's."""
         files.write_json(runs.record_path(self.folder, cell.id), record)
+        self.look_again(cell)
 
     def log(self, task: str, function: str) -> Path:
         """What a task writes for a terminal: beside a cell's record, or in ``logs``; an earlier try's is removed."""
@@ -100,32 +158,29 @@ class Ledger:
 
     # The run ------------------------------------------------------------------------------------------------------
 
-    def rename(self) -> bool:
-        """Give cells the names the suite has for them today; whether there was one to rename."""
-        found = False
+    def rename(self) -> None:
+        """Give cells the names the suite has for them today."""
         for cell in self.cells:
-            record, asked = self.record(cell), files.plain(cell.asked(self.folder.name))
-            if record["happened"] and record["asked"] != asked:
-                files.write_json(runs.record_path(self.folder, cell.id), record | {"asked": asked})
-                found = True
-        return found
+            if not self.end(cell).named:
+                self.write(cell, self.record(cell) | {"asked": files.plain(cell.asked(self.folder.name))})
 
-    def is_current(self) -> bool:
-        """Whether the run's own files are all there, and are those of the suite as it is today."""
+    def is_settled(self) -> bool:
+        """Whether nothing is to do, as ``run.json`` tells it: no record need be read to know that."""
         run, wrong = runs.read_info(self.folder)
         described = self._described()
         if wrong or not run["finished"] or any(run.get(key) != value for key, value in described.items()):
             return False
-        with suppress(ResultsError):
-            known = set(tidy.read(self.folder)["cell"])
-            return known == {cell.id for cell in self.cells} and (self.folder / "results.csv").exists()
+        if self.retry and set(run["ends"]) - set(_GOOD):
+            return False
+        with suppress(OSError):
+            return bool(run["packed"]) and run["packed"] == packed.checksums(self.folder)
         return False
 
     def environment(self) -> dict[str, Any]:
         """Where the run's numbers come from and from which data: a record speaks where ``run.json`` is damaged."""
         for cell in self.cells:
-            if (record := self.record(cell))["happened"]:
-                return dict(record["environment"] | runs.read_info(self.folder)[0]["environment"])
+            if self.end(cell).status:
+                return dict(self.record(cell)["environment"] | runs.read_info(self.folder)[0]["environment"])
         return {}
 
     def write_run(self, *, finished: bool = False) -> None:
@@ -134,17 +189,16 @@ class Ledger:
         before, _ = runs.read_info(self.folder)
         found = before["environment"] | environment.describe() | self.device
         found["datasets"] = found.get("datasets", {}) | self.fingerprints
+        ends = [(cell, self.end(cell)) for cell in self.cells if finished]
         run = self._described() | {
             "environment": found,
             "started": before["started"] or self._started.isoformat(),
             "finished": now.isoformat() if finished else None,
             "seconds": before["seconds"] + ((now - self._started).total_seconds() if finished else 0.0),
             "workers": self.workers or before["workers"],
-            "cell_seconds": {
-                cell.id: seconds
-                for cell in self.cells
-                if finished and (seconds := self.record(cell)["happened"].get("seconds"))
-            },
+            "cell_seconds": {cell.id: end.seconds for cell, end in ends if end.seconds},
+            "ends": dict(Counter(end.status for _, end in ends)),
+            "packed": packed.checksums(self.folder) if finished else {},
         }
         files.write_json(self.folder / "run.json", run)
 

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
@@ -12,6 +13,7 @@ from bench import dataset
 from bench.checkpoints import hub, inspection
 from bench.errors import SuiteError, Unusable
 from bench.results import runs
+from bench.results.files import Damaged
 from bench.running import environment
 from bench.suite.cell import Cell
 from bench.suite.loading import Suite
@@ -85,7 +87,7 @@ def plan(suite: Suite, results_folder: Path, workers: int | None = None) -> Plan
     """The plan of a suite, compared with its latest run under ``results_folder``."""
     cells = suite.cells
     run = runs.latest(results_folder / suite.name)
-    finished = {cell.id for cell in cells if run and runs.read_record(run, cell.id)}
+    finished = _finished(cells, run) if run else set()
     targets = {cell.target.name: cell.target for cell in cells}
     read = {cell.model.recipe.source.name: cell.model.recipe.source for cell in cells if cell.model.recipe} | targets
     there = {name: spec for name, spec in read.items() if not spec.fault}
@@ -94,6 +96,14 @@ def plan(suite: Suite, results_folder: Path, workers: int | None = None) -> Plan
     missing = [cell for cell in cells if cell.id not in finished and not cell.reason]
     estimate = _estimate(missing, run, workers)
     return Plan(suite, cells, finished, run, told, unchecked, estimate, list(_faults(suite)))
+
+
+def _finished(cells: list[Cell], run: Path) -> set[str]:
+    stored, found = runs.Cells(run), set[str]()
+    for cell in cells:
+        with suppress(Damaged):
+            found |= {cell.id} if stored.record(cell.id) else set()
+    return found
 
 
 def _faults(suite: Suite) -> Iterator[SuiteError]:

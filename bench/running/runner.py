@@ -16,7 +16,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from bench.errors import BenchError, ResultsError
-from bench.results import disk, files, runs, tidy
+from bench.results import disk, files, packed, runs, tidy
 from bench.running import ends, pool, worker
 from bench.running.ledger import Ledger
 from bench.running.pool import Progress, Task
@@ -65,7 +65,7 @@ def run(
     workers: int | None = None,
     retry: bool = False,
 ) -> dict[str, int]:
-    """Train and measure every cell of ``suite`` that has no result in ``run_folder``; the tidy tables are written.
+    """Train and measure every cell of ``suite`` that has no result in ``run_folder``, write its table, and pack it.
 
     Args:
         suite: what to compare.
@@ -93,7 +93,7 @@ def run(
         files.remove_partial(run_folder)  # what a killed run left
         return _Run(suite, run_folder, progress, workers, retry).run()
     except BenchError as error:
-        if not isinstance(error, Interrupted) and not any((run_folder / "cells").glob("*.json")):
+        if not isinstance(error, Interrupted) and not runs.Cells(run_folder).names():
             _remove_empty(run_folder)
         raise
     finally:
@@ -104,7 +104,7 @@ def run(
 
 def _remove_empty(run_folder: Path) -> None:
     """Take away what we made of a run of which nothing came; whatever else lies there stays."""
-    for name in ("run.json", "results.csv", "results.parquet", ".lock"):
+    for name in ("run.json", "results.parquet", ".lock"):
         (run_folder / name).unlink(missing_ok=True)
     shutil.rmtree(run_folder / "logs", ignore_errors=True)
     for log in run_folder.glob("cells/*/log.txt"):
@@ -121,13 +121,14 @@ class _Run:
 
     def run(self) -> dict[str, int]:
         ledger = self.ledger
+        if ledger.is_settled():
+            return {"trained": 0, "kept": len(ledger.cells)}
         missing, to_measure = ledger.missing(), ledger.to_measure()
         counts = {"trained": len(missing), "kept": len(ledger.cells) - len(missing)}
-        renamed = ledger.rename()
-        if not (missing or to_measure or renamed) and ledger.is_current():
-            return counts
+        packed.unpack(self.folder)
+        ledger.rename()
         ledger.write_run()
-        self.again = {cell.id for cell in missing if ledger.record(cell)["happened"]}
+        self.again = {cell.id for cell in missing if ledger.end(cell).status}
         if to_measure or not all(cell.reason for cell in missing):
             with worker.blank_main(), pool.stoppable():
                 self._work([cell for cell in missing if not cell.reason], to_measure, missing)
@@ -136,6 +137,7 @@ class _Run:
         for cell in ledger.cells:
             runs.checkpoint_path(self.folder, cell.id).unlink(missing_ok=True)
         tidy.write(self.folder, runs.records(self.folder))
+        packed.pack(self.folder)
         ledger.write_run(finished=True)
         return counts
 
@@ -153,7 +155,7 @@ class _Run:
             self._measure(self.ledger.to_measure())
         except KeyboardInterrupt:
             tidy.write(self.folder, runs.records(self.folder))
-            ended = [cell for cell in self.ledger.cells if self.ledger.record(cell)["happened"]]
+            ended = [cell for cell in self.ledger.cells if self.ledger.end(cell).status]
             finished = sum(cell.id not in self.again for cell in ended)
             done = f"{finished} of {counted(len(self.ledger.cells), 'cell')} are finished and kept in {self.folder}"
             raise Interrupted(f"stopped; {done}; go on with: {self._command()}") from None
@@ -183,7 +185,7 @@ class _Run:
 
     def _end_unprepared(self, cell: Cell, fault: str) -> None:
         """What a cell has scored before stays."""
-        if self.ledger.record(cell)["happened"].get("status") == "ok":
+        if self.ledger.end(cell).status == "ok":
             self._not_measured(cell, f"failed: {fault}")
         else:
             self.ledger.write_end(cell, "failed", fault)
@@ -193,7 +195,7 @@ class _Run:
         record = self.ledger.record(cell)
         record["happened"]["skipped"]["measurement"] = why
         record["happened"]["measured"] = True
-        files.write_json(runs.record_path(self.folder, cell.id), record)
+        self.ledger.write(cell, record)
         return record
 
     def _refuse_mixing(self, fingerprints: dict[str, str], missing: list[Cell]) -> None:
@@ -216,7 +218,7 @@ class _Run:
             if isinstance(outcome, BaseException):
                 self.ledger.write_end(cell, *ends.how_it_ended(outcome, cell.budget.time_limit))
             self.again.discard(cell.id)
-            happened = self.ledger.record(cell)["happened"]
+            happened = self.ledger.look_again(cell)["happened"]
             return happened["status"], happened["reason"], happened["seconds"]
 
         tasks = [Task(cell.id, "train", (cell, self.folder), cell.budget.time_limit, ended) for cell in cells]
@@ -235,7 +237,7 @@ class _Run:
             if isinstance(outcome, BaseException):  # what was scored before stays
                 record = self._not_measured(cell, ": ".join(ends.how_it_ended(outcome, cell.budget.time_limit)))
             else:
-                record = self.ledger.record(cell)
+                record = self.ledger.look_again(cell)
             status, _, reason = record["happened"]["skipped"].get("measurement", "ok: ").partition(": ")
             return status, reason, 0.0
 

@@ -15,8 +15,8 @@ from safetensors.torch import save_file
 
 from bench.errors import ResultsError
 from bench.results import files, runs, tidy
+from bench.results.checks import check_scores
 from bench.results.files import Damaged
-from bench.results.schema import check_scores
 from tests import tiny
 
 CELL = {
