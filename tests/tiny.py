@@ -15,7 +15,7 @@ import psutil
 import yaml
 
 import bench
-from bench.results import runs
+from bench.results import packed, runs
 
 TIMINGS = ("seconds", "latency", "throughput", "memory", "peak")
 """What the names of scores have in them that differ from run to run."""
@@ -103,6 +103,14 @@ def states(folder: Path) -> dict[str, tuple[int, bytes]]:
     """Path of every file below a folder to the time it was written and its content."""
     files = (path for path in folder.rglob("*") if path.is_file())
     return {str(path.relative_to(folder)): (path.stat().st_mtime_ns, path.read_bytes()) for path in files}
+
+
+def cells(run: Path) -> dict[str, bytes]:
+    """Path below ``cells`` of every file of a run's cells, packed or not, to its content."""
+    pack = packed.Pack(run)
+    found = {f"{cell}.json": text.encode() for cell, text in pack.records.items()}
+    found |= {name.removeprefix("cells/"): pack.content(name) or b"" for name in pack.names() if "cells/" in name}
+    return found | {name: content for name, (_, content) in states(run / "cells").items()}
 
 
 def quality(folder: Path) -> dict[tuple[str, str], float]:

@@ -71,5 +71,7 @@ def test_commands_that_train_nothing(command, benchmark, tmp_path):
     print(
         f"\nbench {command}: {cost:.2f} s of CPU, {ratio:.1f} times Python's start, import torch {torch:.1f} times that"
     )
-    code = f"import sys; from bench import cli\ntry: cli.main({COMMANDS[command]!r})\nexcept SystemExit: pass\n"
+    code = (
+        f"import sys; from bench import __main__\ntry: __main__.main({COMMANDS[command]!r})\nexcept SystemExit: pass\n"
+    )
     assert cpu_seconds(["-c", f"{code}assert 'torch' not in sys.modules"], tmp_path) > 0

@@ -44,7 +44,7 @@ def words(text: str) -> str:
         (["run"], "the following arguments are required: suite; see `bench run --help`"),
         ([], "the following arguments are required: COMMAND; see `bench --help`"),
         (["rnu"], "argument COMMAND: invalid choice: 'rnu'"),
-        (["list", "aproaches"], "argument KIND: invalid choice: 'aproaches'"),
+        (["list", "aproaches"], "nothing is called 'aproaches'; did you mean 'approaches'?"),
         (["plan", "x", "--bogus"], "unrecognized arguments: --bogus"),
         (["plan", "x\ny"], "x\N{REPLACEMENT CHARACTER}y: no such file; check the path"),
         (["report", "nowhere"], "nowhere: holds no run.json; name a folder such as results/quickstart/<run>"),
@@ -149,11 +149,12 @@ def test_list_shows_every_plugin_with_its_summary_and_every_approach_with_its_pa
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "200")
-    output = words(said(capsys, "list"))
     for kind in plugins.KINDS:
+        output = words(said(capsys, "list", kind))
         for name in plugins.names(kind):
             plugin = plugins.find(kind, name)
             assert words(f"{name} {plugin.summary} {plugin.paper}") in output
+    output = words(said(capsys, "list", "suites"))
     for path in loading.available():
         assert words(f"{path.stem} {loading.load(path).file.description}") in output
 

@@ -1,6 +1,7 @@
 """Records and tables: complete, written whole or not at all, and with an error that says what to mend."""
 
 import errno
+import io
 import json
 import math
 import os
@@ -13,6 +14,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from bench import __main__
 from bench.errors import ResultsError
 from bench.results import files, runs, tidy
 from bench.results.checks import check_scores
@@ -61,9 +63,11 @@ def test_a_table_of_nothing_still_has_its_columns_and_types() -> None:
     assert {name: str(kind) for name, kind in table.dtypes.items()} == tidy.COLUMNS
 
 
-def test_both_tables_of_a_run_hold_the_same(finished: Path) -> None:
+def test_the_exported_table_holds_the_same(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
     parquet = tidy.read(finished)
-    csv = pd.read_csv(finished / "results.csv", keep_default_na=False, na_values={"value": [""], "error": [""]})
+    assert __main__.main(["export", str(finished)]) == 0
+    exported = io.StringIO(capsys.readouterr().out)
+    csv = pd.read_csv(exported, keep_default_na=False, na_values={"value": [""], "error": [""]})
     pd.testing.assert_frame_equal(parquet, csv.astype(tidy.COLUMNS))
     assert list(parquet.columns) == list(tidy.COLUMNS)
     assert not parquet.duplicated(["cell", "metric"]).any()
@@ -204,11 +208,14 @@ def test_records_say_what_was_asked_what_happened_and_where(finished: Path) -> N
 
 
 def test_samples_and_curves_lie_beside_the_records(finished: Path) -> None:
-    folder = next(finished.glob("cells/*full_finetuning-n4-s0-*/"))
-    curve = pd.read_csv(folder / "curve.csv")
+    cells = runs.Cells(finished)
+    cell = next(name for name in cells.names() if "full_finetuning-n4-s0-" in name)
+    assert cells.beside(cell) == ["curve.csv", "samples.json"]
+    curve = pd.read_csv(io.BytesIO(cells.content(cell, "curve.csv") or b""))
     assert curve["step"].tolist() == [0, 1, 2, 2]
     assert curve["train_loss"].notna().sum() == 2
-    assert len(json.loads((folder / "samples.json").read_text())) == 8
+    assert len(json.loads(cells.content(cell, "samples.json") or b"")) == 8
+    assert cells.content(cell, "samples.png") is None
 
 
 def test_training_items_that_an_earlier_version_called_real_data_have_their_own_name(tmp_path: Path) -> None:

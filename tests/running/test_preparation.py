@@ -10,7 +10,7 @@ from pebble import ProcessExpired
 
 from bench import __main__, report
 from bench.errors import CheckpointError, DataError, ResultsError
-from bench.results import files, runs, tidy
+from bench.results import files, packed, runs, tidy
 from bench.running import runner
 from bench.running.pool import Task
 from bench.running.preparation import Preparation
@@ -202,9 +202,9 @@ def test_a_run_of_which_nothing_can_be_prepared_has_its_rows_and_goes_on_with_re
     assert "5 cells trained now: 5 failed" in shown
     assert "broken → python_reference\napproach" in shown, "there are no numbers of which more could be said"
     folder = tiny.latest(path)
-    before = tiny.states(folder / "cells")
+    before = tiny.states(folder)
     assert __main__.main(arguments) == 1
-    assert tiny.states(folder / "cells") == before, "what failed is finished"
+    assert tiny.states(folder) == before, "what failed is finished"
     capsys.readouterr()
     assert __main__.main([*arguments, "--retry"]) == 1
     assert "5 cells trained now: 5 failed" in capsys.readouterr().out
@@ -219,13 +219,14 @@ def test_what_was_scored_stays_where_a_model_is_gone_before_it_is_measured(finis
     loaded = loading.load(path)
     gone = ModelSpec(family="causal_lm", checkpoint=str(tmp_path / "none"), fingerprint="gone")
     loaded.__dict__["cells"] = [c.model_copy(update={"model": gone}) for c in loaded.cells if c.approach == "zero_shot"]
+    packed.unpack(folder)
     old = [runs.record_path(folder, c.id) for c in loading.load(path).cells if c.approach == "zero_shot"]
     for cell, record in zip(loaded.cells, old, strict=True):
         known = files.read_json(record)
         known["happened"]["measured"] = False
         files.write_json(runs.record_path(folder, cell.id), known | {"cell": cell.id})
     runner.run(loaded, folder, tiny.Silent())
-    happened = files.read_json(runs.record_path(folder, loaded.cells[0].id))["happened"]
+    happened = runs.Cells(folder).record(loaded.cells[0].id)["happened"]  # type: ignore[index]
     assert happened["status"] == "ok"
     assert happened["scores"]
     assert happened["skipped"]["measurement"].startswith("failed: checkpoint ")

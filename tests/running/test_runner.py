@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from bench.errors import ResultsError
-from bench.results import files, runs, tidy
+from bench.results import files, packed, runs, tidy
 from bench.running import planning, runner
 from bench.suite import loading
 from tests import tiny
@@ -27,9 +27,9 @@ def test_a_second_run_trains_nothing_and_touches_nothing(finished: Path, tmp_pat
 
 def test_a_seed_more_trains_the_new_cells_only(finished: Path, tmp_path: Path) -> None:
     path = tiny.edited(tiny.copied(finished, tmp_path), "- 1\n", "- 1\n- 2\n")
-    before = tiny.states(finished / "cells")
+    before = tiny.cells(finished)
     folder = tiny.run(path)
-    after = tiny.states(folder / "cells")
+    after = tiny.cells(folder)
     new = {name for name in after if name not in before}
     assert {name: after[name] for name in before} == before
     assert all("-s2-" in name for name in new)
@@ -54,7 +54,7 @@ def test_an_approach_taken_out_leaves_the_table_and_comes_back_untrained(finishe
     assert "full_finetuning" not in set(tidy.read(folder)["approach"])
     tiny.edited(path, "- zero_shot\n", "- full_finetuning\n")
     assert tiny.run(path) == folder
-    assert (folder / "results.csv").read_bytes() == (finished / "results.csv").read_bytes()
+    pd.testing.assert_frame_equal(tidy.read(folder), tidy.read(finished))
 
 
 def test_a_new_run_leaves_the_earlier_one_as_it_was_and_finds_the_same_numbers_in_any_order(
@@ -77,14 +77,15 @@ def test_only_what_did_not_end_well_is_tried_again(finished: Path, tmp_path: Pat
     path = tiny.copied(finished, tmp_path)
     folder = tiny.latest(path)
     cell = next(cell for cell in loading.load(path).cells if cell.approach == "full_finetuning" and cell.seed == 1)
+    packed.unpack(folder)
     record = files.read_json(runs.record_path(folder, cell.id))
     record["happened"] |= {"status": "failed", "reason": "a fault", "scores": []}
     files.write_json(runs.record_path(folder, cell.id), record)
-    before = tiny.states(folder / "cells")
+    before = tiny.cells(folder)
     tiny.run(path)
-    assert tiny.states(folder / "cells") == before, "a failed cell counts as finished"
+    assert tiny.cells(folder) == before, "a failed cell counts as finished"
     tiny.run(path, retry=True)
-    changed = {name for name, state in tiny.states(folder / "cells").items() if state != before[name]}
+    changed = {name for name, content in tiny.cells(folder).items() if content != before[name]}
     assert all(name.startswith(cell.id) for name in changed)
     assert f"{cell.id}.json" in changed
     assert tiny.quality(folder) == tiny.quality(finished)
@@ -93,6 +94,7 @@ def test_only_what_did_not_end_well_is_tried_again(finished: Path, tmp_path: Pat
 def test_broken_files_of_a_run_are_made_anew(finished: Path, tmp_path: Path) -> None:
     path = tiny.copied(finished, tmp_path)
     folder = tiny.latest(path)
+    packed.unpack(folder)
     broken = sorted((folder / "cells").glob("*full_finetuning*.json"))
     content = json.loads(broken[1].read_text())
     content["happened"]["status"] = "fine"
@@ -115,10 +117,10 @@ def test_a_run_s_own_files_are_made_anew_without_training(
 ) -> None:
     path = tiny.copied(finished, tmp_path)
     folder = tiny.latest(path)
-    before = {file: state for file, state in tiny.states(folder / "cells").items() if file.endswith(".json")}
+    before = tiny.cells(folder)
     (folder / name).write_text(content)
     assert tiny.run(path) == folder
-    assert {file: state for file, state in tiny.states(folder / "cells").items() if file.endswith(".json")} == before
+    assert tiny.cells(folder) == before
     pd.testing.assert_frame_equal(tidy.read(folder), tidy.read(finished))
     assert runs.read(folder).damaged == {}
 
@@ -128,6 +130,7 @@ def test_a_run_of_another_device_is_not_gone_on_with_because_its_own_file_is_dam
 ) -> None:
     path = tiny.copied(finished, tmp_path)
     folder = tiny.latest(path)
+    packed.unpack(folder)
     for file in (folder / "cells").glob("*.json"):
         content = json.loads(file.read_text())
         content["environment"]["device"] = "abacus"
@@ -176,6 +179,7 @@ def test_every_end_becomes_a_row_and_the_others_go_on(awkward: Path, tmp_path: P
     ends_of = table[table["status"] != "ok"]
     assert (ends_of["metric"] == "").all()
     assert (ends_of["reason"] != "").all()
+    packed.unpack(folder)
     assert "a fault" in next(folder.glob("cells/*raising*/traceback.txt")).read_text()
     assert not list(folder.rglob("*.safetensors"))
 
@@ -188,6 +192,7 @@ def test_what_libraries_say_is_in_the_cell_s_log_and_not_on_the_terminal(awkward
     for word in ("Warning", "gone in 3.0", "shards", "Loading", "from C", "Traceback", "Fatal"):
         assert word not in output + errors
     folder = tiny.latest(path)
+    packed.unpack(folder)
     (noisy,) = folder.glob("cells/*-noisy-*/log.txt")
     log = noisy.read_text()
     for words in ("FutureWarning: this will be gone in 3.0", "Writing model shards: 100%", "Loading …", "from C"):
@@ -283,11 +288,11 @@ def test_a_crash_between_training_and_measuring_is_repaired(
         tiny.run(path, new=True)
     monkeypatch.undo()
     folder = tiny.latest(path)
-    before = tiny.states(folder / "cells")
+    before = tiny.cells(folder)
     assert any(name.endswith("checkpoint.safetensors") for name in before)
     assert "latency_p50[batch=1]" not in set(tidy.table(runs.records(folder))["metric"])
     assert tiny.run(path) == folder
-    after = tiny.states(folder / "cells")
+    after = tiny.cells(folder)
     curves = [name for name in before if name.endswith("curve.csv")]
     assert {name: after[name] for name in curves} == {name: before[name] for name in curves}, "nothing is trained again"
     assert not any(name.endswith("checkpoint.safetensors") for name in after)
