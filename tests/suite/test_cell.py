@@ -160,7 +160,11 @@ def test_all_cells_of_a_suite_differ(tmp_path: Path) -> None:
 
 def test_the_key_is_the_same_in_every_process(tmp_path: Path) -> None:
     path = write(tmp_path)
-    code = "import json, sys; from bench.suite.loading import load; json.dump([c.id for c in load(sys.argv[1]).cells], sys.stdout)"
+    code = """
+import json, sys
+from bench.suite import loading
+print(json.dumps([cell.id for cell in loading.load(sys.argv[1]).cells]))
+"""
     ids = []
     for seed in ("1", "2"):
         variables = {**environment(), "PYTHONHASHSEED": seed}

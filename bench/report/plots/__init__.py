@@ -1,6 +1,7 @@
 """The figures of one section, drawn with matplotlib's object interface: no window, no global figure."""
 
 import io
+import re
 from typing import TYPE_CHECKING
 
 from bench.report.curves import Curve
@@ -45,4 +46,11 @@ def _rendered(figure: "Figure") -> dict[str, bytes]:
         buffer = io.BytesIO()
         figure.savefig(buffer, format=kind, dpi=150, metadata=metadata)
         found[kind] = buffer.getvalue()
-    return found
+    return found | {"svg": _compact(found["svg"].decode()).encode()}
+
+
+def _compact(svg: str) -> str:
+    """A picture without what no viewer shows: comments, indentation, and more than hundredths of a point."""
+    svg = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r">\s+<", "><", re.sub(r"\s*\n\s*", " ", svg))
+    return re.sub(r'\b(d|x|y)="[^"]*"', lambda found: re.sub(r"(\.\d\d)\d+", r"\1", found[0]), svg)

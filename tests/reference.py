@@ -1,0 +1,52 @@
+"""Make the reference runs that are committed small: ``python -m tests.reference``.
+
+Of the samples, those stay that pages show: of each run's first seed. Figures are in the page, and stay as files where the
+README shows them; the table can be exported. Records, curves and numbers stay as they are.
+"""
+
+import re
+import zipfile
+from pathlib import Path
+
+from bench.results import files, packed, runs
+from bench.running.ledger import Ledger
+from bench.suite import loading
+
+ROOT = Path(__file__).parents[1]
+RUNS = sorted(path.parent for path in ROOT.glob("results/*/reference/run.json"))
+
+_SAMPLES = re.compile(r"cells/.*/(samples|conditions)[^/]*")
+
+
+def shrink(run: Path) -> None:
+    """Leave the samples of other seeds than the first out of a packed run, and settle it again."""
+    records = runs.read(run).records
+    first = min(record["asked"]["seed"] for record in records)
+    others = {record["cell"] for record in records if record["asked"]["seed"] != first}
+    pack = packed.Pack(run)
+    kept = [name for name in pack.names() if not (_SAMPLES.fullmatch(name) and name.split("/")[1] in others)]
+
+    def write(partial: Path) -> None:
+        with zipfile.ZipFile(partial, "w") as archive:
+            for name in sorted(kept):
+                archive.writestr(zipfile.ZipInfo(name), pack.content(name) or b"", zipfile.ZIP_DEFLATED, 9)
+
+    files.write_atomically(run / packed.BESIDE, write)
+    info = files.read_json(run / "run.json")
+    files.write_json(run / "run.json", info | {"packed": packed.checksums(run)})
+
+
+def main() -> None:
+    """All of them; what is not needed of their reports goes."""
+    shown = (ROOT / "README.md").read_text(encoding="utf-8")
+    for run in RUNS:
+        shrink(run)
+        assert Ledger(loading.load(run.parent.name), run, retry=False).is_settled(), run
+        report = ROOT / "reports" / run.parent.name / run.name
+        for path in (*report.glob("plots/*"), report / "table.csv"):
+            if path.relative_to(ROOT).as_posix() not in shown:
+                path.unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    main()
