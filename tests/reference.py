@@ -1,12 +1,15 @@
 """Make the reference runs that are committed small: ``python -m tests.reference``.
 
-Of the samples, those stay that pages show: of each run's first seed. Figures are in the page, and stay as files where the
-README shows them; the table can be exported. Records, curves and numbers stay as they are.
+Of the samples those stay that pages show: of each run's first seed, and of pictures the first rows. Figures are in the
+page, and files where the README shows them; the table can be exported. Records, curves and numbers stay as they are.
 """
 
+import io
 import re
 import zipfile
 from pathlib import Path
+
+from PIL import Image
 
 from bench.results import files, packed, runs
 from bench.running.ledger import Ledger
@@ -15,6 +18,7 @@ from bench.suite import loading
 ROOT = Path(__file__).parents[1]
 RUNS = sorted(path.parent for path in ROOT.glob("results/*/reference/run.json"))
 
+_COLUMNS, _ROWS = 8, 4  # of a grid of samples, and of these what a page shows
 _SAMPLES = re.compile(r"cells/.*/(samples|conditions)[^/]*")
 
 
@@ -29,11 +33,24 @@ def shrink(run: Path) -> None:
     def write(partial: Path) -> None:
         with zipfile.ZipFile(partial, "w") as archive:
             for name in sorted(kept):
-                archive.writestr(zipfile.ZipInfo(name), pack.content(name) or b"", zipfile.ZIP_DEFLATED, 9)
+                content = pack.content(name) or b""
+                content = cut(content) if name.endswith(".png") else content
+                archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED, 9)
 
     files.write_atomically(run / packed.BESIDE, write)
     info = files.read_json(run / "run.json")
     files.write_json(run / "run.json", info | {"packed": packed.checksums(run)})
+
+
+def cut(picture: bytes) -> bytes:
+    """The first rows of a grid of square tiles; one of fewer columns is left as it is."""
+    with Image.open(io.BytesIO(picture)) as grid:
+        tile = grid.width // _COLUMNS
+        if grid.width % _COLUMNS or grid.height <= _ROWS * tile:
+            return picture
+        buffer = io.BytesIO()
+        grid.crop((0, 0, grid.width, _ROWS * tile)).save(buffer, "PNG", optimize=True)
+        return buffer.getvalue()
 
 
 def main() -> None:

@@ -1,5 +1,6 @@
 """What the documents show is what is there."""
 
+import subprocess
 import textwrap
 from pathlib import Path
 
@@ -37,3 +38,16 @@ def test_the_readme_lists_every_approach(name: str) -> None:
 @pytest.mark.parametrize("path", loading.available(), ids=lambda path: path.stem)
 def test_the_changelog_names_every_suite(path: Path) -> None:
     assert f"`{path.stem}`" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_what_is_committed_is_small() -> None:
+    """Reference results with their reports, and all of it."""
+    try:
+        listed = subprocess.run(
+            ["git", "-C", ROOT, "ls-files", "-z"], capture_output=True, text=True, check=True
+        ).stdout
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("no checkout of git")
+    sizes = {name: (ROOT / name).stat().st_size for name in listed.split("\0") if (ROOT / name).is_file()}
+    assert sum(size for name, size in sizes.items() if name.startswith(("results/", "reports/"))) < 12_000_000
+    assert sum(sizes.values()) < 20_000_000

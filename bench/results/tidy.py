@@ -64,6 +64,7 @@ def table(found: list[dict[str, Any]]) -> "pd.DataFrame":
 def write(run: Path, records: list[dict[str, Any]]) -> "pd.DataFrame":
     """Make ``results.parquet`` of a run's records, and return the table."""
     frame = table(records)
+    (run / "results.csv").unlink(missing_ok=True)  # which earlier versions wrote: it would be of other records now
     files.write_atomically(run / "results.parquet", lambda partial: frame.to_parquet(partial, index=False))
     return frame
 

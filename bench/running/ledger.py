@@ -184,17 +184,21 @@ class Ledger:
         return {}
 
     def write_run(self, *, finished: bool = False) -> None:
-        """Write ``run.json``; a run that was stopped and goes on keeps its start and the time it took before."""
+        """Write ``run.json``; a run that was stopped and goes on keeps its start and the time it took before.
+
+        One that was finished, and in which nothing was done since, keeps its end.
+        """
         now = datetime.datetime.now().astimezone()
         before, _ = runs.read_info(self.folder)
         found = before["environment"] | environment.describe() | self.device
         found["datasets"] = found.get("datasets", {}) | self.fingerprints
+        ended = before["finished"] if finished else None
         ends = [(cell, self.end(cell)) for cell in self.cells if finished]
         run = self._described() | {
             "environment": found,
             "started": before["started"] or self._started.isoformat(),
-            "finished": now.isoformat() if finished else None,
-            "seconds": before["seconds"] + ((now - self._started).total_seconds() if finished else 0.0),
+            "finished": ended or (now.isoformat() if finished else None),
+            "seconds": before["seconds"] + ((now - self._started).total_seconds() if finished and not ended else 0.0),
             "workers": self.workers or before["workers"],
             "cell_seconds": {cell.id: end.seconds for cell, end in ends if end.seconds},
             "ends": dict(Counter(end.status for _, end in ends)),

@@ -127,7 +127,8 @@ class _Run:
         counts = {"trained": len(missing), "kept": len(ledger.cells) - len(missing)}
         packed.unpack(self.folder)
         ledger.rename()
-        ledger.write_run()
+        if missing or to_measure:
+            ledger.write_run()
         self.again = {cell.id for cell in missing if ledger.end(cell).status}
         if to_measure or not all(cell.reason for cell in missing):
             with worker.blank_main(), pool.stoppable():

@@ -266,10 +266,10 @@ def test_samples_in_full_are_of_full_length() -> None:
 
 
 def test_it_learns_what_it_is_taught() -> None:
-    transfer = transfer_of(model(), data(), steps=30, learning_rate=2e-2)
+    transfer = transfer_of(model(), data(), steps=60, learning_rate=2e-2)
     transfer.run()
     losses = [row["train_loss"] for row in transfer.curve if "train_loss" in row]
-    assert losses[-1] < 0.6 * losses[0]
+    assert sum(losses[-10:]) / 10 < 0.6 * sum(losses[:3]) / 3  # of several batches, which are unlike each other
 
 
 # Parts ----------------------------------------------------------------------------------------------------------------

@@ -190,7 +190,7 @@ def test_what_libraries_say_is_in_the_cell_s_log_and_not_on_the_terminal(awkward
         output, errors = process.communicate(timeout=300)
     assert process.returncode == 1
     for word in ("Warning", "gone in 3.0", "shards", "Loading", "from C", "Traceback", "Fatal"):
-        assert word not in output + errors
+        assert word not in output + errors, output + errors
     folder = tiny.latest(path)
     packed.unpack(folder)
     (noisy,) = folder.glob("cells/*-noisy-*/log.txt")
