@@ -14,7 +14,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
 from platformdirs import user_cache_dir
 
 from bench.errors import ResultsError
@@ -49,6 +48,8 @@ def folder(kind: str, key: dict[str, Any], build: Callable[[Path], None]) -> Pat
     """
     if found := lookup(kind, key):
         return found
+    from filelock import FileLock  # a plan makes nothing, and should not wait for it
+
     path, building = root() / kind / content_hash(key), False
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

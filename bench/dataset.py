@@ -5,18 +5,14 @@ A dataset plugin is a function of keyword-only options that returns a :class:`Da
 them. It is called once per machine; what it returns is kept in the cache (see :func:`load`).
 """
 
-import importlib
 import json
-import platform
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from bench import cache, items, plugins
+from bench import cache, dataset_cache, items, plugins
 from bench.errors import DataError
 from bench.items import Columns as Columns
 from bench.items import Items as Items
@@ -84,7 +80,7 @@ class Dataset:
 
     def left_out(self, name: str) -> list[str]:
         """What was left out or changed in reading it, a line each, under the name that a suite gives it."""
-        return _left_out(name, vars(self))
+        return dataset_cache.remarks(name, vars(self))
 
     def learning_from(self, train: Items, groups: np.ndarray | None = None) -> "Dataset":
         """The same domain with another training split."""
@@ -113,58 +109,11 @@ def load(name: str, options: dict[str, Any] | None = None) -> Dataset:
     """The dataset of that name, built once per machine and read from the cache afterwards."""
     plugin = plugins.find("datasets", name)
     checked = plugin.check(options or {})
-    return _read(cache.folder("datasets", _key(plugin, checked), lambda into: _write(plugin.load()(**checked), into)))
-
-
-def sizes(name: str, options: dict[str, Any] | None = None) -> dict[str, int] | None:
-    """Number of items of each split where the dataset is in the cache already, else None."""
-    about = _about(name, options)
-    return about["sizes"] if about else None
-
-
-def left_out(name: str, spec: str, options: dict[str, Any]) -> list[str]:
-    """:meth:`Dataset.left_out` of the plugin ``spec``, where the dataset is in the cache already; else nothing."""
-    about = _about(spec, options)
-    return _left_out(name, about) if about else []
-
-
-def _left_out(name: str, about: Mapping[str, Any]) -> list[str]:
-    skipped, seen, first = about["skipped"], about.get("seen"), about.get("first")
-    damaged = f"{skipped} of {seen} {about['unit']} of {name}" if seen else f"{skipped} of {name}"
-    told = [f"{damaged}, the first: {first}" if first else damaged] if skipped else []
-    return told + [f"{name}: {remark}" for remark in about.get("remarks", ())]
-
-
-def _about(name: str, options: dict[str, Any] | None) -> dict[str, Any] | None:
-    """What the cache says of a dataset without reading its items; None where it is not there."""
-    plugin = plugins.find("datasets", name)
-    found = cache.lookup("datasets", _key(plugin, plugin.check(options or {})))
-    return json.loads((found / "dataset.json").read_text()) if found else None
-
-
-def _key(plugin: plugins.Plugin, options: dict[str, Any]) -> dict[str, Any]:
-    """What a dataset's content depends on; those made of the standard library or of drawn fonts, on versions too."""
-    made_from = {name: version(name) for name in ("matplotlib", "pillow", "scikit-learn")}
-    key = {
-        "dataset": plugin.name,
-        "options": options,
-        "code": plugin.version(),
-        "python": platform.python_version(),
-        "made_from": made_from,
-    }
-    return key | ({"content": found} if (found := content(plugin, options)) else {})
-
-
-def content(plugin: plugins.Plugin, options: dict[str, Any]) -> str:
-    """Hash of the files that a dataset of the user's own reads; empty for one that reads none.
-
-    The module of such a dataset has a function ``content(**options) -> str`` beside the plugin's own.
-    """
-    if "content" not in plugin.functions:
-        return ""
-    plugin.load()  # says so where a package of an extra is missing
-    found: str = importlib.import_module(plugin.module).content(**options)
-    return found
+    return _read(
+        cache.folder(
+            "datasets", dataset_cache.key(plugin, checked), lambda into: _write(plugin.load()(**checked), into)
+        )
+    )
 
 
 def _write(data: Dataset, into: Path) -> None:

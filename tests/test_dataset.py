@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench import dataset, plugins
+from bench import dataset, dataset_cache, plugins
 from bench.dataset import Dataset
 from bench.errors import DataError, PluginError
 
@@ -91,7 +91,7 @@ def test_loading_twice_builds_once_and_reads_the_same(name: str, monkeypatch: py
     read = dataset.load(name)
     assert dataset.fingerprint(read) == read.fingerprint == built.fingerprint
     assert type(read.train) is type(built.train)
-    assert dataset.sizes(name) == {split: len(getattr(read, split)) for split in dataset.SPLITS}
+    assert dataset_cache.sizes(name) == {split: len(getattr(read, split)) for split in dataset.SPLITS}
 
 
 def test_a_subset_keeps_each_item_in_its_sub_domain(texts: Dataset, images: Dataset) -> None:
@@ -130,7 +130,7 @@ def test_sub_domains_survive_the_cache(texts: Dataset, cache_folder: Path) -> No
 
 
 def test_sizes_are_unknown_before_the_first_load() -> None:
-    assert dataset.sizes("glyphs") is None
+    assert dataset_cache.sizes("glyphs") is None
 
 
 def test_options_make_another_entry_in_the_cache(cache_folder: Path) -> None:

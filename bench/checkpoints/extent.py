@@ -11,8 +11,6 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-import psutil
-
 from bench.errors import Unusable
 
 _WIDEST, _DEEPEST, _LONGEST, _EXPERTS, _SIDES = 1 << 20, 2000, 1 << 25, 1 << 14, 1 << 14
@@ -130,6 +128,8 @@ def _numbers(value: Any, *, whole: bool = False) -> list[float]:
 
 
 def _memory() -> int:
+    import psutil  # which a plan of recipes that are small does not need
+
     return int(psutil.virtual_memory().total + psutil.swap_memory().total)
 
 

@@ -9,8 +9,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from bench import plugins
 
 PACKAGES = (
@@ -33,6 +31,8 @@ PACKAGES = (
 @cache
 def describe() -> dict[str, Any]:
     """Machine, Python, package versions and commit; what only torch knows is added by the process that has it."""
+    import psutil  # which is asked of nothing but this
+
     return {
         "machine": {
             "id": _machine_id(),

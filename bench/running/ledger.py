@@ -81,6 +81,10 @@ class Ledger:
         self._ends[cell.id] = self._end(cell, record if record["happened"] else None)
         return record
 
+    def forget(self) -> None:
+        """Any record may have changed."""
+        self.__dict__.pop("_ends", None)
+
     @cached_property
     def _ends(self) -> dict[str, End]:
         stored, found = runs.Cells(self.folder), dict[str, End]()

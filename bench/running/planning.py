@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import mean
 from typing import TYPE_CHECKING, Any
 
-from bench import dataset
+from bench import dataset_cache
 from bench.checkpoints import hub, inspection
 from bench.errors import SuiteError, Unusable
 from bench.results import runs
@@ -91,8 +91,8 @@ def plan(suite: Suite, results_folder: Path, workers: int | None = None) -> Plan
     targets = {cell.target.name: cell.target for cell in cells}
     read = {cell.model.recipe.source.name: cell.model.recipe.source for cell in cells if cell.model.recipe} | targets
     there = {name: spec for name, spec in read.items() if not spec.fault}
-    unchecked = [n for n, s in there.items() if n in targets and dataset.sizes(s.plugin, s.options) is None]
-    told = [line for name, spec in there.items() for line in dataset.left_out(name, spec.plugin, spec.options)]
+    unchecked = [n for n, s in there.items() if n in targets and dataset_cache.sizes(s.plugin, s.options) is None]
+    told = [line for name, spec in there.items() for line in dataset_cache.left_out(name, spec.plugin, spec.options)]
     missing = [cell for cell in cells if cell.id not in finished and not cell.reason]
     estimate = _estimate(missing, run, workers)
     return Plan(suite, cells, finished, run, told, unchecked, estimate, list(_faults(suite)))

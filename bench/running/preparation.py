@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from bench import dataset, plugins
+from bench import dataset_cache, plugins
 from bench.errors import BenchError, ResultsError
 from bench.running.ends import said
 from bench.running.pool import Task
@@ -115,7 +115,7 @@ class Preparation:
                 self._faults[_examples(need, count)] = f"{problem}; ask for {size} or fewer"
             if asked:
                 return "failed", self._faults[_examples(need, max(asked))], 0.0
-            return "ok", "; ".join(dataset.left_out(spec.name, spec.plugin, spec.options)), 0.0
+            return "ok", "; ".join(dataset_cache.left_out(spec.name, spec.plugin, spec.options)), 0.0
 
         return ended
 

@@ -156,6 +156,7 @@ class _Run:
             self._measure(self.ledger.to_measure())
         except KeyboardInterrupt:
             tidy.write(self.folder, runs.records(self.folder))
+            self.ledger.forget()  # some have written a record since, and could not say so any more
             ended = [cell for cell in self.ledger.cells if self.ledger.end(cell).status]
             finished = sum(cell.id not in self.again for cell in ended)
             done = f"{finished} of {counted(len(self.ledger.cells), 'cell')} are finished and kept in {self.folder}"

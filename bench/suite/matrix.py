@@ -3,7 +3,7 @@
 import itertools
 from typing import Any
 
-from bench import dataset, plugins
+from bench import dataset_cache, plugins
 from bench.budget import Budget, EvaluationSpec
 from bench.errors import DataError, Unusable
 from bench.plugins import Plugin
@@ -104,7 +104,7 @@ def _dataset(suite: Declaration, key: str, at: str, entry: DatasetChoice) -> tup
 def _content(plugin: Plugin, options: dict[str, Any]) -> tuple[str, str]:
     """What a user's own files hold, and why that cannot be told: a fault of their cells, not of the suite."""
     try:
-        return dataset.content(plugin, options), ""
+        return dataset_cache.content(plugin, options), ""
     except DataError as error:
         return "", str(error)
     except OSError as error:
@@ -209,7 +209,7 @@ def _sizes(suite: Declaration, model_name: str, target: DatasetEntry, spec: Data
     mine = suite.file.models[model_name].data_sizes
     key = f"datasets.{target.name}." if target.data_sizes else f"models.{model_name}." if mine else ""
     sizes = target.data_sizes or mine or suite.file.data_sizes
-    known = None if spec.fault else dataset.sizes(spec.plugin, spec.options)
+    known = None if spec.fault else dataset_cache.sizes(spec.plugin, spec.options)
     if known and max(sizes) > known["train"]:
         problem = f"{counted(max(sizes), 'example')} asked, {spec.name} has {known['train']} to train on"
         raise suite.error(f"{key}data_sizes", problem, f"ask for {known['train']} or fewer")

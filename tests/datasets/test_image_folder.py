@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench import dataset, plugins
+from bench import dataset, dataset_cache, plugins
 from bench.dataset import SPLITS, Dataset
 from bench.datasets import _pictures
 from bench.datasets.image_folder import content, image_folder
@@ -337,7 +337,7 @@ def test_it_is_made_again_when_a_picture_changes(tmp_path: Path) -> None:
     noise(99).save(tmp_path / "0.png")
     after = dataset.load("image_folder", options)
     assert before.fingerprint != after.fingerprint
-    assert dataset.sizes("image_folder", options) == {"train": 16, "validation": 2, "test": 2}
+    assert dataset_cache.sizes("image_folder", options) == {"train": 16, "validation": 2, "test": 2}
 
 
 def test_pictures_are_on_disk_not_in_memory(tmp_path: Path) -> None:

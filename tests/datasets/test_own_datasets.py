@@ -165,7 +165,7 @@ def test_a_file_that_may_not_be_read_is_a_fault_of_its_dataset(tmp_path: Path, m
     def forbidden(*_: Any) -> str:
         raise PermissionError(13, "Permission denied", "texts.csv")
 
-    monkeypatch.setattr("bench.dataset.content", forbidden)
+    monkeypatch.setattr("bench.dataset_cache.content", forbidden)
     (fault,) = {cell.target.fault for cell in cells(tmp_path, own(texts(tmp_path)))}
     wanted = "dataset csv: cannot be read ([Errno 13] Permission denied: 'texts.csv'); see that you may read it"
     assert fault == wanted

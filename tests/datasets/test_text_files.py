@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench import dataset
+from bench import dataset, dataset_cache
 from bench.dataset import SPLITS, Dataset
 from bench.datasets.text_files import content, text_files
 from bench.errors import DataError, PluginError
@@ -185,7 +185,7 @@ def test_what_was_skipped_is_remembered(tmp_path: Path) -> None:
         data = dataset.load("text_files", {"path": str(tmp_path)})
         assert (data.skipped, data.seen) == (1, 21)
         assert data.left_out("mine")[1] == "mine: 1 other file left out: 1 .pdf"
-    assert dataset.left_out("mine", "text_files", {"path": str(tmp_path)}) == data.left_out("mine")
+    assert dataset_cache.left_out("mine", "text_files", {"path": str(tmp_path)}) == data.left_out("mine")
 
 
 @pytest.mark.parametrize("make", [text_files, content])

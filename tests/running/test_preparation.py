@@ -115,7 +115,7 @@ def test_all_faults_of_a_run_are_told_and_every_cell_is_a_row(tmp_path: Path) ->
     approaches = ["full_finetuning", {"layer_transfer": {"blocks": [99]}}]
     path = tiny.write(tmp_path, models=models, approaches=approaches, data_sizes=[4, 100_000])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bench.dataset.sizes", lambda *_: None)  # as on a machine that never read it
+        patch.setattr("bench.dataset_cache.sizes", lambda *_: None)  # as on a machine that never read it
         loaded = loading.load(path)
         _ = loaded.cells
     folder = runner.start(loaded, tmp_path / "results")
