@@ -15,13 +15,21 @@ _ID = re.compile(r".*-n(?P<data_size>\d{1,18})(-.+)?-s(?P<seed>\d{1,18})-[0-9a-f
 _CUT = 117  # characters of a cell's name (bench.suite.cell.Cell.id), whose end may be cut from there on
 
 
+_TYPES: dict[str, Any] = {
+    "scores": list[Score],
+    "record": Record,
+    **{f"run.{name}": kind for name, kind in Info.__annotations__.items()},
+    **{f"asked.{name}": kind for name, kind in (Place.__annotations__ | {"data_quality": Name}).items()},
+}
+
+
 @cache
-def _adapter(kind: Any) -> TypeAdapter[Any]:
+def _adapter(name: str) -> TypeAdapter[Any]:
     """What holds a value to a type; made when it is first asked for, as a plan may read no record."""
+    kind = _TYPES[name]
     return TypeAdapter(kind, config=None if hasattr(kind, "__pydantic_config__") else ConfigDict(strict=True))
 
 
-_ASKED = Place.__annotations__ | {"data_quality": Name}
 _NOTHING: dict[str, Any] = {
     "description": "", "source": "", "cells": [], "primary": {}, "started": None, "finished": None, "seconds": 0.0,
     "workers": None, "cell_seconds": {}, "ends": {}, "packed": {}, "environment": {},
@@ -31,7 +39,7 @@ _NOTHING: dict[str, Any] = {
 def check_scores(scores: list[dict[str, Any]]) -> None:
     """:class:`Damaged` where a record that holds these could not be read again."""
     try:
-        _adapter(list[Score]).validate_python(scores)
+        _adapter("scores").validate_python(scores)
     except ValidationError as error:
         raise Damaged(_said(error)) from None
     _check_each_once(scores)
@@ -40,7 +48,7 @@ def check_scores(scores: list[dict[str, Any]]) -> None:
 def checked(content: Any, cell: str) -> dict[str, Any]:
     """``content`` as the record of a cell, with what older versions left out; :class:`Damaged` where it is none."""
     try:
-        found: dict[str, Any] = _adapter(Record).validate_python(content)
+        found: dict[str, Any] = _adapter("record").validate_python(content)
     except ValidationError as error:
         raise Damaged(_said(error), content) from None
     return _whole(found, cell)
@@ -49,7 +57,7 @@ def checked(content: Any, cell: str) -> dict[str, Any]:
 def read(text: str | bytes, cell: str) -> dict[str, Any]:
     """:func:`checked` of a record's JSON, in one go where nothing is wrong with it."""
     try:
-        found: dict[str, Any] = _adapter(Record).validate_json(text)
+        found: dict[str, Any] = _adapter("record").validate_json(text)
     except ValidationError:
         return checked(files.parsed_text(text), cell)
     return _whole(found, cell)
@@ -107,7 +115,7 @@ def stand_in(content: Any, cell: str, before: dict[str, Any], why: str) -> dict[
     asked |= dict.fromkeys(("suite", "run", "family", "modality", "source"), "")
     asked |= {"options": {}, "data_size": 0, "seed": 0, "data_quality": "clean", "definition": {}}
     for source in (before, said if isinstance(said, dict) else {}):
-        asked |= {name: source[name] for name, kind in _ASKED.items() if name in source and _fits(kind, source[name])}
+        asked |= {name: value for name, value in source.items() if _fits(f"asked.{name}", value)}
     asked |= _told(cell)
     happened = {"status": "failed", "reason": why, "scores": [], "trials": [], "chosen": {}, "skipped": {}}
     return {"cell": cell, "asked": asked, "happened": happened, "environment": {}}
@@ -117,10 +125,10 @@ def run_info(content: Any, instead: dict[str, Any]) -> tuple[dict[str, Any], lis
     """The content of ``run.json``, and what is wrong with it; a part that will not do is taken from ``instead``."""
     given = content if isinstance(content, dict) else {}
     found, wrong = _NOTHING | instead, [] if "cells" in given else [f"{shown(content)} names no cells"]
-    for name, kind in Info.__annotations__.items():
+    for name in Info.__annotations__:
         if name in given:
             try:
-                found[name] = _adapter(kind).validate_python(given[name])
+                found[name] = _adapter(f"run.{name}").validate_python(given[name])
             except ValidationError as error:
                 wrong.append(_said(error, name))
     if len(cells := list(dict.fromkeys(found["cells"]))) < len(found["cells"]):
@@ -129,10 +137,10 @@ def run_info(content: Any, instead: dict[str, Any]) -> tuple[dict[str, Any], lis
     return {name: value for name, value in given.items() if name not in Info.__annotations__} | found, wrong
 
 
-def _fits(kind: Any, value: Any) -> bool:
+def _fits(name: str, value: Any) -> bool:
     try:
-        _adapter(kind).validate_python(value)
-    except ValidationError:
+        _adapter(name).validate_python(value)
+    except (KeyError, ValidationError):
         return False
     return True
 
