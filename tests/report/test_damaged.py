@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from bench import __main__
-from bench.results import runs, tidy
+from bench.results import packed, runs, tidy
 from tests import mutations
 from tests.report.runs import make_run
 
@@ -247,11 +247,9 @@ def test_the_runs_we_committed_are_read_whole(folder: Path) -> None:
     assert found.damaged == {}
     assert len(found.records) == len(found.info["cells"]) > 0
     assert all(record["happened"]["status"] in ("ok", "not_applicable") for record in found.records)
+    texts = packed.Pack(folder).records
     for record in found.records:  # nothing is changed in reading
-        assert (
-            record["happened"]["scores"]
-            == json.loads(runs.record_path(folder, record["cell"]).read_text())["happened"]["scores"]
-        )
+        assert record["happened"]["scores"] == json.loads(texts[record["cell"]])["happened"]["scores"]
 
 
 def test_there_are_runs_that_we_committed() -> None:
