@@ -17,6 +17,7 @@ from bench.families._tokenizer import byte_level_bpe
 from bench.families.causal_lm import CausalLM
 from bench.families.diffusion import Diffusion
 from bench.model import Batch, Model
+from bench.training import loop
 from bench.transfer import Transfer
 
 EXEMPLARS = ("causal_lm", "diffusion")
@@ -193,7 +194,7 @@ def transfer_of(
 
     torch.manual_seed(seed)
     spent = Budget(**{"steps": steps, "batch_size": 4, "validations": 2} | budget)
-    known: dict[str, Any] = {"source": source, "pool": pool}
+    known: dict[str, Any] = {"source": source, "pool": pool, "loop": loop}
     transfer = Transfer(model=model, data=data, budget=spent, steps=steps, seed=seed, encode=encode, **known)
     return transfer
 

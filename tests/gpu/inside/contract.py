@@ -1,0 +1,35 @@
+"""Which pairs of approach and family there are, and whether one keeps its contract."""
+
+import tempfile
+from pathlib import Path
+
+import torch
+
+from bench import device
+from bench.suite.cell import ModelSpec
+from tests.approaches.test_every_approach import CHOSEN, PAIRS, contract, has_meaning
+from tests.models import model_of, saved, small
+
+Pair = tuple[str, str]
+
+
+def pairs() -> tuple[list[Pair], list[Pair]]:
+    """Of the choice that covers all approaches and families, those first that mean something; and all others."""
+    chosen = sorted(CHOSEN, key=lambda pair: (not has_meaning(*pair), pair))
+    return chosen, [pair for pair in PAIRS if pair not in CHOSEN]
+
+
+def prepare(family: str, folder: Path) -> None:
+    """A small model on disk, as a checkpoint."""
+    saved(model_of(family), folder / family)
+
+
+def kept(approach: str, family: str, folder: Path) -> bool | None:
+    """See :func:`contract`, which raises where it is broken."""
+    torch.use_deterministic_algorithms(True, warn_only=True)  # as in a run
+    if not torch.cuda.is_available():
+        device.precision = lambda budget: "bf16"
+    options = small(family).OPTIONS
+    spec = ModelSpec(**{"family": family, "checkpoint": str(folder / family), "options": options})
+    with tempfile.TemporaryDirectory() as own:
+        return contract(approach, spec, Path(own))
