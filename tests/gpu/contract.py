@@ -13,7 +13,7 @@ from typing import Any
 from tests.gpu import apart
 from tests.gpu.box import Box
 
-SHARE = 0.3
+SHARE = 0.28
 _LONGEST = 60.0  # seconds that a pair may take
 _FEW = [("lora", "causal_lm"), ("full_finetuning", "gan")]
 """What a try on a CPU takes."""

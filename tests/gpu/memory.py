@@ -15,7 +15,6 @@ from tests.gpu import leftover, runs
 from tests.gpu.box import Box
 
 SHARE = 0.1
-BATCH = 16
 
 
 def measure(box: Box) -> None:
@@ -60,26 +59,27 @@ def _smallest(note: Path | None) -> int | None:
 
 def _declared(box: Box, approaches: list[Any]) -> dict[str, Any]:
     """A model whose rows take some hundred megabytes each while gradients are taken; on a CPU a tenth of that."""
-    context, words, width = (512, 2048, 64) if box.small else (1024, 4096, 256)
+    on_gpu = box.device == "cuda"
+    context, words, width = (1024, 4096, 256) if on_gpu else (512, 2048, 64)
     texts = box.scratch / "texts"
     texts.mkdir()
-    for number in range(40):
+    for number in range(24):
         hexadecimal = [f"{(number * 7919 + place * place) % 9973:x}" for place in range(context)]
         (texts / f"{number}.txt").write_text(" ".join(hexadecimal))
     sizes = {"model_type": "gpt2", "n_layer": 2, "n_embd": width, "n_head": 4}
     sizes |= {"n_positions": context, "vocab_size": words}
     still = {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}  # masks depend on how a batch is cut
     domain = {"text_files": {"path": str(texts)}}
-    batch = 4 if box.small else BATCH
+    batch = 16 if on_gpu else 4
     recipe = {"architecture": sizes | still, "source": domain, "steps": 1, "batch_size": 1}
     options = {"context": context, "max_new_tokens": 2}
     return {
         "models": {"gpt2": {"family": "causal_lm", "recipe": recipe, "options": options}},
         "datasets": [domain],
         "approaches": approaches,
-        "data_sizes": [16],
+        "data_sizes": [8],
         "seeds": [0],
-        "budget": {"steps": 2 if box.small else 4, "batch_size": batch, "validations": 1, "validation_rows": 2},
+        "budget": {"steps": 4 if on_gpu else 2, "batch_size": batch, "validations": 1, "validation_rows": 2},
         "evaluation": {"samples": 2, "batch_size": 1},
         "metrics": ["cost"],
     }

@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from tests.gpu import apart, report, wheels
+from bench.suite import loading
+from tests.gpu import apart, embedded, quickstart, report, wheels
 from tests.gpu.__main__ import PARTS, _measured
 from tests.gpu.box import Box
 from tests.tiny import environment
@@ -40,6 +42,22 @@ def test_everything_runs_small_here(tmp_path: Path) -> None:
     claims = [row for part in found.values() for row in part["tables"].get("What must hold", [])]
     assert len(claims) >= 9
     assert {row["holds"] for row in claims} == {"yes"}
+
+
+def test_what_a_gpu_gets_can_be_planned(tmp_path: Path) -> None:
+    """Sizes that are never tried here are those of suites, with less of all that takes time."""
+    for module, name, most in ((embedded, "gpu_embedded", 20), (quickstart, "quickstart", 60)):
+        path = tmp_path / f"{name}.yaml"
+        path.write_text(yaml.safe_dump(module.shortened(small=False)))
+        short, long = loading.load(path), loading.load(name)
+        assert len(short.cells) <= most < len(long.cells)
+        assert short.file.models.keys() == long.file.models.keys()
+        assert {cell.seed for cell in short.cells} == {0}
+        architectures = [
+            {key: model.recipe and model.recipe.architecture for key, model in suite.file.models.items()}
+            for suite in (short, long)
+        ]
+        assert architectures[0] == architectures[1]
 
 
 def part(monkeypatch: pytest.MonkeyPatch, folder: Path, measure: Callable[[Box], None], seconds: float = 60) -> Any:

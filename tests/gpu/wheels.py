@@ -10,6 +10,7 @@ import sys
 import tarfile
 import tomllib
 import zipfile
+from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, distribution
 from io import BytesIO
 from pathlib import Path
@@ -19,6 +20,9 @@ from packaging.requirements import Requirement
 _ROOT = Path(__file__).parents[2]
 THERE = ("torch", "transformers", "accelerate")
 """What a machine with a GPU has at least, with all that they need."""
+
+VARYING = ("pydantic", "rich")
+"""Of what these need, what only some of their versions do: carried along."""
 
 LEFT_OUT = {"pyarrow", "rouge-score", "torch-fidelity", "torchvision"}
 """Of our own dependencies, those that nothing here reaches: a metric, a feature space, and what reads parquet files."""
@@ -60,14 +64,14 @@ def wanted(there: list[str]) -> list[str]:
     """
     project = tomllib.loads((_ROOT / "pyproject.toml").read_text())["project"]
     ours = [Requirement(line).name for line in project["dependencies"]]
-    had = set(map(_plain, there)) or _closure(THERE)
+    had = set(map(_plain, there)) or _closure(THERE) - _closure(VARYING) | {"typing-extensions"}
     needed = _closure([*TESTS, *(name for name in map(_plain, ours) if name not in LEFT_OUT)])
     needed |= set() if "pyarrow" in had else set(INSTEAD)
     known = dict(line.split("==") for line in (_ROOT / "constraints.txt").read_text().splitlines() if "==" in line)
     return [f"{name}=={known[name]}" if name in known else name for name in sorted(needed - had)]
 
 
-def _closure(names: "list[str] | tuple[str, ...]") -> set[str]:
+def _closure(names: Iterable[str]) -> set[str]:
     """These distributions and all that they need here, as far as they are installed."""
     found, waiting = set[str](), [_plain(name) for name in names]
     while waiting:

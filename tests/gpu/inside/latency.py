@@ -24,7 +24,7 @@ def model(small: bool, tokens: int) -> CausalLM:
 
 
 def timed(
-    settings: dict[str, Any], small: bool, tokens: int = 128, batch: int = 32, repetitions: int = 10
+    settings: dict[str, Any], small: bool, tokens: int, batch: int, repetitions: int, warmup: int
 ) -> dict[str, Any]:
     made = model(small, tokens).to("cuda" if torch.cuda.is_available() else "cpu").eval()
     for name, value in settings.items():
@@ -36,7 +36,7 @@ def timed(
         sample = made.sample_in_full(first, torch.Generator().manual_seed(0))["input_ids"].tolist()
     seconds = time.perf_counter() - begun
     evaluation = Evaluation(made, data, lambda split: rows, batch, batch, 0, Training(), budget=budget)
-    scores = {score.metric: score.value for score in inference(evaluation, repetitions=repetitions, warmup=1)}
+    scores = {score.metric: score.value for score in inference(evaluation, repetitions=repetitions, warmup=warmup)}
     memory = [value for name, value in scores.items() if "peak" in name]
     return {
         "parameters": sum(weight.numel() for weight in made.parameters()),
