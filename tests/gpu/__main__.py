@@ -24,6 +24,9 @@ PARTS = ("steps", "latency", "memory", "stopping", "embedded", "contract", "quic
 _SPARE = 8.0  # seconds for what lies between parts, and to write everything
 
 
+_LEAST = 2.0  # seconds, without which a part is not begun
+
+
 def arguments(given: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.gpu", description=__doc__)
     parser.add_argument("--seconds", type=float, default=540, help="after which all is over (default: 540)")
@@ -103,8 +106,13 @@ def _measured(name: str, box: Box) -> tuple[dict[str, Any], bool]:
     module = importlib.import_module(f"tests.gpu.{name}")
     ended, why, stopped = "ok", "", False
     try:
-        with box.closing():
-            module.measure(box)
+        if box.seconds < _LEAST:
+            ended, why = "not begun", "no time was left"
+        else:
+            with box.closing():
+                module.measure(box)
+        if box.is_over:
+            ended, why = "cut", "its time was up"
     except KeyboardInterrupt:
         ended, why, stopped = "cut", "its time was up" if box.is_over else "stopped by hand", not box.is_over
     except Exception as error:

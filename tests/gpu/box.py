@@ -34,7 +34,7 @@ class Box:
     scratch: Path
     file: Path
     found: dict[str, Any] = field(default_factory=dict)
-    is_over: bool = False
+    is_over: bool = False  # its time, before all was done
     began: float = field(default_factory=time.monotonic)
 
     def left(self) -> float:

@@ -41,6 +41,7 @@ def measure(box: Box) -> None:
         row |= {"of the covering choice": f"{counts['of the choice']} of {len(chosen)}", "broken": counts["broken"]}
         box.put("Pairs of approach and family", [row | {name: counts[name] for name in _ENDS.values()}])
     if counts["tried"] < len(chosen):
+        box.is_over = True
         box.say(f"Cut by the time box: {len(chosen) - counts['tried']} pairs of the covering choice were not tried.")
 
 

@@ -96,9 +96,14 @@ def test_a_part_ends_with_its_time_box(tmp_path: Path, monkeypatch: pytest.Monke
         box.say("begun")
         time.sleep(60)
 
-    found, stopped = part(monkeypatch, tmp_path, measure, seconds=0.2)
+    found, stopped = part(monkeypatch, tmp_path, measure, seconds=2.1)
     assert (found["ended"], found["said"], stopped) == ("cut", ["begun"], False)
     assert found["seconds"] < 10
+
+
+def test_a_part_without_time_is_not_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found, stopped = part(monkeypatch, tmp_path, lambda box: box.say("begun"), seconds=0.1)
+    assert (found["ended"], found.get("said"), stopped) == ("not begun", None, False)
 
 
 def test_ctrl_c_is_no_end_of_a_time_box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
