@@ -55,6 +55,7 @@ def main(given: list[str] | None = None) -> int:
         return wheels.gather(chosen.wheels, chosen.python, chosen.there)
     began = time.monotonic()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # which background jobs ignore
+    os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker")  # what killed processes leave is cleaned up
     print("importing …", flush=True)
     with worker.blank_main(), tempfile.TemporaryDirectory(prefix="transferbench-gpu-") as scratch:
         apart.start_server()

@@ -7,16 +7,25 @@ import torch
 
 from bench import device
 from bench.suite.cell import ModelSpec
-from tests.approaches.test_every_approach import CHOSEN, PAIRS, contract, has_meaning
+from tests.approaches.test_every_approach import APPROACHES, CHOSEN, FAMILIES, PAIRS, contract, has_meaning
 from tests.models import model_of, saved, small
 
 Pair = tuple[str, str]
 
 
 def pairs() -> tuple[list[Pair], list[Pair]]:
-    """Of the choice that covers all approaches and families, those first that mean something; and all others."""
-    chosen = sorted(CHOSEN, key=lambda pair: (not has_meaning(*pair), pair))
-    return chosen, [pair for pair in PAIRS if pair not in CHOSEN]
+    """The choice that covers all approaches and families, and all others.
+
+    Those first that mean something, and of these each approach once before any twice, on one family after the other: so
+    that a part of them covers much.
+    """
+    turns: dict[Pair, tuple[bool, int]] = {}
+    for number, approach in enumerate(APPROACHES):
+        for applies in (True, False):
+            families = [f for f in FAMILIES if (approach, f) in CHOSEN and has_meaning(approach, f) == applies]
+            for place, family in enumerate(families):
+                turns[approach, family] = (not applies, (place - number) % len(families))
+    return sorted(turns, key=turns.__getitem__), [pair for pair in PAIRS if pair not in CHOSEN]
 
 
 def prepare(family: str, folder: Path) -> None:
