@@ -43,4 +43,5 @@ def out_of_memory(error: BaseException) -> bool:
         isinstance(error, torch.OutOfMemoryError | MemoryError)
         or "out of memory" in said
         or "can't allocate memory" in said
+        or "status_alloc_failed" in said  # cuBLAS or cuDNN, which take memory of their own
     )

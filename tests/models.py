@@ -194,7 +194,7 @@ def transfer_of(
 
     torch.manual_seed(seed)
     spent = Budget(**{"steps": steps, "batch_size": 4, "validations": 2} | budget)
-    known: dict[str, Any] = {"loop": loop, "source": source, "pool": pool}
+    known: dict[str, Any] = {"source": source, "pool": pool, "loop": loop}
     transfer = Transfer(model=model, data=data, budget=spent, steps=steps, seed=seed, encode=encode, **known)
     return transfer
 

@@ -3,11 +3,13 @@
 ``LOSSES`` has them by the family's class. Each takes a model, of which it uses the network and the sizes, some encoded
 rows, and a generator; it gives one loss for every optimizer. Where there are several they come one by one, so that the
 second sees the weights that the first has changed. What is drawn is drawn in the order in which the family draws it, so
-that the numbers are the same.
+that the numbers are the same: on the CPU, and then moved to where the rows are. On a GPU it is computed in the
+precision that the budget asks for.
 """
 
 import math
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from functools import cache
 from typing import Any
 
@@ -17,6 +19,7 @@ from torch import Tensor
 from transformers.audio_utils import mel_filter_bank
 
 from bench.budget import Budget
+from bench.device import precision
 from bench.families.audio import Audio
 from bench.families.autoencoder import Autoencoder
 from bench.families.causal_lm import CausalLM
@@ -36,6 +39,7 @@ def taken(transfer: Transfer) -> Iterator[int]:
     """Take the transfer's steps: AdamW, warm-up and cosine, clipping, averaged weights. Yields their number so far,
     before the first one and after each."""
     model, budget, steps = transfer.model, transfer.budget, transfer.steps
+    device, half = model.device, {"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision(budget))
     losses, betas = LOSSES[type(model)], (0.5, 0.999) if isinstance(model, Gan) else (0.9, 0.999)
     rows = model.encode(transfer.data.train)
     total = len(next(iter(rows.values())))
@@ -44,20 +48,25 @@ def taken(transfer: Transfer) -> Iterator[int]:
     averaged = [weight.detach().clone() for weight in players[0]] if model.averaging else []
     generator = torch.Generator().manual_seed(0)
     pending = torch.empty(0, dtype=torch.int64)
+    unchecked = torch.zeros(())
     model.train()
     for step in range(steps):
         yield step
         while len(pending) < budget.batch_size:
             pending = torch.cat([pending, torch.randperm(total, generator=generator)])
         chosen, pending = pending[: budget.batch_size], pending[budget.batch_size :]
-        batch = {name: value[chosen] for name, value in rows.items()}
-        for weights, optimizer, loss in zip(players, optimizers, losses(model, batch, generator), strict=True):
+        batch = {name: value[chosen].to(device, non_blocking=True) for name, value in rows.items()}
+        each = under(half, losses, model, batch, generator)
+        for weights, optimizer, loss in zip(players, optimizers, each, strict=True):
             for group in optimizer.param_groups:
                 group["lr"] = rate((step + 0.5) / steps, budget)
             optimizer.zero_grad()
             loss.backward()
-            if not math.isfinite(loss.item()):
+            if device.type == "cpu":
+                unchecked = loss
+            if not math.isfinite(unchecked.item()):  # on a GPU of the step before: this one is still under way
                 raise ArithmeticError(f"diverged at step {step}")
+            unchecked = loss.detach()
             if budget.clip:
                 torch.nn.utils.clip_grad_norm_(weights, budget.clip)
             optimizer.step()
@@ -66,6 +75,22 @@ def taken(transfer: Transfer) -> Iterator[int]:
             for mean, weight in zip(averaged, players[0], strict=False):  # of most models there is no average
                 mean.lerp_(weight, 1 - kept)
     yield steps
+
+
+def under(half: torch.dtype | None, losses: Any, model: Any, *given: Any) -> Iterator[Tensor]:
+    """The losses one by one, computed under autocast where there is a precision to compute in."""
+
+    def inside() -> Any:
+        return torch.autocast(model.device.type, half) if half else nullcontext()
+
+    with inside():
+        waiting = iter(losses(model, *given))
+    while True:
+        with inside():
+            loss = next(waiting, None)
+        if loss is None:
+            return
+        yield loss
 
 
 def rate(progress: float, budget: Budget) -> float:
@@ -83,16 +108,16 @@ def next_token(model: Any, rows: Batch, generator: torch.Generator) -> list[Tens
     length = rows["length"]
     ids = rows["input_ids"][:, : int(length.max())].long()
     logits = model.network(input_ids=ids[:, :-1], use_cache=False).logits
-    padding = torch.arange(1, ids.shape[1]) >= length[:, None]
+    padding = torch.arange(1, ids.shape[1], device=ids.device) >= length[:, None]
     return [F.cross_entropy(logits.flatten(0, 1), ids[:, 1:].masked_fill(padding, -100).flatten())]
 
 
 def masked_tokens(model: Any, rows: Batch, generator: torch.Generator) -> list[Tensor]:
     """Masked diffusion's: of each row another share is masked, and at least one token."""
     ids = rows["input_ids"][:, : int(rows["length"].max())].long()
-    places, first = torch.arange(ids.shape[1]), len(model.before)
-    share = torch.rand(len(ids), 1, generator=generator)
-    turn = torch.rand(ids.shape, generator=generator)
+    places, first = torch.arange(ids.shape[1], device=ids.device), len(model.before)
+    share = torch.rand(len(ids), 1, generator=generator).to(ids.device)
+    turn = torch.rand(ids.shape, generator=generator).to(ids.device)
     turn[(places < first) | (places >= first + rows["text"][:, None])] = math.inf
     masked = (turn <= share) | (turn == turn.amin(1, keepdim=True))
     inside = (places < rows["length"][:, None]).long()
@@ -103,9 +128,9 @@ def masked_tokens(model: Any, rows: Batch, generator: torch.Generator) -> list[T
 def translation(model: Any, rows: Batch, generator: torch.Generator) -> list[Tensor]:
     """T5's own: it makes the decoder's input from the labels, and the loss."""
     source = rows["source"][:, : int(rows["source_length"].max())].long()
-    mask = torch.arange(source.shape[1]) < rows["source_length"][:, None]
+    mask = torch.arange(source.shape[1], device=source.device) < rows["source_length"][:, None]
     labels = rows["input_ids"][:, 1 : int(rows["length"].max())].long()
-    labels[torch.arange(1, labels.shape[1] + 1) >= rows["length"][:, None]] = -100
+    labels[torch.arange(1, labels.shape[1] + 1, device=labels.device) >= rows["length"][:, None]] = -100
     return [model.network(input_ids=source, attention_mask=mask.long(), labels=labels, use_cache=False).loss]
 
 
@@ -119,8 +144,8 @@ def pixels(rows: Batch) -> Tensor:
 def noise_of_pictures(model: Any, rows: Batch, generator: torch.Generator) -> list[Tensor]:
     """DDPM's: the noise, predicted from the noised picture."""
     images = pixels(rows)
-    noise = torch.randn(images.shape, generator=generator)
-    timesteps = torch.randint(1000, (len(images),), generator=generator)
+    noise = torch.randn(images.shape, generator=generator).to(images.device)
+    timesteps = torch.randint(1000, (len(images),), generator=generator).to(images.device)
     predicted = model.network(model.noise.add_noise(images, noise, timesteps), timesteps).sample
     return [F.mse_loss(predicted, noise)]
 
@@ -128,14 +153,14 @@ def noise_of_pictures(model: Any, rows: Batch, generator: torch.Generator) -> li
 def velocity_of_sounds(model: Any, rows: Batch, generator: torch.Generator) -> list[Tensor]:
     """The velocity between a mel spectrogram, from -1 to 1 over 80 decibels, and noise."""
     mel, scheduler = model.sound.config, model.noise.scheduler
-    waves, window = rows["sounds"].float() / 32768, torch.hann_window(mel.n_fft)
+    waves, window = rows["sounds"].float() / 32768, torch.hann_window(mel.n_fft, device=model.device)
     spectrum = torch.stft(waves, mel.n_fft, mel.hop_length, window=window, pad_mode="constant", return_complex=True)
-    power = filters(mel.n_fft, mel.y_res, mel.sample_rate) @ spectrum.abs() ** 2
+    power = filters(mel.n_fft, mel.y_res, mel.sample_rate).to(waves.device) @ spectrum.abs() ** 2
     decibels = 10 * power.clamp(min=1e-10).log10()
     decibels = (decibels - decibels.amax((1, 2), keepdim=True)).clamp(min=-80)
     clean = (2 * decibels / 80 + 1)[:, None]
-    noise = torch.randn(clean.shape, generator=generator)
-    timesteps = torch.randint(1000, (len(clean),), generator=generator)
+    noise = torch.randn(clean.shape, generator=generator).to(clean.device)
+    timesteps = torch.randint(1000, (len(clean),), generator=generator).to(clean.device)
     predicted = model.network(scheduler.add_noise(clean, noise, timesteps), timesteps).sample
     return [F.mse_loss(predicted, scheduler.get_velocity(clean, noise, timesteps))]
 
@@ -150,7 +175,7 @@ def filters(n_fft: int, bands: int, rate: int) -> Tensor:
 def evidence(model: Any, rows: Batch, generator: torch.Generator) -> list[Tensor]:
     """The negative evidence lower bound, pixels under discretised logistics, in nats per dimension."""
     images, body = pixels(rows), model.network.body
-    noise = torch.randn(len(images), body.config.latent_dim, generator=generator)
+    noise = torch.randn(len(images), body.config.latent_dim, generator=generator).to(images.device)
     mean, logvar = body.moments(images).chunk(2, 1)
     logvar = logvar.clamp(-30, 20)
     log_scale = model.network.beside()
@@ -179,12 +204,12 @@ def noise_of_latents(model: Any, rows: Batch, generator: torch.Generator) -> lis
     """Latent diffusion's, and beside it the autoencoder's; a tenth of the captions is left out."""
     images, vae, network, tokenizer = pixels(rows), model.vae, model.network, model.tokenizer
     posterior = vae.encode(images).latent_dist
-    within, noise = (torch.randn(posterior.mean.shape, generator=generator) for _ in range(2))
-    timesteps = torch.randint(1000, (len(images),), generator=generator)
+    within, noise = (torch.randn(posterior.mean.shape, generator=generator).to(images.device) for _ in range(2))
+    timesteps = torch.randint(1000, (len(images),), generator=generator).to(images.device)
     ids = rows["caption_ids"].long()
     empty = torch.full_like(ids[0], tokenizer.pad_token_id)
-    empty[:2] = torch.tensor([tokenizer.bos_token_id, tokenizer.eos_token_id])
-    ids[torch.rand(len(images), generator=generator) < 0.1] = empty
+    empty[0], empty[1] = tokenizer.bos_token_id, tokenizer.eos_token_id
+    ids[(torch.rand(len(images), generator=generator) < 0.1).to(ids.device)] = empty
 
     code = posterior.mean + posterior.std * within
     with torch.no_grad():
@@ -203,7 +228,7 @@ def noise_of_latents(model: Any, rows: Batch, generator: torch.Generator) -> lis
 def hinge(model: Any, rows: Batch, generator: torch.Generator) -> Iterator[Tensor]:
     """SNGAN's: of the generator, then of the critic."""
     images, maker, critic = pixels(rows), model.network, model.judge
-    latents = torch.randn(len(images), model.latent(), generator=generator)
+    latents = torch.randn(len(images), model.latent(), generator=generator).to(images.device)
     critic.requires_grad_(False)
     yield -critic(maker(latents)).mean()
     critic.requires_grad_(True)

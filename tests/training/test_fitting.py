@@ -111,6 +111,7 @@ def test_the_validation_loss_is_the_same_in_parts(family: str) -> None:
 
 ENDS: dict[str, Callable[[], BaseException]] = {
     "gpu": lambda: torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"),
+    "cublas": lambda: RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
     "python": MemoryError,
     "cpu": lambda: RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"),
 }
