@@ -90,5 +90,6 @@ def _tried(kind: str, name: str) -> Plugin | str:
     return plugin
 
 
+@cache
 def _ours(kind: str) -> set[str]:
     return {path.stem for path in (FOLDER / kind).glob("*.py") if not path.stem.startswith("_")}
