@@ -1,9 +1,6 @@
 """A packed run of 10,000 cells against one of 2,500: how long it takes to read, and to see that nothing is to do."""
 
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -12,6 +9,7 @@ from bench.running.ledger import Ledger
 from bench.suite import loading
 from bench.suite.loading import Suite
 from tests.benchmarks.test_planning import LARGE, SMALL, suite_of
+from tests.benchmarks.timing import seconds
 
 SCORES = [
     {"metric": f"score_{number}", "value": 1 / (number + 1), "unit": "", "better": "lower", "n": 100, "error": 0.01}
@@ -39,16 +37,6 @@ def run_of(folder: Path, cells: int) -> tuple[Suite, Path]:
 def both(tmp_path_factory: pytest.TempPathFactory) -> dict[int, tuple[Suite, Path]]:
     folder = tmp_path_factory.mktemp("runs")
     return {cells: run_of(folder, cells) for cells in (SMALL, LARGE)}
-
-
-def seconds(work: Callable[[], Any]) -> float:
-    """Shortest of three."""
-    taken = []
-    for _ in range(3):
-        started = time.perf_counter()
-        work()
-        taken.append(time.perf_counter() - started)
-    return min(taken)
 
 
 def test_reading(benchmark, both):

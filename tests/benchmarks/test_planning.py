@@ -3,7 +3,6 @@
 import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ import pytest
 from bench.running import planning
 from bench.suite import loading
 from tests import tiny
+from tests.benchmarks.timing import seconds
 from tests.plans import write
 
 SMALL, LARGE = 2_500, 10_000
@@ -30,20 +30,10 @@ def plan(path: Path) -> planning.Plan:
     return planning.plan(loading.load(path), path.parent / "results")
 
 
-def seconds(path: Path) -> float:
-    """Shortest of three."""
-    taken = []
-    for _ in range(3):
-        started = time.perf_counter()
-        plan(path)
-        taken.append(time.perf_counter() - started)
-    return min(taken)
-
-
 def test_cells(benchmark, tmp_path):
     small, large = suite_of(tmp_path, SMALL), suite_of(tmp_path, LARGE)
     found = benchmark.pedantic(plan, args=(large,), rounds=3)
-    ratio = benchmark.stats.stats.min / seconds(small)
+    ratio = benchmark.stats.stats.min / seconds(lambda: plan(small))
     benchmark.extra_info["time of 10,000 cells over 2,500"] = round(ratio, 2)
     print(f"\nplanning: {len(found.cells)} cells take {ratio:.2f} times as long as {len(plan(small).cells)}")
     assert ratio < 1.5 * LARGE / SMALL

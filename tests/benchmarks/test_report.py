@@ -1,15 +1,13 @@
 """Table and report of 10,000 rows against 2,500: the time grows no faster than the rows."""
 
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from bench import report
 from bench.report import aggregate
 from bench.results import tidy
+from tests.benchmarks.timing import seconds
 from tests.report.runs import APPROACHES, make_run
 
 SMALL, LARGE = 2_500, 10_000
@@ -26,16 +24,6 @@ def run_of(folder: Path, rows: int) -> Path:
 def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
     folder = tmp_path_factory.mktemp("runs")
     return {rows: run_of(folder, rows) for rows in (SMALL, LARGE)}
-
-
-def seconds(work: Callable[[], Any]) -> float:
-    """Shortest of three."""
-    taken = []
-    for _ in range(3):
-        started = time.perf_counter()
-        work()
-        taken.append(time.perf_counter() - started)
-    return min(taken)
 
 
 def test_table(benchmark, runs):
