@@ -55,8 +55,8 @@ class Cells:
 
         Raises :class:`bench.results.files.Damaged`, which knows the ``content`` as far as it is JSON.
         """
-        if cell in self._loose:
-            return checks.read(files.content(record_path(self.run, cell)), cell)
+        if cell in self._loose and (path := record_path(self.run, cell)).exists():  # packed meanwhile, perhaps
+            return checks.read(files.content(path), cell)
         text = self.pack.records.get(cell)
         return None if text is None else checks.read(text, cell)
 
@@ -116,16 +116,18 @@ class Found:
             return None
 
     def told(self) -> list[str]:
-        """A line for each damaged file; what lies beside a record is made anew with it alone."""
-        found = []
-        for file, what in self.damaged.items():
-            path, first = self.folder / file, ""
-            if path.parent.parent.name == "cells":
-                record = path.parent.with_suffix(".json")
-                unpack = "" if record.exists() else f"unpack the run (`bench unpack {self.folder}`), "
-                first = f"{unpack}remove {record} and "
-            found.append(f"{path}: damaged ({what}); {first}{files.ANEW}")
-        return found
+        """A line for each damaged file, with what to do about it."""
+        return [f"{self.folder / file}: damaged ({what}); {self._remedy(file)}" for file, what in self.damaged.items()]
+
+    def _remedy(self, file: str) -> str:
+        """What lies beside a record is made anew with it alone."""
+        if file == packed.BESIDE:
+            return "no score is in it; for samples and curves start another run with --new"
+        if (path := self.folder / file).parent.parent.name != "cells":
+            return files.ANEW
+        record = path.parent.with_suffix(".json")
+        first = "" if record.exists() else f"unpack the run (`bench unpack {self.folder}`), "
+        return f"{first}remove {record} and {files.ANEW}"
 
 
 def read(run: Path) -> Found:
@@ -141,8 +143,12 @@ def read(run: Path) -> Found:
         found.note("run.json", "; ".join(wrong))
     with _collecting_nothing():
         before = _read_records(found)
+    found.cells.pack.names()  # which opens it
     for file, what in found.cells.pack.damaged.items():
         found.note(file, what)
+    for file in info["packed"] if not (run / "cells").exists() else ():
+        if not (run / file).exists():
+            found.note(file, "it is gone")
     if packed.RECORDS in found.damaged:
         _stand_in(found, before or _before(run))
     return found

@@ -189,9 +189,28 @@ def test_a_damaged_archive_costs_pictures_and_curves_alone(loose: Path, tmp_path
     assert entry.filename in told[0]
     assert f"unpack the run (`bench unpack {loose}`)" in told[0]
     (loose / BESIDE).write_bytes(b"PK")
-    assert set(runs.read(loose).records[0])
+    found = runs.read(loose)
+    assert set(found.damaged) == {BESIDE}
+    assert found.told()[0].endswith("no score is in it; for samples and curves start another run with --new")
+    assert not any("damaged" in record["happened"]["reason"] for record in found.records)
     packed.unpack(loose)
     assert (loose / f"damaged-{BESIDE}").read_bytes() == b"PK"
+
+
+@pytest.mark.parametrize("name", [RECORDS, BESIDE, "results.parquet"])
+def test_a_file_that_is_gone_is_missed(name: str, finished: Path, tmp_path: Path) -> None:
+    path = tiny.copied(finished, tmp_path)
+    folder = tiny.latest(path)
+    (folder / name).unlink()
+    found = runs.read(folder)
+    assert found.damaged == {name: "it is gone"}
+    assert [record["cell"] for record in found.records] == found.info["cells"]
+    lost = {record["happened"]["status"] for record in found.records} == {"failed"}
+    assert lost == (name == RECORDS)
+    if name != RECORDS:
+        assert tiny.run(path) == folder
+        assert runs.read(folder).damaged == {}
+        assert tiny.quality(folder) == tiny.quality(finished)
 
 
 def test_mutations_end_in_no_traceback(tmp_path: Path) -> None:
