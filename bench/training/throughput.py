@@ -50,10 +50,14 @@ def step_flops(transfer: Transfer) -> int:
     before = {name: tensor.detach().clone() for name, tensor in stored.items()}  # statistics move in a forward
     batch = loop.batch()
     transfer.model.train()
-    with FlopCounterMode(display=False) as counter:
-        for player, optimizer in loop.optimizers:
-            loop.backward(batch, player, optimizer)
-            optimizer.zero_grad()
+    while True:
+        micro = loop.fitting.micro
+        with FlopCounterMode(display=False) as counter:
+            for player, optimizer in loop.optimizers:
+                loop.backward(batch, player, optimizer)
+                optimizer.zero_grad()
+        if loop.fitting.micro == micro:  # else it counted what ran out of memory, too, and is no step's arithmetic
+            break
     restore(stored, before)
     transfer.model.eval()
     return int(counter.get_total_flops())

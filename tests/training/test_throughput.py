@@ -1,8 +1,12 @@
 """Speed of training: what is between two steps, and what share of the peak it is."""
 
 import pytest
+import torch
 
-from bench.training.throughput import mfu, peak_flops, step_seconds
+from bench.batches import rows_of
+from bench.model import Batch
+from bench.training.throughput import mfu, peak_flops, step_flops, step_seconds
+from tests.models import data_of, model_of, transfer_of
 
 
 def test_validation_does_not_count_as_a_step() -> None:
@@ -26,3 +30,18 @@ def test_an_unknown_peak_is_not_guessed(name: str | None) -> None:
 
 def test_utilisation_is_arithmetic_over_the_peak() -> None:
     assert mfu(step_flops=500, seconds=2.0, peak=1000.0) == 0.25
+
+
+def test_what_ran_out_of_memory_is_no_part_of_a_step() -> None:
+    """A step in parts takes the arithmetic of a whole one, however often it was tried before they fitted."""
+    whole, cramped = (transfer_of(model_of("diffusion"), data_of("diffusion"), batch_size=8) for _ in range(2))
+    forward = cramped.model.forward
+
+    def guarded(batch: Batch) -> torch.Tensor:
+        found: torch.Tensor = forward(batch)
+        if rows_of(batch) > 2:
+            raise torch.OutOfMemoryError("out of memory")
+        return found
+
+    cramped.model.forward = guarded  # type: ignore[method-assign]
+    assert step_flops(cramped) == step_flops(whole) > 0
