@@ -25,10 +25,13 @@ _SAMPLES = re.compile(r"cells/.*/(samples|conditions)[^/]*")
 def shrink(run: Path) -> None:
     """Leave the samples of other seeds than the first out of a packed run, and settle it again."""
     records = runs.read(run).records
+    assert (run / packed.RECORDS).exists(), f"{run} is not packed; go on with it first"
     first = min(record["asked"]["seed"] for record in records)
     others = {record["cell"] for record in records if record["asked"]["seed"] != first}
     pack = packed.Pack(run)
-    kept = [name for name in pack.names() if not (_SAMPLES.fullmatch(name) and name.split("/")[1] in others)]
+    names = pack.names()
+    assert not pack.damaged, pack.damaged
+    kept = [name for name in names if not (_SAMPLES.fullmatch(name) and name.split("/")[1] in others)]
 
     def write(partial: Path) -> None:
         with zipfile.ZipFile(partial, "w") as archive:

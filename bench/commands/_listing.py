@@ -12,10 +12,9 @@ if TYPE_CHECKING:
 
     from bench.plugins import Plugin
 
+_LEAST_WHOLE = 70  # columns of one thing whole
 _LEAST_TEXT = 20  # columns beside the names of a list
-_STATED = {  # what modules state that is said elsewhere, or is ours alone to know
-    "GENERATION", "CHECKPOINT_GENERATION", "CONTROL", "ENCODING", "EXTRA",
-}  # fmt: skip
+_STATED = ("MODALITY", "NEEDS", "OFFERS", "DECIDES", "PRIMARY", "EXTRA")  # of what modules state
 
 
 def names(kind: str) -> list[str]:
@@ -67,11 +66,13 @@ def whole(name: str) -> list[dict[str, Any]]:
     for path in loading.available():
         if path.stem == name:
             text = " ".join(str(yaml_file.read(path).get("description", "")).split())
+            text += f"\n\n- bench plan {name}   what it would do\n- bench run {name}    do it"
             found.append({"kind": "suite", "name": name, "text": text, "where": str(path)})
     if not found:
         kinds = (*plugins.KINDS, "suites")
         known = [*kinds, *(one for kind in kinds for one in names(kind))]
-        raise PluginError(f"nothing is called {cut(name, 100)!r}; {suggest(name, known) or 'see `bench list`'}")
+        hint = suggest(name, known) or f"see `bench list approaches`, or {', '.join(kinds[1:])}"
+        raise PluginError(f"nothing is called {cut(name, 100)!r}; {hint}")
     return found
 
 
@@ -83,7 +84,8 @@ def _whole(plugin: "Plugin") -> dict[str, Any]:
         | ({"default": plugin.defaults[name]} if name in plugin.defaults else {})
         for name, kind in plugin.annotations.items()
     }
-    stated = {name: value for name, value in plugin.constants.items() if name not in _STATED}
+    stated = {name: plugin.constants[name] for name in _STATED if name in plugin.constants}
+    stated = {name: sorted(value) if isinstance(value, tuple | list | set) else value for name, value in stated.items()}
     found = {"kind": plugins.singular(plugin.kind), "name": plugin.name, "text": plugin.text, "options": options}
     return found | {"paper": plugin.paper, "states": stated, "where": str(plugin.path)}
 
@@ -94,6 +96,7 @@ def show_whole(found: list[dict[str, Any]]) -> None:
     from rich.text import Text
 
     console = _console()
+    console.width = max(console.width, _LEAST_WHOLE)
     for one in found:
         console.print(Text.assemble((one["name"], "bold cyan"), f"  {one['kind']}\n"))
         console.print(Text(_plain(one["text"])), Text(), sep="\n")
@@ -111,7 +114,7 @@ def show_whole(found: list[dict[str, Any]]) -> None:
         if one.get("paper"):
             console.print(Text(f"Paper: {one['paper']}\n"))
         for name, value in one.get("states", {}).items():
-            said = ", ".join(sorted(map(str, value))) if isinstance(value, tuple | list | set) else str(value)
+            said = ", ".join(value) if isinstance(value, list) else str(value)
             console.print(Text(f"{name.lower().replace('_', ' ')}: {said}"))
         console.print(Text(f"source: {one['where']}", style="dim"), soft_wrap=True)
 

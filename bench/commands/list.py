@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from bench.commands import _listing, _matrix, _saying
+from bench.errors import PluginError
+from bench.words import cut
 
 _ABOUT = {
     "approaches": "ways of transferring a pretrained model; lora + augmentation composes two",
@@ -30,6 +32,8 @@ def call(chosen: argparse.Namespace) -> int:
     from bench import plugins
 
     _saying.tell(plugins.faults())
+    if chosen.matrix and chosen.name:
+        raise PluginError(f"--matrix shows all approaches and families; leave out {cut(chosen.name, 100)!r}")
     if chosen.matrix:
         found: Any = _matrix.found()
         show: Any = _matrix.show

@@ -35,6 +35,8 @@ def call(chosen: argparse.Namespace) -> int:
     folder = runner.start(suite, chosen.results, new=chosen.new, name=chosen.run)
     with progress.show(Console(stderr=chosen.json)) as shown:
         counts = runner.run(suite, folder, shown, workers=chosen.workers, retry=chosen.retry)
+    aside = [f"{path}: what it held was made anew where it could not be read" for path in folder.glob("damaged-*")]
+    _saying.tell(sorted(aside))
     from bench import report
     from bench.report import circumstances, terminal
 

@@ -101,11 +101,11 @@ def content(path: Path) -> bytes:
         raise Damaged(error.strerror or str(error)) from error
 
 
-def regular(path: Path) -> Path:
+def regular(path: Path, largest: int = _LARGEST) -> Path:
     """``path``, of a file that can be read to its end; :class:`Damaged` of a pipe, a device or a flood."""
     about = path.stat()
     if not stat.S_ISREG(about.st_mode):
         raise Damaged("no regular file")
-    if about.st_size > _LARGEST:
-        raise Damaged(f"larger than {_LARGEST >> 20} MiB")
+    if about.st_size > largest:
+        raise Damaged(f"larger than {largest >> 20} MiB")
     return path

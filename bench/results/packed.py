@@ -1,29 +1,39 @@
 """A finished run in two files: ``records.jsonl.gz``, and ``beside.zip`` with all that lies beside the records.
 
-A line of the first is JSON: a cell's name, its record as it was written, and the SHA-256 of that. The second holds
-curves, samples and logs under their paths in the run's folder. Both are written whole or not at all, and only then what
-they hold is taken from the folder: whenever a process is killed, each file is in one of the two places. Where it is in
-both, the one in the folder is newer. Imports no torch.
+A line of the first is JSON: a cell's name, its record as it was written, and the SHA-256 of that; a few dozen lines are
+one member of the gzip file, so that a flipped bit costs no more. The second holds curves, samples and logs under their
+paths in the run's folder. Both are written whole and read again, and only then what they hold is taken from the folder:
+whenever a process is killed, each file is in one of the two places. Where it is in both, that in the folder is newer.
+Imports no torch.
 """
 
+import errno
 import gzip
 import hashlib
 import json
+import os
 import re
 import zipfile
 import zlib
+from collections.abc import Iterator
 from contextlib import suppress
-from functools import cached_property
 from pathlib import Path
 
-from bench.results import files
+from bench.errors import ResultsError
+from bench.results import disk, files
 from bench.results.files import Damaged
 from bench.words import counted
 
 RECORDS, BESIDE = "records.jsonl.gz", "beside.zip"
 
-_PATH = re.compile(r"(cells|logs)(/[A-Za-z0-9_+-][A-Za-z0-9_+.-]*){1,2}")
-_LONGEST = 1 << 26  # bytes of a line, or of a file in the archive
+_FILE = r"[A-Za-z0-9_+-][A-Za-z0-9_+.-]{0,250}"
+_CELL = re.compile(_FILE)
+_PATH = re.compile(rf"cells/{_FILE}/{_FILE}|logs/{_FILE}")
+_TOGETHER = 32  # records of a member
+_MAGIC = b"\x1f\x8b\x08\x00\x00\x00\x00\x00"  # that a member begins with
+_LONGEST, _MOST = 1 << 26, 1 << 32  # bytes of a file or a member, and of all of them
+_CHUNK = 1 << 16
+_NO_NAMES = (errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG)
 _BROKEN = (OSError, EOFError, ValueError, KeyError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError)
 
 
@@ -37,41 +47,41 @@ class Pack:
     def __init__(self, run: Path) -> None:
         self.run = run
         self.damaged: dict[str, str] = {}
+        self._records: dict[str, str] | None = None
+        self._archive: zipfile.ZipFile | None = None
 
-    @cached_property
+    @property
     def records(self) -> dict[str, str]:
-        """Cell to the text of its record."""
-        found = dict[str, str]()
-        if not (path := self.run / RECORDS).exists():
-            return found
-        wrong = list[str]()
-        try:
-            files.regular(path)
-            with gzip.open(path) as lines:
-                while line := lines.readline(_LONGEST):
+        """Cell to the text of its record; read once, when there is a file."""
+        if self._records is None and (path := self.run / RECORDS).exists():
+            self._records, wrong = {}, ""
+            try:
+                for line in _lines(files.regular(path, _MOST).read_bytes()):
                     try:
                         cell, text = _entry(line)
-                        found[cell] = text
-                    except (ValueError, KeyError, TypeError) as error:
-                        wrong.append(_said(error))
-        except _BROKEN as error:
-            wrong.append(_said(error))
-        if wrong:
-            self.damaged[RECORDS] = f"{wrong[0]}; {counted(len(found), 'record')} of it can be read"
-        return found
+                        self._records[cell] = text
+                    except (ValueError, KeyError, TypeError, RecursionError) as error:
+                        wrong = wrong or _said(error)
+            except _BROKEN as error:
+                wrong = wrong or _said(error)
+            if wrong:
+                self.damaged[RECORDS] = f"{wrong}; {counted(len(self._records), 'record')} of it can be read"
+        return self._records or {}
 
     def names(self) -> list[str]:
         """Paths of the files in the archive."""
-        return [name for name in (self._archive.namelist() if self._archive else ()) if _PATH.fullmatch(name)]
+        archive = self._opened()
+        return [name for name in (archive.namelist() if archive else ()) if _PATH.fullmatch(name)]
 
     def content(self, name: str) -> bytes | None:
         """A file of the archive; None where it has none of that path, :class:`Damaged` where it cannot be read."""
-        if self._archive is None or name not in self._archive.NameToInfo:
+        archive = self._opened()
+        if archive is None or name not in archive.NameToInfo:
             return None
         try:
-            if self._archive.getinfo(name).file_size > _LONGEST:
+            if archive.getinfo(name).file_size > _LONGEST:
                 raise Damaged(f"larger than {_LONGEST >> 20} MiB")
-            return self._archive.read(name)
+            return archive.read(name)
         except _BROKEN as error:
             raise Damaged(f"in {BESIDE}: {_said(error)}") from error
 
@@ -80,35 +90,32 @@ class Pack:
         if self._archive:
             self._archive.close()
 
-    @cached_property
-    def _archive(self) -> zipfile.ZipFile | None:
-        path = self.run / BESIDE
-        if not path.exists():
-            return None
-        try:
-            if not path.is_file():
-                raise Damaged("no regular file")
-            return zipfile.ZipFile(path)
-        except _BROKEN as error:
-            self.damaged[BESIDE] = _said(error)
-            return None
+    def _opened(self) -> zipfile.ZipFile | None:
+        if self._archive is None and BESIDE not in self.damaged and (path := self.run / BESIDE).exists():
+            try:
+                self._archive = zipfile.ZipFile(files.regular(path, _MOST))
+                if sum(about.file_size for about in self._archive.infolist()) > _MOST:
+                    raise Damaged(f"holds more than {_MOST >> 30} GiB")
+            except _BROKEN as error:
+                self.close()
+                self._archive, self.damaged[BESIDE] = None, _said(error)
+        return self._archive
 
 
 def pack(run: Path) -> None:
     """Pack a finished run; the same bytes from the same files. What was packed before and is not in the folder stays.
 
-    Weights, and what has a name or a content that no run gives, stay where they are.
+    Weights, links, and what has a name or a content that no run gives, stay where they are.
     """
     before, records, beside = Pack(run), dict[str, str](), dict[str, Path]()
-    loose = [path for folder in ("cells", "logs") for path in (run / folder).rglob("*") if path.is_file()]
-    for path in sorted(loose):
+    for path in sorted(path for folder in ("cells", "logs") for path in (run / folder).rglob("*")):
         name = path.relative_to(run).as_posix()
-        if not _PATH.fullmatch(name) or path.suffix == ".safetensors" or path.stat().st_size > _LONGEST:
+        if path.is_symlink() or not path.is_file() or path.suffix == ".safetensors" or path.stat().st_size > _LONGEST:
             continue
-        if path.parent == run / "cells" and path.suffix == ".json":
+        if path.parent == run / "cells" and path.suffix == ".json" and _CELL.fullmatch(path.name):
             with suppress(UnicodeDecodeError):
-                records[path.stem] = path.read_text(encoding="utf-8")
-        else:
+                records[path.stem] = path.read_bytes().decode()
+        elif _PATH.fullmatch(name):
             beside[name] = path
 
     def write_beside(partial: Path) -> None:
@@ -118,25 +125,45 @@ def pack(run: Path) -> None:
                 archive.writestr(zipfile.ZipInfo(name), content or b"", zipfile.ZIP_DEFLATED, 9)
 
     def write_records(partial: Path) -> None:
-        with partial.open("wb") as raw, gzip.GzipFile("", "wb", 9, raw, mtime=0) as lines:
-            for cell, text in sorted((before.records | records).items()):
-                lines.write(_line(cell, text))
+        lines = [_line(cell, text) for cell, text in sorted((before.records | records).items())]
+        groups = [lines[start : start + _TOGETHER] for start in range(0, len(lines), _TOGETHER)]
+        partial.write_bytes(b"".join(gzip.compress(b"".join(group), 9, mtime=0) for group in groups))
 
-    files.write_atomically(run / BESIDE, write_beside)
-    files.write_atomically(run / RECORDS, write_records)
-    for path in (*beside.values(), *(run / "cells" / f"{cell}.json" for cell in records)):
-        path.unlink()
-    for folder in sorted((path for path in run.rglob("*/") if path.is_dir()), reverse=True):
-        with suppress(OSError):  # something else lies in it
-            folder.rmdir()
+    for name, write in ((BESIDE, write_beside), (RECORDS, write_records)):
+        files.write_atomically(run / name, write)
+        with (run / name).open("rb") as file:
+            os.fsync(file.fileno())  # before anything is taken away, whatever becomes of the power
+    written = Pack(run)
+    stored = set(written.names())
+    for cell, text in records.items():
+        if written.records.get(cell) == text:
+            (run / "cells" / f"{cell}.json").unlink()
+    for name, path in beside.items():
+        if name in stored:
+            path.unlink()
+    written.close()
+    before.close()
+    for folder in sorted((path for part in ("cells", "logs") for path in (run / part).rglob("*/")), reverse=True):
+        _remove_empty(folder)
+    for part in ("cells", "logs"):
+        _remove_empty(run / part)
 
 
-def unpack(run: Path) -> None:
+def unpack(run: Path) -> dict[str, str]:
     """Make each packed file one in the folder again, where it has no newer one; the packed ones go when all are there.
 
     One that cannot be read whole is put aside under the name ``damaged-…``.
+
+    Returns:
+        The files put aside, and what is wrong with them. :class:`ResultsError` where the system gives no access to one.
     """
-    found = Pack(run)
+    for path in (run / RECORDS, run / BESIDE):
+        try:
+            if path.is_file():
+                path.open("rb").close()
+        except OSError as error:  # which is no damage: it may pass
+            raise ResultsError(f"{path}: cannot be read ({error.strerror}); see that you may read it") from error
+    found, aside = Pack(run), dict[str, str]()
     for cell, text in found.records.items():
         _restore(run / "cells" / f"{cell}.json", text.encode())
     for name in found.names():
@@ -144,11 +171,30 @@ def unpack(run: Path) -> None:
             _restore(run / name, found.content(name) or b"")
         except Damaged as reason:
             found.damaged[BESIDE] = str(reason)
+        except ResultsError as reason:  # a name that this folder cannot have is damage, a full disk is none
+            if getattr(reason.__cause__, "errno", None) not in _NO_NAMES:
+                raise
+            found.damaged[BESIDE] = f"{name}: no file can have this name"
     found.close()
     for name in (RECORDS, BESIDE):
         if name in found.damaged:
-            (run / name).replace(run / f"damaged-{name}")
+            put = next(path for number in range(10**6) if not (path := run / _aside(name, number)).exists())
+            with disk.clear_errors(put):
+                (run / name).replace(put)
+            aside[put.name] = found.damaged[name]
         (run / name).unlink(missing_ok=True)
+    return aside
+
+
+def checksums(run: Path) -> dict[str, str]:
+    """SHA-256 of a finished run's records and table, and the size of what lies beside: whether they still are these."""
+    parts = {name: files.regular(run / name, _MOST).read_bytes() for name in (RECORDS, "results.parquet")}
+    digests = {name: hashlib.sha256(content).hexdigest() for name, content in parts.items()}
+    return digests | {BESIDE: f"{(run / BESIDE).stat().st_size} bytes"}
+
+
+def _aside(name: str, number: int) -> str:
+    return f"damaged-{number}-{name}" if number else f"damaged-{name}"
 
 
 def _restore(path: Path, content: bytes) -> None:
@@ -156,10 +202,9 @@ def _restore(path: Path, content: bytes) -> None:
         files.write_atomically(path, lambda partial: partial.write_bytes(content))
 
 
-def checksums(run: Path) -> dict[str, str]:
-    """SHA-256 of a finished run's records and table, and the size of what lies beside: whether they still are these."""
-    digests = {name: hashlib.sha256((run / name).read_bytes()).hexdigest() for name in (RECORDS, "results.parquet")}
-    return digests | {BESIDE: f"{(run / BESIDE).stat().st_size} bytes"}
+def _remove_empty(folder: Path) -> None:
+    with suppress(OSError):  # something else lies in it
+        folder.rmdir()
 
 
 def _said(error: Exception) -> str:
@@ -171,10 +216,39 @@ def _line(cell: str, text: str) -> bytes:
     return json.dumps(entry, ensure_ascii=False).encode() + b"\n"
 
 
+def _lines(packed: bytes) -> Iterator[bytes]:
+    """The lines of each member; a member that is damaged gives one that is empty, and the next one follows."""
+    place, total = 0, 0
+    while 0 <= place < len(packed) and total < _MOST:
+        try:
+            text, place = _member(packed, place)
+            total += len(text)
+            yield from text.removesuffix(b"\n").split(b"\n")
+        except (zlib.error, ValueError):
+            yield b""
+            place = packed.find(_MAGIC, place + 1)
+
+
+def _member(packed: bytes, place: int) -> tuple[bytes, int]:
+    """What a member holds, and where it ends."""
+    member, parts, size = zlib.decompressobj(31), list[bytes](), 0
+    while not member.eof:
+        if not (chunk := packed[place : place + _CHUNK]):
+            raise ValueError("it ends early")
+        parts.append(member.decompress(chunk, 2 * _LONGEST))
+        size += len(parts[-1])
+        if member.unconsumed_tail or size > 2 * _LONGEST or parts[-1].count(b"\n") > _TOGETHER:
+            raise ValueError("too large")
+        place += len(chunk) - len(member.unused_data)
+    return b"".join(parts), place
+
+
 def _entry(line: bytes) -> tuple[str, str]:
+    if not line:
+        raise Damaged("a part of it cannot be read")
     entry = json.loads(line)
     cell, text = str(entry["cell"]), str(entry["record"])
-    if not _PATH.fullmatch(f"cells/{cell}.json"):
+    if not _CELL.fullmatch(f"{cell}.json"):
         raise Damaged("a line is of no cell")
     if hashlib.sha256(text.encode()).hexdigest() != entry["sha256"]:
         raise Damaged(f"the record of {cell} is not what its checksum says")

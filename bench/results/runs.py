@@ -62,7 +62,7 @@ class Cells:
 
     def beside(self, cell: str) -> list[str]:
         """Names of the files beside a record, sorted."""
-        there = {path.name for path in record_path(self.run, cell).with_suffix("").glob("*")}
+        there = {path.name for path in record_path(self.run, cell).with_suffix("").glob("[!.]*")}
         return sorted(there | self._packed.get(cell, set()))
 
     def content(self, cell: str, name: str) -> bytes | None:
@@ -146,11 +146,11 @@ def read(run: Path) -> Found:
     found.cells.pack.names()  # which opens it
     for file, what in found.cells.pack.damaged.items():
         found.note(file, what)
-    for file in info["packed"] if not (run / "cells").exists() else ():
+    for file in info["packed"] if not any((run / "cells").glob("*")) else ():
         if not (run / file).exists():
             found.note(file, "it is gone")
-    if packed.RECORDS in found.damaged:
-        _stand_in(found, before or _before(run))
+    if packed.RECORDS in found.damaged or info["finished"]:  # all cells have ended, so each has a record
+        _stand_in(found, before)
     return found
 
 
@@ -186,12 +186,20 @@ def _collecting_nothing() -> Iterator[None]:
             gc.enable()
 
 
-def _stand_in(found: Found, before: dict[str, dict[str, Any]]) -> None:
-    """Rows for the cells whose records were packed, and cannot be read."""
+def _stand_in(found: Found, before: dict[str, dict[str, Any]] | None) -> None:
+    """Rows for the cells whose records are gone, or were packed and cannot be read."""
     there = {record["cell"]: record for record in found.records}
-    why = f"damaged record: {packed.RECORDS}: {found.damaged[packed.RECORDS]}; {files.ANEW}"
-    for cell in found.info["cells"]:
-        there.setdefault(cell, checks.stand_in(None, cell, before.get(cell, {}), why))
+    if not (gone := [cell for cell in found.info["cells"] if cell not in there]):
+        return
+    before = _before(found.folder) if before is None else before
+    for cell in gone:
+        if packed.RECORDS in found.damaged:
+            where, what = packed.RECORDS, found.damaged[packed.RECORDS]
+        else:
+            where, what = f"cells/{cell}.json", "it is gone"
+            found.note(where, what)
+        why = f"damaged record: {where}: {what}; {files.ANEW}"
+        there[cell] = checks.stand_in(None, cell, before.get(cell, {}), why)
     found.records = [there[cell] for cell in found.info["cells"]]
 
 
@@ -215,6 +223,8 @@ def records(run: Path) -> list[dict[str, Any]]:
 def read_record(run: Path, cell: str) -> dict[str, Any] | None:
     """The record of a cell; None where there is none that can be read. Of many cells ask :class:`Cells`."""
     with suppress(files.Damaged):
+        if (path := record_path(run, cell)).exists():
+            return checks.read(files.content(path), cell)
         return Cells(run).record(cell)
     return None
 

@@ -64,6 +64,7 @@ class Ledger:
         self.device: dict[str, Any] = {}
         self.fingerprints: dict[str, str] = {}
         self._started = datetime.datetime.now().astimezone()
+        self._ended: str | None = None
 
     # Cells --------------------------------------------------------------------------------------------------------
 
@@ -176,7 +177,7 @@ class Ledger:
             return False
         if self.retry and set(run["ends"]) - set(_GOOD):
             return False
-        with suppress(OSError):
+        with suppress(OSError, files.Damaged):
             return bool(run["packed"]) and run["packed"] == packed.checksums(self.folder)
         return False
 
@@ -187,16 +188,20 @@ class Ledger:
                 return dict(self.record(cell)["environment"] | runs.read_info(self.folder)[0]["environment"])
         return {}
 
-    def write_run(self, *, finished: bool = False) -> None:
+    def write_run(self, *, finished: bool = False, worked: bool = True) -> None:
         """Write ``run.json``; a run that was stopped and goes on keeps its start and the time it took before.
 
-        One that was finished, and in which nothing was done since, keeps its end.
+        Args:
+            finished: whether all is done; the run is packed then.
+            worked: whether anything had to be trained or measured; else a run that was finished keeps its end.
         """
         now = datetime.datetime.now().astimezone()
         before, _ = runs.read_info(self.folder)
         found = before["environment"] | environment.describe() | self.device
         found["datasets"] = found.get("datasets", {}) | self.fingerprints
-        ended = before["finished"] if finished else None
+        if not worked:
+            self._ended = before["finished"]
+        ended = self._ended if finished else None
         ends = [(cell, self.end(cell)) for cell in self.cells if finished]
         run = self._described() | {
             "environment": found,

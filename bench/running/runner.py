@@ -9,7 +9,8 @@ import datetime
 import os
 import shlex
 import shutil
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ def start(suite: Suite, results_folder: Path, *, new: bool = False, name: str | 
         names = (stamp if not count else f"{stamp}-{count}" for count in range(1000))
         run = next(folder / name for name in names if not (folder / name).exists())
     with disk.clear_errors(run):
-        (run / "cells").mkdir(parents=True, exist_ok=True)
+        run.mkdir(parents=True, exist_ok=True)
     return run
 
 
@@ -81,6 +82,22 @@ def run(
         BenchError: before anything trains, where the folder will not do, or device or data are others than the run's;
             and when interrupted. Cells whose model, dataset or feature space will not do have failed.
     """
+    with alone(run_folder):
+        there = any(run_folder.glob("[!.]*"))
+        files.remove_partial(run_folder)  # what a killed run left
+        try:
+            return _Run(suite, run_folder, progress, workers, retry).run()
+        except BenchError as error:
+            if not there and not isinstance(error, Interrupted) and not runs.Cells(run_folder).names():
+                _remove_empty(run_folder)
+            raise
+        finally:
+            files.remove_partial(run_folder)  # what a task left that was killed, or ran out of time
+
+
+@contextmanager
+def alone(run_folder: Path) -> Iterator[None]:
+    """Nobody else works on a run meanwhile; :class:`ResultsError` where somebody does."""
     lock = FileLock(run_folder / ".lock")
     try:
         with disk.clear_errors(run_folder):
@@ -90,14 +107,8 @@ def run(
             f"{run_folder}: another process works on this run; wait for it, or start one with --new"
         ) from None
     try:
-        files.remove_partial(run_folder)  # what a killed run left
-        return _Run(suite, run_folder, progress, workers, retry).run()
-    except BenchError as error:
-        if not isinstance(error, Interrupted) and not runs.Cells(run_folder).names():
-            _remove_empty(run_folder)
-        raise
+        yield
     finally:
-        files.remove_partial(run_folder)  # what a task left that was killed, or ran out of time
         (run_folder / ".lock").unlink(missing_ok=True)
         lock.release()
 
@@ -127,8 +138,7 @@ class _Run:
         counts = {"trained": len(missing), "kept": len(ledger.cells) - len(missing)}
         packed.unpack(self.folder)
         ledger.rename()
-        if missing or to_measure:
-            ledger.write_run()
+        ledger.write_run(worked=bool(missing or to_measure))
         self.again = {cell.id for cell in missing if ledger.end(cell).status}
         if to_measure or not all(cell.reason for cell in missing):
             with worker.blank_main(), pool.stoppable():

@@ -62,14 +62,16 @@ def main(given: list[str] | None = None) -> int:
         found = apart.call("machine.described", seconds=chosen.seconds)
         found["when"] = datetime.datetime.now().astimezone().isoformat(timespec="minutes")
         found["commit"] = found["commit"] or chosen.commit
+        found["small"] = chosen.small or found["device"] != "cuda"
         into = chosen.into or _folder(found)
         into.mkdir(parents=True, exist_ok=True)
         print(f"{found['accelerator'] or found['machine']['processor']}; writing to {into}", flush=True)
         parts: dict[str, dict[str, Any]] = {}
         stopped = False
-        for number, name in enumerate(chosen.only):
+        only = tuple(dict.fromkeys(chosen.only))
+        for number, name in enumerate(only):
             left = max(0.0, chosen.seconds - _SPARE - (time.monotonic() - began))
-            box = _box(name, chosen.only[number:], left, found["device"], chosen.small, Path(scratch))
+            box = _box(name, only[number:], left, found["device"], chosen.small, Path(scratch))
             parts[name], stopped = _measured(name, box)
             report.write(into, found, parts, chosen.seconds)
             print(
@@ -82,8 +84,8 @@ def main(given: list[str] | None = None) -> int:
 
 
 def _folder(machine: dict[str, Any]) -> Path:
-    """Under ``results/gpu``, to be committed; what a CPU says is not."""
-    if machine["device"] != "cuda":
+    """Under ``results/gpu``, to be committed; what a CPU says is not, nor what was made as small as for one."""
+    if machine["small"]:
         return Path(tempfile.mkdtemp(prefix="transferbench-gpu-"))
     name = re.sub(r"[^a-z0-9]+", "-", machine["gpu"]["name"].lower()).strip("-")
     folder = Path("results", "gpu", f"{machine['when'][:10]}_{name}")

@@ -7,6 +7,7 @@ from typing import Any
 
 from bench.results import files
 
+_SMALL = "**Small.** Sizes are those of a CPU, to show that everything runs: no figure here says anything of this GPU."
 _NO_GPU = (
     "**This machine has no GPU.** Sizes are as small as can be, to show that everything runs: no figure here says "
     "anything of a GPU, or of this CPU."
@@ -23,7 +24,7 @@ def write(into: Path, machine: dict[str, Any], parts: dict[str, dict[str, Any]],
 def page(machine: dict[str, Any], parts: dict[str, dict[str, Any]], limit: float) -> str:
     took = sum(part.get("seconds", 0.0) for part in parts.values())
     lines = [f"# transferbench on {machine['accelerator'] or machine['machine']['processor']}", ""]
-    lines += [] if machine["device"] == "cuda" else [_NO_GPU, ""]
+    lines += [] if not machine["small"] else [_SMALL if machine["device"] == "cuda" else _NO_GPU, ""]
     lines += [f"`python -m tests.gpu`, {machine['when']}: {took:.0f} s in all, of at most {limit:.0f}.", ""]
     lines += [*_table([{"": key, "value": value} for key, value in _facts(machine)]), ""]
     columns = ("ended", "seconds", "why")

@@ -14,8 +14,12 @@ from pathlib import Path
 import pytest
 
 from bench import __main__, report
+from bench.errors import BenchError
 from bench.results import files, packed, runs, tidy
 from bench.results.packed import BESIDE, RECORDS
+from bench.running import runner
+from bench.running.ledger import Ledger
+from bench.suite import loading
 from tests import mutations, tiny
 from tests.report.runs import make_run
 
@@ -169,7 +173,8 @@ def test_a_record_that_was_changed_is_told_by_its_checksum(loose: Path) -> None:
     changed = lines[1].replace(b'\\"reason\\": \\"\\"', b'\\"reason\\": \\"x\\"')
     assert changed != lines[1]
     lines[1] = changed
-    (loose / RECORDS).write_bytes(gzip.compress(b"".join(lines)))
+    parts = [lines[start : start + packed._TOGETHER] for start in range(0, len(lines), packed._TOGETHER)]
+    (loose / RECORDS).write_bytes(b"".join(gzip.compress(b"".join(part)) for part in parts))
     found = runs.read(loose)
     assert found.damaged[RECORDS].startswith(f"the record of {cell} is not what its checksum says; ")
     assert [one["cell"] for one in found.records if "checksum" in one["happened"]["reason"]] == [cell]
@@ -213,6 +218,81 @@ def test_a_file_that_is_gone_is_missed(name: str, finished: Path, tmp_path: Path
         assert tiny.quality(folder) == tiny.quality(finished)
 
 
+def test_one_flipped_bit_costs_a_few_records(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "results", seeds=(0, 1, 2, 3), beside=False)
+    packed.pack(run)
+    content = bytearray((run / RECORDS).read_bytes())
+    cells = runs.read(run).info["cells"]
+    assert len(cells) > 3 * packed._TOGETHER
+    content[200] ^= 1
+    (run / RECORDS).write_bytes(bytes(content))
+    found = packed.Pack(run)
+    assert len(cells) - packed._TOGETHER <= len(found.records) < len(cells)
+    aside = packed.unpack(run)
+    assert list(aside) == [f"damaged-{RECORDS}"]
+    (run / RECORDS).write_bytes(b"another")
+    assert list(packed.unpack(run)) == [f"damaged-1-{RECORDS}"]
+    assert (run / f"damaged-{RECORDS}").read_bytes() == bytes(content)
+
+
+def test_what_cannot_be_read_again_stays_in_the_folder(loose: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before, line = tiny.cells(loose), packed._line
+    lost = sorted(runs.read(loose).info["cells"])[3]
+    monkeypatch.setattr(packed, "_line", lambda cell, text: b"{}\n" if cell == lost else line(cell, text))
+    packed.pack(loose)
+    assert [path.name for path in (loose / "cells").glob("*")] == [f"{lost}.json"]
+    assert tiny.cells(loose) == before
+
+
+@pytest.mark.parametrize("many", ["\n" * (1 << 20), "{}\n" * 40, "[" * 10_000])
+def test_a_flood_is_damage_and_what_follows_it_is_read(many: str, loose: Path) -> None:
+    packed.pack(loose)
+    content = (loose / RECORDS).read_bytes()
+    (loose / RECORDS).write_bytes(gzip.compress(many.encode(), mtime=0) + content)
+    found = packed.Pack(loose)
+    assert len(found.records) == len(runs.read(loose).info["cells"])
+    assert RECORDS in found.damaged
+
+
+def test_names_in_an_archive_cannot_be_those_of_records_or_lie_elsewhere(loose: Path) -> None:
+    packed.pack(loose)
+    wrong = ["cells/x.json", "../x", "/x", "run.json", "cells/a/../../x", "logs/a/b", f"logs/{'a' * 300}"]
+    with zipfile.ZipFile(loose / BESIDE, "a") as archive:
+        for name in wrong:
+            archive.writestr(name, "x")
+    assert not {*packed.Pack(loose).names()} & {*wrong}
+    packed.unpack(loose)
+    assert not (loose / "cells" / "x.json").exists()
+    assert not list(loose.parent.parent.rglob("x"))
+
+
+@pytest.mark.parametrize("name", [RECORDS, BESIDE, "results.parquet"])
+def test_a_pipe_in_the_place_of_a_file_is_waited_for_by_nobody(name: str, finished: Path, tmp_path: Path) -> None:
+    folder = tiny.latest(tiny.copied(finished, tmp_path))
+    (folder / name).unlink()
+    os.mkfifo(folder / name)
+    assert not Ledger(loading.load(tiny.copied(finished, tmp_path / "again")), folder, retry=False).is_settled()
+    runs.read(folder)
+
+
+def test_links_stay(loose: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere.txt").write_text("mine")
+    link = loose / "logs" / "link.txt"
+    link.symlink_to(tmp_path / "elsewhere.txt")
+    packed.pack(loose)
+    assert link.is_symlink()
+
+
+def test_a_reader_finds_what_was_packed_meanwhile(loose: Path) -> None:
+    found = runs.read(loose)
+    cell = next(cell for cell in found.cells.names() if found.cells.beside(cell))
+    (name, *_) = found.cells.beside(cell)
+    before = found.content(cell, name)
+    packed.pack(loose)
+    assert found.content(cell, name) == before
+    assert found.cells.record(cell)
+
+
 def test_mutations_end_in_no_traceback(tmp_path: Path) -> None:
     source, chance = make_run(tmp_path / "results", sizes=(50,), seeds=(0,)), random.Random(0)
     packed.pack(source)
@@ -243,6 +323,41 @@ def test_a_run_that_was_packed_is_gone_on_with(finished: Path, tmp_path: Path) -
     assert {name: text for name, text in tiny.cells(folder).items() if name in before} == before
     assert tiny.quality(folder) == tiny.quality(finished)
     assert (folder / f"damaged-{RECORDS}").exists()
+
+
+def test_a_finished_run_that_lacks_a_record_says_so(loose: Path) -> None:
+    about = files.read_json(loose / "run.json")
+    files.write_json(loose / "run.json", about | {"finished": "2026-01-01"})
+    cell = about["cells"][2]
+    runs.record_path(loose, cell).unlink()
+    found = runs.read(loose)
+    assert found.damaged == {f"cells/{cell}.json": "it is gone"}
+    assert found.records[2]["cell"] == cell
+    assert found.records[2]["happened"]["status"] == "failed"
+
+
+def test_a_suite_that_changed_has_the_table_of_its_cells(finished: Path, tmp_path: Path) -> None:
+    path = tiny.copied(finished, tmp_path)
+    both = set(tidy.read(tiny.latest(path))["approach"])
+    tiny.edited(path, "- full_finetuning\n", "- zero_shot\n")
+    folder = tiny.run(path)
+    assert set(tidy.read(folder)["approach"]) == both - {"full_finetuning"}
+    tiny.edited(path, "- zero_shot\n", "- full_finetuning\n")
+    assert set(tidy.read(tiny.run(path))["approach"]) == both
+    assert {one["cell"] for one in runs.read(folder).records} == set(tidy.read(folder)["cell"])
+
+
+def test_a_cache_that_cannot_be_made_takes_nothing_of_a_damaged_run(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tiny.copied(finished, tmp_path)
+    folder = tiny.latest(path)
+    (folder / RECORDS).write_bytes(b"x" + (folder / RECORDS).read_bytes()[1:])
+    monkeypatch.setattr(runner._Run, "_work", lambda *_: (_ for _ in ()).throw(BenchError("no")))
+    with pytest.raises(BenchError, match="no"):
+        tiny.run(path)
+    assert (folder / "run.json").exists()
+    assert len(tidy.read(folder)) == len(tidy.read(finished))
 
 
 def test_unpack_is_a_command(finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
