@@ -1,8 +1,8 @@
 """What a part of the measurement is given, and what it leaves: a time box, and a file of figures that is there whatever
 becomes of it."""
 
-import os
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -76,7 +76,8 @@ class Box:
 
         def end(*_: object) -> None:
             self.is_over = True
-            os.kill(os.getpid(), signal.SIGINT)
+            # to this thread: where another took it, a sleep or a wait in this one would go on
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
         before = signal.signal(signal.SIGALRM, end)
         signal.setitimer(signal.ITIMER_REAL, max(self.left(), 0.01))
