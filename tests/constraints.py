@@ -4,6 +4,8 @@ import re
 from importlib.metadata import distributions
 from pathlib import Path
 
+from packaging.utils import canonicalize_name
+
 FILE = Path(__file__).parents[1] / "constraints.txt"
 
 _HEAD = """\
@@ -15,7 +17,7 @@ _NOT_OURS = re.compile(r"transferbench|pip|setuptools|wheel|(nvidia|cuda)-.*|tri
 
 def write() -> None:
     """Names and exact versions, in the order of names."""
-    found = {re.sub(r"[-_.]+", "-", part.name).lower(): part.version for part in distributions()}
+    found = {str(canonicalize_name(part.name)): part.version for part in distributions()}
     kept = sorted((name, version) for name, version in found.items() if not _NOT_OURS.fullmatch(name))
     FILE.write_text(_HEAD + "".join(f"{name}=={version.partition('+')[0]}\n" for name, version in kept))
 

@@ -6,11 +6,11 @@ page, and files where the README shows them; the table can be exported. Records,
 
 import io
 import re
-import zipfile
 from pathlib import Path
 
 from PIL import Image
 
+from bench.report.samples import COLUMNS, ROWS
 from bench.results import files, packed, runs
 from bench.running.ledger import Ledger
 from bench.suite import loading
@@ -18,7 +18,6 @@ from bench.suite import loading
 ROOT = Path(__file__).parents[1]
 RUNS = sorted(path.parent for path in ROOT.glob("results/*/reference/run.json"))
 
-_COLUMNS, _ROWS = 8, 4  # of a grid of samples, and of these what a page shows
 _SAMPLES = re.compile(r"cells/.*/(samples|conditions)[^/]*")
 
 
@@ -29,18 +28,14 @@ def shrink(run: Path) -> None:
     first = min(record["asked"]["seed"] for record in records)
     others = {record["cell"] for record in records if record["asked"]["seed"] != first}
     pack = packed.Pack(run)
-    names = pack.names()
-    assert not pack.damaged, pack.damaged
-    kept = [name for name in names if not (_SAMPLES.fullmatch(name) and name.split("/")[1] in others)]
+    assert not pack.check(), pack.damaged
+    kept = [name for name in pack.names() if not (_SAMPLES.fullmatch(name) and name.split("/")[1] in others)]
 
-    def write(partial: Path) -> None:
-        with zipfile.ZipFile(partial, "w") as archive:
-            for name in sorted(kept):
-                content = pack.content(name) or b""
-                content = cut(content) if name.endswith(".png") else content
-                archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED, 9)
+    def content(name: str) -> bytes:
+        whole = pack.content(name) or b""
+        return cut(whole) if name.endswith(".png") else whole
 
-    files.write_atomically(run / packed.BESIDE, write)
+    packed.write_archive(run, kept, content)
     info = files.read_json(run / "run.json")
     files.write_json(run / "run.json", info | {"packed": packed.checksums(run)})
 
@@ -48,11 +43,11 @@ def shrink(run: Path) -> None:
 def cut(picture: bytes) -> bytes:
     """The first rows of a grid of square tiles; one of fewer columns is left as it is."""
     with Image.open(io.BytesIO(picture)) as grid:
-        tile = grid.width // _COLUMNS
-        if grid.width % _COLUMNS or grid.height <= _ROWS * tile:
+        tile = grid.width // COLUMNS
+        if grid.width % COLUMNS or grid.height <= ROWS * tile:
             return picture
         buffer = io.BytesIO()
-        grid.crop((0, 0, grid.width, _ROWS * tile)).save(buffer, "PNG", optimize=True)
+        grid.crop((0, 0, grid.width, ROWS * tile)).save(buffer, "PNG", optimize=True)
         return buffer.getvalue()
 
 

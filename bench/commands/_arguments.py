@@ -18,6 +18,19 @@ def add_folder(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument(f"--{name}", type=Path, default=Path(name), metavar="DIR", help=f"default: {name}")
 
 
+def add_run(parser: argparse.ArgumentParser) -> None:
+    """A run; :func:`run_folder` says which."""
+    parser.add_argument("results", type=Path, help="a run's folder, or a suite's (its latest run)")
+
+
+def run_folder(chosen: argparse.Namespace) -> Path:
+    """Of the run that was named, by its own folder or by its suite's."""
+    from bench.results import runs
+
+    folder: Path = chosen.results
+    return runs.latest(folder) or folder
+
+
 def add_workers(parser: argparse.ArgumentParser, of: str) -> None:
     """How many cells train at a time."""
     parser.add_argument("--workers", type=_count, metavar="N", help=of)

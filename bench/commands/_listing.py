@@ -12,6 +12,16 @@ if TYPE_CHECKING:
 
     from bench.plugins import Plugin
 
+ABOUT = {
+    "approaches": "ways of transferring a pretrained model; lora + augmentation composes two",
+    "families": "kinds of models",
+    "datasets": "domains to learn, and readers of your own files",
+    "metrics": "what is measured of a model",
+    "features": "spaces in which distances between samples mean something",
+    "suites": "comparisons that are ready to run",
+}
+"""What there is to choose from."""
+
 _LEAST_WHOLE = 70  # columns of one thing whole
 _LEAST_TEXT = 20  # columns beside the names of a list
 _STATED = ("MODALITY", "NEEDS", "OFFERS", "DECIDES", "PRIMARY", "EXTRA")  # of what modules state
@@ -69,9 +79,9 @@ def whole(name: str) -> list[dict[str, Any]]:
             text += f"\n\n- bench plan {name}   what it would do\n- bench run {name}    do it"
             found.append({"kind": "suite", "name": name, "text": text, "where": str(path)})
     if not found:
-        kinds = (*plugins.KINDS, "suites")
-        known = [*kinds, *(one for kind in kinds for one in names(kind))]
-        hint = suggest(name, known) or f"see `bench list approaches`, or {', '.join(kinds[1:])}"
+        first, *others = ABOUT
+        known = [*ABOUT, *(one for kind in ABOUT for one in names(kind))]
+        hint = suggest(name, known) or f"see `bench list {first}`, or {', '.join(others)}"
         raise PluginError(f"nothing is called {cut(name, 100)!r}; {hint}")
     return found
 

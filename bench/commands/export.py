@@ -5,18 +5,19 @@
 
 import argparse
 import sys
-from pathlib import Path
+
+from bench.commands import _arguments
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The run."""
-    parser.add_argument("results", type=Path, help="a run's folder, or a suite's (its latest run)")
+    _arguments.add_run(parser)
 
 
 def call(chosen: argparse.Namespace) -> int:
     """Of its records, finished or not."""
     from bench.results import runs, tidy
 
-    folder = runs.latest(chosen.results) or chosen.results
+    folder = _arguments.run_folder(chosen)
     tidy.table(runs.records(folder)).to_csv(sys.stdout, index=False)
     return 0

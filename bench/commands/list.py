@@ -9,19 +9,12 @@ from bench.commands import _listing, _matrix, _saying
 from bench.errors import PluginError
 from bench.words import cut
 
-_ABOUT = {
-    "approaches": "ways of transferring a pretrained model; lora + augmentation composes two",
-    "families": "kinds of models",
-    "datasets": "domains to learn, and readers of your own files",
-    "metrics": "what is measured of a model",
-    "features": "spaces in which distances between samples mean something",
-    "suites": "comparisons that are ready to run",
-}
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What to show."""
-    name: Any = parser.add_argument("name", nargs="?", metavar="NAME", help=f"{', '.join(_ABOUT)}; or the name of one")
+    name: Any = parser.add_argument(
+        "name", nargs="?", metavar="NAME", help=f"{', '.join(_listing.ABOUT)}; or the name of one"
+    )
     name.completer = _names
     parser.add_argument("--matrix", action="store_true", help="which approach has a meaning for which family")
     parser.add_argument("--json", action="store_true", help="print JSON for scripts")
@@ -38,9 +31,9 @@ def call(chosen: argparse.Namespace) -> int:
         found: Any = _matrix.found()
         show: Any = _matrix.show
     elif chosen.name is None:
-        found = {kind: _listing.entries(kind) for kind in _ABOUT} if chosen.json else None
+        found = {kind: _listing.entries(kind) for kind in _listing.ABOUT} if chosen.json else None
         show = _show_kinds
-    elif chosen.name in _ABOUT:
+    elif chosen.name in _listing.ABOUT:
         found = {chosen.name: _listing.entries(chosen.name)}
         show = _listing.show
     else:
@@ -54,7 +47,7 @@ def call(chosen: argparse.Namespace) -> int:
 
 
 def _show_kinds(_: None) -> None:
-    for kind, about in _ABOUT.items():
+    for kind, about in _listing.ABOUT.items():
         print(f"{kind:12}{len(_listing.names(kind)):4}  {about}")
     print("\nbench list approaches   all of a kind")
     print("bench list lora         one whole: what it does, its options, its paper, what it needs")
@@ -63,4 +56,4 @@ def _show_kinds(_: None) -> None:
 
 def _names(**_: Any) -> Iterable[str]:
     """For a shell."""
-    return [*_ABOUT, *(name for kind in _ABOUT for name in _listing.names(kind))]
+    return [*_listing.ABOUT, *(name for kind in _listing.ABOUT for name in _listing.names(kind))]

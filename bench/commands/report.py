@@ -2,14 +2,13 @@
 
 import argparse
 import json
-from pathlib import Path
 
 from bench.commands import _arguments, _saying
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The run, and where its report goes."""
-    parser.add_argument("results", type=Path, help="a run's folder, or a suite's (its latest run)")
+    _arguments.add_run(parser)
     _arguments.add_folder(parser, "reports")
     _arguments.add_json(parser)
 
@@ -17,9 +16,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def call(chosen: argparse.Namespace) -> int:
     """1 where a file of the run is damaged."""
     from bench import report
-    from bench.results import runs
 
-    folder = runs.latest(chosen.results) or chosen.results
+    folder = _arguments.run_folder(chosen)
     damaged: list[str] = []
     page = report.build(folder, chosen.reports, damaged.append)
     _saying.tell(damaged)

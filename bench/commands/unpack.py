@@ -4,14 +4,13 @@ Everything reads both forms; the next `bench run` that has something to do packs
 """
 
 import argparse
-from pathlib import Path
 
-from bench.commands import _saying
+from bench.commands import _arguments, _saying
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The run."""
-    parser.add_argument("results", type=Path, help="a run's folder, or a suite's (its latest run)")
+    _arguments.add_run(parser)
 
 
 def call(chosen: argparse.Namespace) -> int:
@@ -19,8 +18,8 @@ def call(chosen: argparse.Namespace) -> int:
     from bench.results import packed, runs
     from bench.running import runner
 
-    folder = runs.latest(chosen.results) or chosen.results
-    runs.read(folder)
+    folder = _arguments.run_folder(chosen)
+    runs.about(folder)
     with runner.alone(folder):
         aside = packed.unpack(folder)
     _saying.tell([f"{folder / name}: put aside, not all of it can be read ({what})" for name, what in aside.items()])

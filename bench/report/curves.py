@@ -5,10 +5,9 @@ import io
 from collections import Counter, defaultdict
 from typing import Any
 
-from bench.results import runs
+from bench.results import runs, schema
 
 _MOST_STEPS = 10**12
-_LARGEST = 1e300  # as of a score
 
 Curve = dict[int, list[float]]
 """Gradient step to the validation losses of the seeds that were measured there."""
@@ -55,7 +54,7 @@ def _points(content: bytes, trial: int) -> list[tuple[int, float]]:
     ]
     if wrong := next((step for step, _ in found if not 0 <= step < _MOST_STEPS), None):
         raise ValueError(f"step {str(wrong)[:24]} will not do")
-    return [(step, loss) for step, loss in found if abs(loss) <= _LARGEST]  # no NaN either
+    return [(step, loss) for step, loss in found if abs(loss) <= schema.LARGEST]  # no NaN either
 
 
 def chosen_values(records: list[dict[str, Any]]) -> dict[tuple[str, int], list[str]]:

@@ -12,9 +12,11 @@ from bench.report import aggregate, tables
 from bench.report.sections import Section
 from bench.results import files, runs
 
-_COLUMNS = 8  # of the grid that the runner writes
+COLUMNS, ROWS = 8, 4
+"""Of the grid that the runner writes, and of its rows those that a page shows."""
+
 _TEXTS, _CHARACTERS = 3, 220
-_ROWS, _PIXELS = 4, 256
+_PIXELS = 256
 _SOUND = 1 << 20  # bytes of a sound that a page holds, at most
 _SAFE = " !$()*+,-./:;=?@[]_~'"
 
@@ -107,8 +109,8 @@ def _shown(run: runs.Found, name: str, record: dict[str, Any], title: str, contr
         try:
             content = run.cells.content(record["cell"], file) or b""
             if file == picture:
-                wanted = record["asked"].get("definition", {}).get("evaluation", {}).get("samples", _COLUMNS)
-                grid = _cut(content, columns=min(_COLUMNS, wanted))
+                wanted = record["asked"].get("definition", {}).get("evaluation", {}).get("samples", COLUMNS)
+                grid = _cut(content, columns=min(COLUMNS, wanted))
             elif file == words:
                 texts = _texts(content)
             elif len(content) <= _SOUND:
@@ -143,7 +145,7 @@ def _cut(content: bytes, columns: int) -> Grid:
         if not (tile := image.width // columns):
             raise ValueError(f"{image.width} pixels are too few for {columns} columns")
         shown = max(1, min(columns, _PIXELS // tile))
-        part = image.crop((0, 0, shown * tile, min(image.height, _ROWS * tile)))
+        part = image.crop((0, 0, shown * tile, min(image.height, ROWS * tile)))
         buffer = io.BytesIO()
         part.save(buffer, "PNG", optimize=True)
     scale = max(1, _PIXELS // part.width)

@@ -15,7 +15,7 @@ import os
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -49,6 +49,7 @@ class Pack:
         self.damaged: dict[str, str] = {}
         self._records: dict[str, str] | None = None
         self._archive: zipfile.ZipFile | None = None
+        self._beside: dict[str, set[str]] = {}
 
     @property
     def records(self) -> dict[str, str]:
@@ -85,6 +86,16 @@ class Pack:
         except _BROKEN as error:
             raise Damaged(f"in {BESIDE}: {_said(error)}") from error
 
+    def beside(self, cell: str) -> set[str]:
+        """Names of the files in the archive that lie beside a cell's record."""
+        self._opened()
+        return self._beside.get(cell, set())
+
+    def check(self) -> dict[str, str]:
+        """:attr:`damaged`, of all that can be told without reading every file of the archive."""
+        _ = self.records, self._opened()  # which notes what is wrong
+        return self.damaged
+
     def close(self) -> None:
         """Let go of the archive."""
         if self._archive:
@@ -99,6 +110,8 @@ class Pack:
             except _BROKEN as error:
                 self.close()
                 self._archive, self.damaged[BESIDE] = None, _said(error)
+            for folder, _, name in (path.rpartition("/") for path in self.names()):
+                self._beside.setdefault(folder.removeprefix("cells/"), set()).add(name)
         return self._archive
 
 
@@ -118,29 +131,22 @@ def pack(run: Path) -> None:
         elif _PATH.fullmatch(name):
             beside[name] = path
 
-    def write_beside(partial: Path) -> None:
-        with zipfile.ZipFile(partial, "w") as archive:
-            for name in sorted({*beside, *before.names()}):
-                content = beside[name].read_bytes() if name in beside else before.content(name)
-                archive.writestr(zipfile.ZipInfo(name), content or b"", zipfile.ZIP_DEFLATED, 9)
+    def content(name: str) -> bytes:
+        return beside[name].read_bytes() if name in beside else before.content(name) or b""
 
-    def write_records(partial: Path) -> None:
-        lines = [_line(cell, text) for cell, text in sorted((before.records | records).items())]
-        groups = [lines[start : start + _TOGETHER] for start in range(0, len(lines), _TOGETHER)]
-        partial.write_bytes(b"".join(gzip.compress(b"".join(group), 9, mtime=0) for group in groups))
-
-    for name, write in ((BESIDE, write_beside), (RECORDS, write_records)):
-        files.write_atomically(run / name, write)
+    write_archive(run, {*beside, *before.names()}, content)
+    _write_records(run, before.records | records)
+    for name in (BESIDE, RECORDS):
         with (run / name).open("rb") as file:
             os.fsync(file.fileno())  # before anything is taken away, whatever becomes of the power
     written = Pack(run)
-    stored = set(written.names())
     for cell, text in records.items():
         if written.records.get(cell) == text:
             (run / "cells" / f"{cell}.json").unlink()
     for name, path in beside.items():
-        if name in stored:
-            path.unlink()
+        with suppress(Damaged):
+            if written.content(name) == path.read_bytes():
+                path.unlink()
     written.close()
     before.close()
     for folder in sorted((path for part in ("cells", "logs") for path in (run / part).rglob("*/")), reverse=True):
@@ -184,6 +190,30 @@ def unpack(run: Path) -> dict[str, str]:
             aside[put.name] = found.damaged[name]
         (run / name).unlink(missing_ok=True)
     return aside
+
+
+def write_archive(run: Path, names: Iterable[str], content: Callable[[str], bytes]) -> None:
+    """Make the archive of what lies beside a run's records: the same bytes of the same files.
+
+    Args:
+        run: its folder.
+        names: paths in that folder.
+        content: of the file of such a path.
+    """
+
+    def write(partial: Path) -> None:
+        with zipfile.ZipFile(partial, "w") as archive:
+            for name in sorted(names):
+                archive.writestr(zipfile.ZipInfo(name), content(name), zipfile.ZIP_DEFLATED, 9)
+
+    files.write_atomically(run / BESIDE, write)
+
+
+def _write_records(run: Path, texts: dict[str, str]) -> None:
+    lines = [_line(cell, text) for cell, text in sorted(texts.items())]
+    groups = [lines[start : start + _TOGETHER] for start in range(0, len(lines), _TOGETHER)]
+    packed = b"".join(gzip.compress(b"".join(group), 9, mtime=0) for group in groups)
+    files.write_atomically(run / RECORDS, lambda partial: partial.write_bytes(packed))
 
 
 def checksums(run: Path) -> dict[str, str]:

@@ -60,10 +60,16 @@ class Cells:
         text = self.pack.records.get(cell)
         return None if text is None else checks.read(text, cell)
 
+    def readable(self, cell: str) -> dict[str, Any] | None:
+        """:meth:`record`; None where it cannot be read, too."""
+        with suppress(files.Damaged):
+            return self.record(cell)
+        return None
+
     def beside(self, cell: str) -> list[str]:
         """Names of the files beside a record, sorted."""
         there = {path.name for path in record_path(self.run, cell).with_suffix("").glob("[!.]*")}
-        return sorted(there | self._packed.get(cell, set()))
+        return sorted(there | self.pack.beside(cell))
 
     def content(self, cell: str, name: str) -> bytes | None:
         """A file beside a record; None where there is none of that name, :class:`Damaged` where it cannot be read."""
@@ -75,14 +81,6 @@ class Cells:
     @cached_property
     def _loose(self) -> set[str]:
         return {file.stem for file in (self.run / "cells").glob("*.json")}
-
-    @cached_property
-    def _packed(self) -> dict[str, set[str]]:
-        found: dict[str, set[str]] = {}
-        for path in self.pack.names():
-            folder, _, name = path.removeprefix("cells/").rpartition("/")
-            found.setdefault(folder, set()).add(name)
-        return found
 
 
 @dataclass
@@ -130,22 +128,26 @@ class Found:
         return f"{first}remove {record} and {files.ANEW}"
 
 
-def read(run: Path) -> Found:
-    """All of a run that can be read, and what cannot; :class:`ResultsError` where there is no run."""
+def about(run: Path) -> tuple[dict[str, Any], list[str]]:
+    """:func:`read_info` of a run; :class:`ResultsError` where there is none."""
     path = run / "run.json"
     if not path.exists():
         raise ResultsError(f"{run}: holds no run.json; name a folder such as results/quickstart/<run>")
     info, wrong = read_info(run)
     if not info["cells"]:
         raise ResultsError(f"{path}: not the record of a run; name a folder such as results/quickstart/<run>")
+    return info, wrong
+
+
+def read(run: Path) -> Found:
+    """All of a run that can be read, and what cannot; :class:`ResultsError` where there is no run."""
+    info, wrong = about(run)
     found = Found(run, info, Cells(run))
     if wrong:
         found.note("run.json", "; ".join(wrong))
     with _collecting_nothing():
         before = _read_records(found)
-    found.cells.pack.names()  # which opens it
-    for file, what in found.cells.pack.damaged.items():
-        found.note(file, what)
+    found.damaged |= found.cells.pack.check()
     for file in info["packed"] if not any((run / "cells").glob("*")) else ():
         if not (run / file).exists():
             found.note(file, "it is gone")

@@ -88,11 +88,8 @@ class Ledger:
 
     @cached_property
     def _ends(self) -> dict[str, End]:
-        stored, found = runs.Cells(self.folder), dict[str, End]()
-        for cell in self.cells:
-            with suppress(files.Damaged):
-                found[cell.id] = self._end(cell, stored.record(cell.id))
-        return found
+        stored = runs.Cells(self.folder)
+        return {cell.id: self._end(cell, stored.readable(cell.id)) for cell in self.cells}
 
     def _end(self, cell: Cell, record: dict[str, Any] | None) -> End:
         if record is None:
@@ -148,8 +145,9 @@ class Ledger:
 
     def write(self, cell: Cell, record: dict[str, Any]) -> None:
         """Put another record in the place of the cell's."""
+        record = files.plain(record)
         files.write_json(runs.record_path(self.folder, cell.id), record)
-        self.look_again(cell)
+        self._ends[cell.id] = self._end(cell, record)
 
     def log(self, task: str, function: str) -> Path:
         """What a task writes for a terminal: beside a cell's record, or in ``logs``; an earlier try's is removed."""

@@ -3,7 +3,6 @@
 import os
 import re
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
@@ -13,7 +12,6 @@ from bench import dataset_cache
 from bench.checkpoints import hub, inspection
 from bench.errors import SuiteError, Unusable
 from bench.results import runs
-from bench.results.files import Damaged
 from bench.running import environment
 from bench.suite.cell import Cell
 from bench.suite.loading import Suite
@@ -99,11 +97,8 @@ def plan(suite: Suite, results_folder: Path, workers: int | None = None) -> Plan
 
 
 def _finished(cells: list[Cell], run: Path) -> set[str]:
-    stored, found = runs.Cells(run), set[str]()
-    for cell in cells:
-        with suppress(Damaged):
-            found |= {cell.id} if stored.record(cell.id) else set()
-    return found
+    stored = runs.Cells(run)
+    return {cell.id for cell in cells if stored.readable(cell.id)}
 
 
 def _faults(suite: Suite) -> Iterator[SuiteError]:

@@ -78,7 +78,7 @@ def run(tasks: list[Task], workers: int, preload: list[str], progress: Progress)
     waiting = iter(enumerate(tasks))
     running: dict[Future[Any], int] = {}
     try:
-        _start_server(context)
+        start_server(context)
         while True:
             for slot, task in islice(waiting, workers - len(running)):
                 running[_start(task, context, label, board, slot)] = slot
@@ -106,12 +106,12 @@ def _remove_empty(log: Path | None) -> None:
             log.parent.rmdir()
 
 
-def _start_server(context: Any) -> None:
+def start_server(context: Any) -> None:
     """Wait until the fork server has imported everything; Ctrl-C ends the waiting, but does not cut an import short."""
     # asking CUDA itself for its devices, as diffusers does on import, would spoil CUDA for every fork of the server
     os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
     resource_tracker.ensure_running()  # else the server would start it, which lets Ctrl-C through again
-    with _later(signal.SIGINT):  # a process inherits what is held back
+    with later(signal.SIGINT):  # a process inherits what is held back
         forkserver.ensure_running()
     nothing = context.Process(target=int)
     try:
@@ -129,8 +129,8 @@ def _start(task: Task, context: Any, label: str, board: Any, slot: int, *, again
     try:
         if not again:
             time.sleep(_POLL)  # until the system knows that it is dead
-            _start_server(context)
-        with _later(signal.SIGINT, signal.SIGTERM):  # so that no process starts that nobody knows of
+            start_server(context)
+        with later(signal.SIGINT, signal.SIGTERM):  # so that no process starts that nobody knows of
             started = begin(board, slot, task.function, task.arguments, task.log)
     except (OSError, EOFError) as error:  # the server has been killed, or the system has no process to give
         if again:
@@ -141,7 +141,7 @@ def _start(task: Task, context: Any, label: str, board: Any, slot: int, *, again
 
 
 @contextmanager
-def _later(*signals: signal.Signals) -> Iterator[None]:
+def later(*signals: signal.Signals) -> Iterator[None]:
     """Hold signals back until the end of the block."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     try:

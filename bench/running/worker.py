@@ -41,7 +41,7 @@ def call(places: Any, slot: int, function: str, arguments: tuple[Any, ...], log:
     board.take(places, slot)
     if log:
         _write_into(log)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
     from bench.running import execution
 
     gc.freeze()  # what is imported stays; collecting what a trial leaves behind then takes no time
@@ -62,7 +62,8 @@ def _write_into(log: Path) -> None:
         faulthandler.enable()
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
+    """Wait for the process that this one works for, and end when it has; for a thread."""
     if parent := parent_process():
         parent.join()
         os._exit(1)

@@ -5,7 +5,6 @@ import datetime
 import importlib
 import os
 import re
-import signal
 import sys
 import tempfile
 import time
@@ -54,7 +53,6 @@ def main(given: list[str] | None = None) -> int:
 
         return wheels.gather(chosen.wheels, chosen.python, chosen.there)
     began = time.monotonic()
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # which background jobs ignore
     os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker")  # what killed processes leave is cleaned up
     print("importing …", flush=True)
     with worker.blank_main(), tempfile.TemporaryDirectory(prefix="transferbench-gpu-") as scratch:

@@ -13,7 +13,6 @@ import traceback
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from multiprocessing import parent_process
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +35,7 @@ def start_server() -> None:
     """Import all that any call needs, once."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([*worker.preloaded(), *(f"{_INSIDE}.{path.stem}" for path in _modules())])
-    pool._start_server(context)
+    pool.start_server(context)
 
 
 def _modules() -> list[Path]:
@@ -65,7 +64,7 @@ def each(
             while len(running) < workers and not (until and time.monotonic() > until):
                 if (arguments := next(waiting, None)) is None:
                     break
-                with pool._later(signal.SIGINT, signal.SIGTERM):  # so that no process starts that nobody knows of
+                with pool.later(signal.SIGINT, signal.SIGTERM):  # so that no process starts that nobody knows of
                     running[begin(f"{_INSIDE}.{function}", arguments)] = arguments
             if not running:
                 return
@@ -88,7 +87,7 @@ def _outcome(future: Future[Any]) -> Any:
 
 def _guarded(function: str, arguments: tuple[Any, ...]) -> tuple[str, Any]:
     """Errors as text: an exception of a library need not survive the way back."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=worker.end_with_parent, daemon=True).start()
     warnings.simplefilter("ignore")
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (1, 2):
@@ -104,9 +103,3 @@ def _guarded(function: str, arguments: tuple[Any, ...]) -> tuple[str, Any]:
         ours = [frame for frame in traceback.extract_tb(error.__traceback__) if "/site-packages/" not in frame.filename]
         where = f"{ours[-1].filename.rpartition('/')[2]}:{ours[-1].lineno} {ours[-1].line}" if ours else ""
         return "failed", (f"{said} ({where})", "".join(traceback.format_exception(error)))
-
-
-def _end_with_parent() -> None:
-    if parent := parent_process():
-        parent.join()
-        os._exit(1)

@@ -79,6 +79,7 @@ class Box:
             # to this thread: where another took it, a sleep or a wait in this one would go on
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
+        interrupted = signal.signal(signal.SIGINT, signal.default_int_handler)  # which a job in the background ignores
         before = signal.signal(signal.SIGALRM, end)
         signal.setitimer(signal.ITIMER_REAL, max(self.left(), 0.01))
         try:
@@ -86,3 +87,4 @@ class Box:
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, before)
+            signal.signal(signal.SIGINT, interrupted)

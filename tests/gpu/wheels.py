@@ -16,6 +16,7 @@ from io import BytesIO
 from pathlib import Path
 
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 _ROOT = Path(__file__).parents[2]
 THERE = ("torch", "transformers", "accelerate")
@@ -64,8 +65,10 @@ def wanted(there: list[str]) -> list[str]:
     """
     project = tomllib.loads((_ROOT / "pyproject.toml").read_text())["project"]
     ours = [Requirement(line).name for line in project["dependencies"]]
-    had = set(map(_plain, there)) or _closure(THERE) - _closure(VARYING) | {"typing-extensions"}
-    needed = _closure([*TESTS, *(name for name in map(_plain, ours) if name not in LEFT_OUT)])
+    had: set[str] = {canonicalize_name(name) for name in there} or _closure(THERE) - _closure(VARYING) | {
+        "typing-extensions"
+    }
+    needed = _closure([*TESTS, *(name for name in map(canonicalize_name, ours) if name not in LEFT_OUT)])
     needed |= set() if "pyarrow" in had else set(INSTEAD)
     known = dict(line.split("==") for line in (_ROOT / "constraints.txt").read_text().splitlines() if "==" in line)
     return [f"{name}=={known[name]}" if name in known else name for name in sorted(needed - had)]
@@ -73,7 +76,7 @@ def wanted(there: list[str]) -> list[str]:
 
 def _closure(names: Iterable[str]) -> set[str]:
     """These distributions and all that they need here, as far as they are installed."""
-    found, waiting = set[str](), [_plain(name) for name in names]
+    found, waiting = set[str](), [canonicalize_name(name) for name in names]
     while waiting:
         if (name := waiting.pop()) in found:
             continue
@@ -83,12 +86,10 @@ def _closure(names: Iterable[str]) -> set[str]:
         except PackageNotFoundError:
             continue
         needs = map(Requirement, lines)
-        waiting += [_plain(need.name) for need in needs if need.marker is None or need.marker.evaluate({"extra": ""})]
+        waiting += [
+            canonicalize_name(need.name) for need in needs if need.marker is None or need.marker.evaluate({"extra": ""})
+        ]
     return found - {""}
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def pack(wheels: list[Path], archive: Path) -> Path:

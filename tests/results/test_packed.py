@@ -290,6 +290,7 @@ def test_a_reader_finds_what_was_packed_meanwhile(loose: Path) -> None:
     before = found.content(cell, name)
     packed.pack(loose)
     assert found.content(cell, name) == before
+    assert name in found.cells.beside(cell)
     assert found.cells.record(cell)
 
 
