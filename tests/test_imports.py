@@ -19,13 +19,14 @@ ROOT = Path(bench.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 
 WINGS = {
+    "statistics": set[str](),
     "results": set[str](),
     "suite": {"results"},
     "checkpoints": {"suite"},
     "training": {"results", "suite", "checkpoints"},
-    "report": {"results"},
+    "report": {"results", "statistics"},
     "running": {"results", "suite", "checkpoints", "training"},
-    "commands": {"results", "suite", "checkpoints", "report", "running"},
+    "commands": {"results", "statistics", "suite", "checkpoints", "report", "running"},
 }
 """Each wing, and the other wings that it may import from; all import what lies at the root, which imports no wing."""
 

@@ -52,6 +52,8 @@ _SIZE = re.compile(
 _SIDE = re.compile(r"hidden_size|n_embd|d_model|dim|w_dim")
 _PLACES = re.compile(r"(type_)?vocab_size|n_positions")
 _INNER = re.compile(r"(moe_)?intermediate_size")
+_ANYWHERE = 2**28
+"""Bytes of weights that every machine holds which can import torch."""
 
 
 def check(config: dict[str, Any], where: str = "") -> None:
@@ -92,8 +94,8 @@ def _whole(where: str, size: Any) -> None:
 
 def fit(count: float, where: str = "", remedy: str = "name a smaller one") -> None:
     """Raise :class:`Unusable` where so many weights, in full precision, are more than this machine's memory."""
-    needed, there = 4 * count, _memory()
-    if needed > there:
+    needed = 4 * count
+    if needed > _ANYWHERE and needed > (there := _memory()):
         problem = f"{where}its weights take {_gigabytes(needed)} at least, and this machine has {_gigabytes(there)}"
         raise Unusable(f"{problem} of memory", f"{remedy}, or take a larger machine")
 

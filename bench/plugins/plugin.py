@@ -4,6 +4,7 @@ import hashlib
 import importlib
 import typing
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -110,12 +111,18 @@ def singular(kind: str) -> str:
 
 
 def _validate(where: str, annotation: str, value: Any) -> Any:
+    adapter = _adapter(annotation)
     try:
-        kind = eval(annotation, _TYPES)  # noqa: S307 - names of types only, no builtins; its module would run anyway
-        adapter = pydantic.TypeAdapter(kind)
-    except Exception:  # a type of the plugin's own: its code checks it
-        return value
-    try:
-        return adapter.validate_python(value, strict=True)
+        return adapter.validate_python(value, strict=True) if adapter else value
     except pydantic.ValidationError as error:
         raise PluginError(f"{where}: {shown(value)} will not do; {wanted(error.errors()[0])}") from None
+
+
+@cache
+def _adapter(annotation: str) -> pydantic.TypeAdapter[Any] | None:
+    """What checks a value of a type; None for a type of the plugin's own, whose code checks it."""
+    try:
+        kind = eval(annotation, _TYPES)  # noqa: S307 - names of types only, no builtins; its module would run anyway
+        return pydantic.TypeAdapter(kind)
+    except Exception:
+        return None

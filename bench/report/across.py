@@ -8,7 +8,7 @@ import numpy as np
 
 from bench.report import aggregate, page, wording
 from bench.report.sections import Section
-from bench.results import statistics
+from bench.statistics import intervals, tasks
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -120,13 +120,13 @@ def _improvement(approach: str, sections: list[Section], scores: dict[Any, np.nd
         if approach != REFERENCE and pair[0] is not None and pair[1] is not None:
             ours.append(sign * pair[0])
             theirs.append(sign * pair[1])
-    return list(statistics.probability_of_improvement(ours, theirs))
+    return list(tasks.probability_of_improvement(ours, theirs))
 
 
 def _standing(approach: str, control: str, places: list[Place | None], improvement: list[float]) -> Standing:
     known = [place for place in places if place is not None]
-    share, half_width = statistics.interval([place.share for place in known])
-    better, better_half_width = statistics.interval(improvement)
+    share, half_width = intervals.interval([place.share for place in known])
+    better, better_half_width = intervals.interval(improvement)
     first = sum(place.mark in (aggregate.BEST, aggregate.TIED, aggregate.AHEAD) for place in known)
     return Standing(approach, control, places, share, half_width, first, better, better_half_width)
 

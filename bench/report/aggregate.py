@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.results import statistics
+from bench.statistics import intervals
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -89,7 +89,7 @@ def summarise(frame: "pd.DataFrame", confidence: float = 0.95) -> "pd.DataFrame"
         )
         .reset_index()
     )
-    summary["half_width"] = statistics.half_width(summary.pop("deviation"), summary["seeds"], confidence)
+    summary["half_width"] = intervals.half_width(summary.pop("deviation"), summary["seeds"], confidence)
     summary = _in_order(summary, frame).merge(_differences(rows, summary, confidence), on=POINT, how="left")
     summary["pairs"] = summary["pairs"].fillna(0).astype("int64")
     return summary.assign(mark=_marks(summary)).drop(columns="is_best")
@@ -116,7 +116,7 @@ def _differences(rows: "pd.DataFrame", summary: "pd.DataFrame", confidence: floa
     paired = rows.merge(reference, on=[*COLUMN, "seed"], suffixes=("", "_best"))
     paired["difference"] = (paired["value"] - paired["value_best"]) * _sign(paired)
     found = paired.groupby(POINT, sort=False)["difference"].agg(["mean", "std", "count"]).reset_index()
-    found["behind_half_width"] = statistics.half_width(found.pop("std"), found["count"], confidence)
+    found["behind_half_width"] = intervals.half_width(found.pop("std"), found["count"], confidence)
     found = found.rename(columns={"mean": "behind", "count": "pairs"})
     return found.merge(best.assign(is_best=True), on=POINT, how="left")
 

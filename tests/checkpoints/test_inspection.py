@@ -228,6 +228,7 @@ def test_the_weights_of_each_part_are_looked_at(tmp_path: Path) -> None:
 def test_weights_are_counted_from_the_header(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "one.safetensors").write_bytes(safetensors(3))
     assert tensor_files.whole(tmp_path / "one.safetensors") == 3
+    monkeypatch.setattr(extent, "_ANYWHERE", 0)
     monkeypatch.setattr(extent, "_memory", lambda: 7)
     said_of_two = said(tmp_path / "two", "gan", {"config.json": {"family": "gan"}, "model.safetensors": WHOLE})
     assert said_of_two.endswith("of memory; name a smaller one, or take a larger machine"), "two numbers of four bytes"

@@ -16,7 +16,7 @@ from bench.metrics._distributions import kernel_distance, uncovered
 from bench.metrics.fidelity import fidelity
 from bench.metrics.spectral_distance import spectral_distance
 from bench.model import Batch, Model
-from bench.results import statistics
+from bench.statistics import intervals
 from tests.metrics.doubles import NoisyPictures
 from tests.metrics.test_audio_metrics import NoisySounds
 from tests.models import prepare, transfer_of
@@ -114,7 +114,7 @@ def test_its_interval_holds_zero_as_often_as_it_says() -> None:
     for number in range(100):
         data = domain(90, number)
         floor = [values("real_data", data, 30, seed)["kid"] for seed in range(3)]
-        mean, half_width = statistics.interval(floor)
+        mean, half_width = intervals.interval(floor)
         held += abs(mean) <= half_width
         below += values("zero_shot", data, 30, number)["kid"] < floor[0]
     assert 88 <= held <= 100

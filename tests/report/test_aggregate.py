@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from bench.report.aggregate import ends, summarise
-from bench.results.statistics import interval
+from bench.statistics.intervals import interval
 from tests.report.frames import frame_of, seeds
 
 

@@ -7,7 +7,7 @@ from bench.report.aggregate import REAL
 from bench.report.plots import canvas
 from bench.report.plots.canvas import Style
 from bench.report.sections import SECONDS, STORAGE, Point, Section
-from bench.results import statistics
+from bench.statistics import fronts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -66,7 +66,7 @@ def _cost_panel(axis: "Axes", priced: list[tuple[Point, float]], look: dict[str,
     In a crowd, what is not on the front is a grey dot. Returns who is on the front.
     """
     sign = -1 if priced and priced[0][0].better == "higher" else 1
-    front = statistics.pareto_front([cost for _, cost in priced], [sign * point.mean for point, _ in priced])
+    front = fronts.pareto_front([cost for _, cost in priced], [sign * point.mean for point, _ in priced])
     for (point, cost), optimal in zip(priced, front, strict=True):
         style = look[point.approach]
         if crowded and not optimal and not point.control:

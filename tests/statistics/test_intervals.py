@@ -5,7 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from bench.results.statistics import half_width, interval, pareto_front, probability_of_improvement
+from bench.statistics.fronts import pareto_front
+from bench.statistics.intervals import half_width, interval
+from bench.statistics.tasks import probability_of_improvement
 
 
 def test_students_own_sleep_data():
