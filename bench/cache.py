@@ -18,6 +18,7 @@ from platformdirs import user_cache_dir
 
 from bench.errors import ResultsError
 
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR)
 
 
@@ -67,16 +68,29 @@ def folder(kind: str, key: dict[str, Any], build: Callable[[Path], None]) -> Pat
                 finally:
                     shutil.rmtree(partial, ignore_errors=True)
     except OSError as error:
-        where = f"cache folder {error.filename or path}"
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise ResultsError(f"{where}: the disk is full; free some space or move TRANSFERBENCH_CACHE") from error
-        if building and not (error.errno in _FORBIDDEN and _is_in(root(), error.filename)):
+        ours = error.errno in _FULL or (error.errno in _FORBIDDEN and _is_in(root(), error.filename))
+        if building and not ours:
             raise  # of what is built from, such as a user's file that may not be read
-        if error.errno in _FORBIDDEN:
-            raise ResultsError(f"{where}: not writable; set TRANSFERBENCH_CACHE to a folder that is") from error
-        said = f"cannot be made ({error.strerror or error})"
-        raise ResultsError(f"{where}: {said}; set TRANSFERBENCH_CACHE to another folder") from error
+        raise _unusable(path, error) from error
     return path
+
+
+def make() -> None:
+    """Make the cache folder, before much else is done; :class:`ResultsError` where there can be none."""
+    try:
+        root().mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unusable(root(), error) from error
+
+
+def _unusable(path: Path, error: OSError) -> ResultsError:
+    where = f"cache folder {error.filename or path}"
+    if error.errno in _FULL:
+        return ResultsError(f"{where}: the disk is full; free some space or move TRANSFERBENCH_CACHE")
+    if error.errno in _FORBIDDEN:
+        return ResultsError(f"{where}: not writable; set TRANSFERBENCH_CACHE to a folder that is")
+    said = f"cannot be made ({error.strerror or error})"
+    return ResultsError(f"{where}: {said}; set TRANSFERBENCH_CACHE to another folder")
 
 
 def _is_in(folder: Path, name: object) -> bool:

@@ -23,6 +23,10 @@ from bench.errors import BenchError
 from bench.running import worker
 
 _POLL = 0.1  # seconds between looks at the progress board
+_imported: dict[str, None] = {}
+"""Modules that the fork server of this process imports, in their order."""
+_served = set[str]()
+"""Runs that it works for."""
 
 
 class Progress(Protocol):
@@ -68,15 +72,16 @@ def run(tasks: list[Task], workers: int, preload: list[str], progress: Progress)
     Args:
         tasks: what to do.
         workers: processes at a time.
-        preload: modules the fork server imports before the first task.
+        preload: modules the fork server imports before the first task, where it has not already.
         progress: is told which tasks are at work and how each came to its end.
     """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(preload)
     board = context.RawArray("d", 2 * len(tasks))
     label = f"bench-{id(board)}"
     waiting = iter(enumerate(tasks))
     running: dict[Future[Any], int] = {}
+    import_beforehand(context, preload)
+    _served.add(label)
     try:
         start_server(context)
         while True:
@@ -96,6 +101,7 @@ def run(tasks: list[Task], workers: int, preload: list[str], progress: Progress)
             if process.name == label:
                 process.kill()
         wait(running)
+        _served.remove(label)
 
 
 def _remove_empty(log: Path | None) -> None:
@@ -104,6 +110,18 @@ def _remove_empty(log: Path | None) -> None:
         if log and not log.stat().st_size:
             log.unlink()
             log.parent.rmdir()
+
+
+def import_beforehand(context: Any, modules: list[str]) -> None:
+    """Have the fork server import these, too, before it forks.
+
+    One that is at work has to start anew for them; while it serves the run of another thread it goes on as it is, and
+    tasks import what they lack.
+    """
+    if not _imported.keys() >= set(modules) and not _served:
+        _imported.update(dict.fromkeys(modules))
+        context.set_forkserver_preload(list(_imported))
+        forkserver._forkserver._stop()  # type: ignore[attr-defined]  # as CPython's tests do: there is no public way
 
 
 def start_server(context: Any) -> None:

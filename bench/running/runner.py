@@ -16,6 +16,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from bench import cache
 from bench.errors import BenchError, ResultsError
 from bench.results import disk, files, packed, runs, tidy
 from bench.running import ends, pool, worker
@@ -120,8 +121,8 @@ def _remove_empty(run_folder: Path) -> None:
     shutil.rmtree(run_folder / "logs", ignore_errors=True)
     for log in run_folder.glob("cells/*/log.txt"):
         log.unlink()
-    with suppress(OSError):  # somebody else's files, or earlier runs
-        for folder in (*(run_folder / "cells").glob("*/"), run_folder / "cells", run_folder, run_folder.parent):
+    for folder in (*(run_folder / "cells").glob("*/"), run_folder / "cells", run_folder, run_folder.parent):
+        with suppress(OSError):  # it never was, or holds somebody else's files, or earlier runs
             folder.rmdir()
 
 
@@ -141,6 +142,7 @@ class _Run:
         ledger.write_run(worked=bool(missing or to_measure))
         self.again = {cell.id for cell in missing if ledger.end(cell).status}
         if to_measure or not all(cell.reason for cell in missing):
+            cache.make()
             with worker.blank_main(), pool.stoppable():
                 self._work([cell for cell in missing if not cell.reason], to_measure, missing)
         else:
@@ -261,4 +263,4 @@ class _Run:
             task.log = self.ledger.log(task.name, task.function)
         if tasks:
             self.progress.stage(name, len(tasks) + done, done)
-            pool.run(tasks, workers, worker.preloaded(), self.progress)
+            pool.run(tasks, workers, worker.preloaded(self.ledger.cells), self.progress)

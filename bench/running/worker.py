@@ -11,7 +11,7 @@ import os
 import sys
 import threading
 import types
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing import parent_process
 from pathlib import Path
@@ -19,18 +19,21 @@ from typing import Any
 
 from bench import plugins
 from bench.running import board
+from bench.suite.cell import Cell
 
 
-def preloaded() -> list[str]:
-    """Modules the fork server imports once for all tasks: our own plugins, whichever the suite needs.
+def preloaded(cells: Iterable[Cell]) -> list[str]:
+    """Modules that tasks for these cells import, for the fork server to import once for all.
 
-    One server serves all suites that a process runs, so it is not made for the first of them alone.
+    Those of others are not among them: what these do when they are imported is their own task's to bear.
     """
-    modules = ["bench.running.execution"]
-    for kind in ("families", "approaches", "metrics"):
-        files = sorted((plugins.FOLDER / kind).glob("[a-z]*.py"))
-        modules += [f"bench.{kind}.{file.stem}" for file in files]
-    return modules
+    needed: dict[str, dict[str, None]] = {"families": {}, "approaches": {}, "metrics": {}}
+    for cell in cells:
+        needed["families"][cell.model.family] = None
+        needed["approaches"].update((name, None) for name, _ in cell.chain)
+        needed["metrics"].update((name, None) for name, _ in cell.metrics)
+    modules = [plugins.find(kind, name).module for kind, names in needed.items() for name in names]
+    return ["bench.running.execution", *(module for module in modules if module.startswith("bench."))]
 
 
 def call(places: Any, slot: int, function: str, arguments: tuple[Any, ...], log: Path | None = None) -> Any:

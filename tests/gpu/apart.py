@@ -18,6 +18,7 @@ from typing import Any
 
 from pebble import concurrent
 
+from bench import plugins
 from bench.running import pool, worker
 
 _INSIDE = "tests.gpu.inside"
@@ -34,7 +35,9 @@ class Ended(Exception):
 def start_server() -> None:
     """Import all that any call needs, once."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([*worker.preloaded(), *(f"{_INSIDE}.{path.stem}" for path in _modules())])
+    known = [plugin for kind in ("families", "approaches", "metrics") for plugin in plugins.available(kind)]
+    ours = [plugin.module for plugin in known if plugin.module.startswith("bench.")]
+    pool.import_beforehand(context, [*ours, *(f"{_INSIDE}.{path.stem}" for path in _modules())])
     pool.start_server(context)
 
 

@@ -17,6 +17,8 @@ from bench.running.pool import Task
 from bench.suite import loading
 from tests import tiny
 
+PRELOAD = ["bench.running.execution"]
+
 
 class Watched:
     """Progress that remembers."""
@@ -49,7 +51,7 @@ def task(name: str, function: str = "describe_device", *arguments: Any) -> Task:
 
 def test_every_task_comes_to_its_end() -> None:
     watched = Watched()
-    pool.run([task("a"), task("b"), task("c")], 2, worker.preloaded(), watched)
+    pool.run([task("a"), task("b"), task("c")], 2, PRELOAD, watched)
     assert sorted(watched.ends) == [(name, "ok", "", 0.0) for name in "abc"]
     assert max(len(running) for running in watched.seen) == 1, "when the first has ended, one is left and one begins"
     assert watched.seen[-1] == {}
@@ -57,12 +59,12 @@ def test_every_task_comes_to_its_end() -> None:
 
 
 def test_no_task_is_no_work() -> None:
-    pool.run([], 2, worker.preloaded(), Watched())
+    pool.run([], 2, PRELOAD, Watched())
 
 
 def test_a_task_that_raises_says_so_in_one_line() -> None:
     watched = Watched()
-    pool.run([task("a", "no_such_function"), task("b")], 1, worker.preloaded(), watched)
+    pool.run([task("a", "no_such_function"), task("b")], 1, PRELOAD, watched)
     (_, status, reason, _), good = watched.ends
     assert status == "failed"
     assert reason == "AttributeError: module 'bench.running.execution' has no attribute 'no_such_function'"
@@ -79,7 +81,7 @@ def test_an_end_that_raises_stops_the_others(awkward: Path, tmp_path: Path) -> N
     tasks = [Task("slow", "train", (slow, tmp_path), 600.0, ended), Task("quick", "describe_device", (), 60.0, fault)]
     begun = time.monotonic()
     with pytest.raises(ZeroDivisionError):
-        pool.run(tasks, 2, worker.preloaded(), Watched())
+        pool.run(tasks, 2, PRELOAD, Watched())
     assert time.monotonic() - begun < 60
     assert not processes()
 
@@ -94,7 +96,7 @@ def test_a_fork_server_that_is_killed_is_started_again() -> None:
                 os.kill(server._forkserver_pid, signal.SIGKILL)
 
     killer = Killer()
-    pool.run([task("a"), task("b"), task("c")], 1, worker.preloaded(), killer)
+    pool.run([task("a"), task("b"), task("c")], 1, PRELOAD, killer)
     assert [end[:3] for end in killer.ends] == [(name, "ok", "") for name in "abc"]
 
 
@@ -133,8 +135,34 @@ def test_progress_of_a_task_goes_to_its_own_place(monkeypatch: pytest.MonkeyPatc
     assert places == [0.0, 0.0, 3, 5]
 
 
-def test_only_our_own_modules_are_imported_beforehand(awkward: Path) -> None:
-    modules = worker.preloaded()
+def test_what_the_cells_need_of_ours_is_imported_beforehand(awkward: Path, tmp_path: Path) -> None:
+    suite = tiny.write(tmp_path, approaches=["lora", {"slow": {"seconds": 1.0}}], metrics=["loss"])
+    modules = worker.preloaded(loading.load(suite).cells)
     assert modules[0] == "bench.running.execution"
-    assert {"bench.families.causal_lm", "bench.approaches.lora", "bench.metrics.cost"} <= set(modules)
-    assert all(module.startswith("bench.") for module in modules)
+    assert {"bench.families.causal_lm", "bench.approaches.lora", "bench.metrics.loss"} <= set(modules)
+    assert all(module.startswith("bench.") for module in modules), "theirs may do anything when they are imported"
+    assert "bench.families.diffusion" not in modules, "which takes seconds to import"
+
+
+def test_the_fork_server_starts_anew_for_what_it_lacks_unless_another_run_works_with_it() -> None:
+    server: Any = forkserver._forkserver
+
+    def after(*more: str) -> int:
+        pool.run([task("a")], 1, [*PRELOAD, *more], Watched())
+        return int(server._forkserver_pid)
+
+    first = after()
+    assert after() == first
+    second = after("bench.metrics.syntax")
+    assert second != first
+    assert after() == after("bench.metrics.syntax") == second, "it keeps what it has"
+
+    class Another(Watched):
+        def finished(self, name: str, status: str, reason: str, seconds: float) -> None:
+            super().finished(name, status, reason, seconds)
+            pool.import_beforehand(None, ["bench.metrics.overlap"])
+
+    another = Another()
+    pool.run([task("b"), task("c")], 1, PRELOAD, another)
+    assert [end[1] for end in another.ends] == ["ok", "ok"]
+    assert server._forkserver_pid == second
