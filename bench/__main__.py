@@ -21,7 +21,7 @@ from bench.commands import _saying
 from bench.errors import BenchError
 
 _OF_FOLDERS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EIO)
-_LOOK_FOR_CYCLES = 50_000
+_LOOK_FOR_CYCLES = 200_000
 """New objects between two looks: importing makes many and leaves none behind, and Python's 700 cost it a tenth."""
 
 

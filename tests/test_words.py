@@ -12,7 +12,7 @@ import pytest
 from bench import __main__
 from bench.errors import NotApplicable, PluginError, ResultsError, SuiteError
 from bench.running.ends import said
-from bench.words import counted, cut, shown
+from bench.words import columns, counted, cut, shown
 from tests.plans import Changes, refused, write
 
 
@@ -154,3 +154,13 @@ def test_a_cache_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
     (line,) = (line for line in done.stderr.splitlines() if line.startswith("bench: "))
     assert line.startswith("bench: cache folder /proc/nothing: cannot be made (No such file or directory); set TRANSF")
     assert not (tmp_path / "results" / "suite").exists()
+
+
+def test_columns_stand_in_line_whatever_script_they_are_in() -> None:
+    rows = [["approach", "trials", ""], ["微调", "2", "10 seeds"], ["na\u0308ive", "", "—"], ["x", "12", ""]]
+    assert list(columns(rows)) == [
+        "approach  trials",
+        "微调           2  10 seeds",
+        f"na\u0308ive{' ' * (3 + 2 + 6 + 2 + 7)}—",
+        "x             12",
+    ]

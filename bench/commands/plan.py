@@ -27,9 +27,7 @@ def call(chosen: argparse.Namespace) -> int:
     if chosen.json:
         print(json.dumps(plan.as_json()))
     elif not plan.faults:
-        from rich.console import Console
-
-        Console().print(plan)
+        print(*map(_saying.printable, str(plan).split("\n")), sep="\n")
     for fault in plan.faults:
         print(_saying.line(fault), file=sys.stderr)
     return 2 if plan.faults else 0

@@ -5,8 +5,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import mean
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bench import dataset_cache
 from bench.checkpoints import hub, inspection
@@ -15,10 +14,7 @@ from bench.results import runs
 from bench.running import environment
 from bench.suite.cell import Cell
 from bench.suite.loading import Suite
-from bench.words import counted
-
-if TYPE_CHECKING:
-    from rich.console import RenderableType
+from bench.words import columns, counted
 
 
 @dataclass(frozen=True)
@@ -77,8 +73,9 @@ class Plan:
             "faults": [str(fault) for fault in self.faults],
         }
 
-    def __rich_console__(self, *_: Any) -> Any:
-        yield from _render(self)
+    def __str__(self) -> str:
+        """The plan for a terminal."""
+        return "\n".join(_lines(self))
 
 
 def plan(suite: Suite, results_folder: Path, workers: int | None = None) -> Plan:
@@ -126,6 +123,8 @@ def _fault(suite: Suite, key: str, said: str) -> SuiteError:
 
 def _estimate(missing: list[Cell], run: Path | None, workers: int | None) -> float | None:
     """Seconds for the missing cells, from what the latest run's cells took, where it ran on this machine."""
+    from statistics import mean  # which a plan without an earlier run does not need
+
     if not missing:
         return 0.0
     if run is None:
@@ -149,34 +148,13 @@ def _kind(cell: str) -> str:
     return re.sub(r"-s\d+-[0-9a-f]{16}$", "", cell)
 
 
-def _render(plan: Plan) -> "list[RenderableType]":
-    from rich.table import Table
-    from rich.text import Text
-
-    shown: list[RenderableType] = []
-    pairs = list(dict.fromkeys((cell.model_name, cell.target.name) for cell in plan.cells))
-    for model, target in pairs:
-        cells = [cell for cell in plan.cells if (cell.model_name, cell.target.name) == (model, target)]
-        sizes = sorted({cell.data_size for cell in cells if cell.data_size})
-        counts: dict[tuple[str, int], int] = {}
-        for cell in cells:
-            counts[cell.approach, cell.data_size] = counts.get((cell.approach, cell.data_size), 0) + (not cell.reason)
-        grid = Table(
-            title=Text(f"{model} → {target}"), title_justify="left", title_style="bold", box=None, pad_edge=False
-        )
-        grid.add_column("approach")
-        grid.add_column("trials", justify="right")
-        grid.add_column("no data", justify="right")
-        for size in sizes:
-            grid.add_column(counted(size, "example"), justify="right")
-        first = {cell.approach: cell for cell in reversed(cells)}
-        for name in dict.fromkeys(cell.approach for cell in cells):
-            trials = "" if first[name].data_size == 0 else str(len(first[name].tuning))
-            entries = [_entry(counts.get((name, size))) for size in (0, *sizes)]
-            grid.add_row(Text(name), trials, *entries)
-        shown += [grid, Text()]
+def _lines(plan: Plan) -> Iterator[str]:
+    for model, target in dict.fromkeys((cell.model_name, cell.target.name) for cell in plan.cells):
+        yield f"{model} → {target}"
+        yield from columns(_grid([c for c in plan.cells if (c.model_name, c.target.name) == (model, target)]))
+        yield ""
     if len(qualities := list(dict.fromkeys(cell.data_quality.label for cell in plan.cells))) > 1:
-        shown.append(Text(f"each size in {len(qualities)} qualities: {', '.join(qualities)}"))
+        yield f"each size in {len(qualities)} qualities: {', '.join(qualities)}"
     applicable = sum(not cell.reason for cell in plan.cells)
     models = counted(len({cell.model_name for cell in plan.cells}), "model")
     seeds = counted(len({cell.seed for cell in plan.cells}), "seed")
@@ -184,24 +162,32 @@ def _render(plan: Plan) -> "list[RenderableType]":
     steps = sum((cell.budget.planned_steps or 0) * len(cell.tuning) for cell in trained)
     seconds = sum((cell.budget.seconds or 0) * len(cell.tuning) for cell in trained)
     spent = f"{_duration(seconds)} of training" if seconds else f"{steps:,} step{'s' * (steps != 1)}"
-    shown.append(Text(f"{counted(len(plan.cells), 'cell')} ({applicable} applicable): {models}, {seeds}, {spent}"))
-    shown += [
-        Text(f"not applicable to {model}: {approach if approach not in why else ''}{': ' * (approach not in why)}{why}")
-        for (approach, model), why in plan.not_applicable.items()
-    ]
-    shown += [Text(f"will not do: {fault}") for fault in plan.faults]
+    yield f"{counted(len(plan.cells), 'cell')} ({applicable} applicable): {models}, {seeds}, {spent}"
+    for (approach, model), why in plan.not_applicable.items():
+        yield f"not applicable to {model}: {approach if approach not in why else ''}{': ' * (approach not in why)}{why}"
+    yield from (f"will not do: {fault}" for fault in plan.faults)
     if plan.run:
-        shown.append(Text(f"finished already: {counted(len(plan.finished), 'cell')} in {plan.run}"))
-    shown += [Text(f"left out or changed: {line}") for line in plan.left_out]
+        yield f"finished already: {counted(len(plan.finished), 'cell')} in {plan.run}"
+    yield from (f"left out or changed: {line}" for line in plan.left_out)
     if plan.unchecked:
-        shown.append(Text(f"sizes are checked when first read: {', '.join(plan.unchecked)}"))
-    known = (
-        f"about {_duration(plan.seconds)}"
-        if plan.seconds is not None
-        else "not known until cells have run on this machine"
-    )
-    shown.append(Text(f"time: {known}"))
-    return shown
+        yield f"sizes are checked when first read: {', '.join(plan.unchecked)}"
+    unknown = "not known until cells have run on this machine"
+    yield f"time: {unknown if plan.seconds is None else f'about {_duration(plan.seconds)}'}"
+
+
+def _grid(cells: list[Cell]) -> list[list[str]]:
+    """Head and rows of one pair's table: approach × data size."""
+    sizes = sorted({cell.data_size for cell in cells if cell.data_size})
+    counts: dict[tuple[str, int], int] = {}
+    first: dict[str, Cell] = {}
+    for cell in cells:
+        counts[cell.approach, cell.data_size] = counts.get((cell.approach, cell.data_size), 0) + (not cell.reason)
+        first.setdefault(cell.approach, cell)
+    rows = [["approach", "trials", "no data", *(counted(size, "example") for size in sizes)]]
+    for name, cell in first.items():
+        trials = str(len(cell.tuning)) if cell.data_size else ""
+        rows.append([name, trials, *(_entry(counts.get((name, size))) for size in (0, *sizes))])
+    return rows
 
 
 def _entry(count: int | None) -> str:

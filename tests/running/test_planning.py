@@ -1,13 +1,11 @@
 """What a suite would do: its matrix, what is there already, what cannot be, and how long the rest may take."""
 
-import io
 import json
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
 
 import bench
 from bench import dataset, plugins
@@ -25,9 +23,7 @@ def planned(folder: Path, changes: Changes = CHANGES, workers: int | None = 1) -
 
 def shown(found: Plan) -> list[str]:
     """What a terminal shows, line by line, with one space between words."""
-    file = io.StringIO()
-    Console(file=file, width=200).print(found)
-    return [" ".join(line.split()) for line in file.getvalue().splitlines()]
+    return [" ".join(line.split()) for line in str(found).splitlines()]
 
 
 def earlier(folder: Path, cells: dict[str, float], machine: str | None = None) -> Path:
