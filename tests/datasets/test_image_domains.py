@@ -1,6 +1,7 @@
 """The image domains: real letters and digits, centred, with their labels; splits that share no near-duplicate."""
 
 import string
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
@@ -16,6 +17,13 @@ from bench.errors import DataError, PluginError
 from tests.datasets.conftest import IMAGES
 
 MODULES = (drawn_digits, glyphs, handwritten_digits)
+
+
+@cache
+def labelled(module: ModuleType) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Images and labels of each split, drawn once for all tests."""
+    found: dict[str, tuple[np.ndarray, np.ndarray]] = module.labelled()
+    return found
 
 
 def nearest(images: Items, others: Items) -> tuple[np.ndarray, np.ndarray]:
@@ -46,7 +54,7 @@ def test_training_holds_no_near_duplicate_of_what_is_held_out(name: str, domains
 
 @pytest.mark.parametrize(("module", "accuracy"), [(drawn_digits, 0.95), (glyphs, 0.6), (handwritten_digits, 0.95)])
 def test_labels_belong_to_the_images(module: ModuleType, accuracy: float) -> None:
-    splits = module.labelled()
+    splits = labelled(module)
     (train, known), (test, wanted) = splits["train"], splits["test"]
     indices, _ = nearest(test, train)
     assert (known[indices] == wanted).mean() > accuracy
@@ -54,7 +62,7 @@ def test_labels_belong_to_the_images(module: ModuleType, accuracy: float) -> Non
 
 @pytest.mark.parametrize(("name", "module"), list(zip(IMAGES, MODULES, strict=True)))
 def test_labels_are_of_the_datasets_own_items(name: str, module: ModuleType, domains: dict[str, Dataset]) -> None:
-    for split, (images, labels) in module.labelled().items():
+    for split, (images, labels) in labelled(module).items():
         assert np.array_equal(images, getattr(domains[name], split))
         assert labels.shape == (len(images),)
         assert set(labels) <= set(string.digits + string.ascii_letters if module is glyphs else string.digits)
@@ -62,7 +70,7 @@ def test_labels_are_of_the_datasets_own_items(name: str, module: ModuleType, dom
 
 @pytest.mark.parametrize(("name", "module"), list(zip(IMAGES, MODULES, strict=True)))
 def test_sub_domains_are_what_images_show(name: str, module: ModuleType, domains: dict[str, Dataset]) -> None:
-    labels, groups = module.labelled()["train"][1], domains[name].groups
+    labels, groups = labelled(module)["train"][1], domains[name].groups
     assert groups is not None
     pairs = set(zip(labels.tolist(), groups.tolist(), strict=True))
     assert len(pairs) == len(set(labels)) == len(set(groups))
@@ -71,7 +79,7 @@ def test_sub_domains_are_what_images_show(name: str, module: ModuleType, domains
 def test_drawn_digits_lie_between_glyphs_and_handwritten_digits(domains: dict[str, Dataset]) -> None:
     """Handwritten digits are more like them than like the digits of any font, and most like each other."""
     wanted = domains["handwritten_digits"].test
-    images, shown = glyphs.labelled()["train"]
+    images, shown = labelled(glyphs)["train"]
     sources = {
         "glyphs": images[np.isin(shown, list(string.digits))],
         "drawn_digits": domains["drawn_digits"].train,
@@ -91,7 +99,7 @@ def test_hands_differ_in_how_they_write(domains: dict[str, Dataset]) -> None:
 
 
 def test_every_character_of_nearly_every_font_is_there() -> None:
-    labels = {split: labels for split, (_, labels) in glyphs.labelled().items()}
+    labels = {split: labels for split, (_, labels) in labelled(glyphs).items()}
     for split, fonts in {"train": 16, "validation": 2, "test": 3}.items():
         assert 0.95 < len(labels[split]) / (fonts * 62 * len(_fonts.CAPITAL_HEIGHTS)) <= 1
         assert len(set(labels[split])) == 62
