@@ -51,10 +51,11 @@ BY_NAME = {
     "bench.features.digit_classifier",
     "bench.features.sound_classifier",
     "bench.plugins.plugin",
+    "bench.results.importing",
     "bench.running.execution",
     "bench.running.fetching",
 }
-"""What imports plugins, or commands, by their names."""
+"""What imports plugins, commands, or sources of results, by their names."""
 
 WITH_TORCH = {"bench.running.execution", "bench.running.exhibit"}
 """In wings that otherwise import none: what runs in workers."""
