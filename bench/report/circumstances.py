@@ -90,7 +90,10 @@ def environment(info: dict[str, Any], records: list[dict[str, Any]]) -> Facts:
         ("Versions", versions),
         ("Commit", commits),
         ("Dataset fingerprints", prints),
-        ("Input left out or changed", left_out(records)),
+        (
+            "Input left out or changed",
+            _unique([*(info.get("environment") or {}).get("left_out", []), *left_out(records)]),
+        ),
         ("Notes", notes),
     ]
     return [(name, values) for name, values in facts if values]

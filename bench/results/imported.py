@@ -82,7 +82,7 @@ class Imported:
 
     def ends(self) -> dict[str, int]:
         """Status to the number of cells."""
-        return dict(Counter(cell.happened["status"] for cell in self.cells))
+        return dict(Counter(cell.happened["status"] for cell in self.cells).most_common())
 
 
 def folder(results: Path, suite: str, run: str | None) -> Path:
@@ -131,7 +131,7 @@ def write(found: Imported, into: Path, source: str, how: str) -> bool:
         "suite": suite, "run": run, "description": found.description, "source": how,
         "imported": {"source": source, "transferbench": __version__},
         "cells": [record["cell"] for record in records], "primary": found.primary,
-        "environment": {"left_out": [*found.unreadable, *found.left_out]},
+        "environment": {"left_out": [*found.unreadable, *found.left_out, *found.told]},
         "started": now, "finished": None, "seconds": 0.0, "workers": None, "cell_seconds": {}, "ends": {}, "packed": {},
     }  # fmt: skip
     files.remove_partial(into)

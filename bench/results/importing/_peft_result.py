@@ -8,6 +8,7 @@ import csv
 import io
 import json
 import math
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from bench.results.files import Damaged
@@ -20,7 +21,7 @@ _NO_SIZE = 99999999
 """What PEFT writes as ``file_size`` where the checkpoint could not be saved."""
 _GSM8K = 1319
 """Problems of GSM8K's test split (Cobbe et al. 2021), on the whole of which the text task is tested."""
-_LONGEST_CONFIG = 50_000  # characters of JSON
+_LONGEST_CONFIG, _DEEPEST_CONFIG = 50_000, 8  # characters of JSON, levels
 
 _COSTS = {
     "training_seconds": ("s", ("train_time",)),
@@ -97,9 +98,10 @@ def cell(content: Any, stem: str, folder: str) -> Cell:
         "approach": run["experiment_name"] if _text(run.get("experiment_name")) else stem.replace("--", "/"),
         "data_size": said(_data_size(config, test, task), "the number of training examples", 0, int),
         "seed": said(config.get("seed"), "the seed", 0, int),
-        "definition": {"budget": _budget(config), "tuning": [], "evaluation": {}, "train_config": _bounded(config)},
+        "definition": {"budget": _budget(config), "tuning": [], "evaluation": {}},
     }
-    asked["options"] = _options(run, str(asked["approach"]))
+    asked["options"] = _options(run, str(asked["approach"]), f"{stem}.json: peft_config", doubts)
+    asked["definition"]["train_config"] = _bounded(config, f"{stem}.json: train_config", doubts)
     status, reason = _end(run, trained, test)
     scores, skipped = _scores(trained, test, task, meta, config) if status == "ok" else ([], {})
     happened: dict[str, Any] = {"status": status, "reason": reason, "scores": scores, "skipped": skipped}
@@ -149,14 +151,14 @@ def _data_size(config: dict[str, Any], test: dict[str, Any], task: Task) -> int 
     return None
 
 
-def _options(run: dict[str, Any], approach: str) -> dict[str, Any]:
+def _options(run: dict[str, Any], approach: str, what: str, doubts: list[str]) -> dict[str, Any]:
     """The method's name as PEFT has it, to what its config says that is not null; null is full fine-tuning."""
     config = run.get("peft_config", {})
     if config is None:
         return {"full_finetuning": {}}
     config = config if isinstance(config, dict) else {}
     name = _text(config.get("peft_type")) or approach.partition("/")[0]
-    return {name.lower(): _bounded({key: value for key, value in config.items() if value is not None})}
+    return {name.lower(): _bounded({key: one for key, one in config.items() if one is not None}, what, doubts)}
 
 
 def _budget(config: dict[str, Any]) -> dict[str, Any]:
@@ -262,13 +264,13 @@ def _environment(run: dict[str, Any], meta: dict[str, Any], config: dict[str, An
     return {name: value for name, value in found.items() if value}
 
 
-def _bounded(config: dict[str, Any]) -> dict[str, Any]:
-    """Itself, or nothing where it is larger or deeper than a config."""
-    try:
-        long = len(json.dumps(config)) > _LONGEST_CONFIG
-        return {} if long or _depth(config) > 8 else config
-    except (ValueError, RecursionError):
-        return {}
+def _bounded(config: dict[str, Any], what: str, doubts: list[str]) -> dict[str, Any]:
+    """Itself, or nothing, and a doubt, where it is larger or deeper than a config."""
+    with suppress(ValueError, RecursionError):
+        if len(json.dumps(config)) <= _LONGEST_CONFIG and _depth(config) <= _DEEPEST_CONFIG:
+            return config
+    doubts.append(f"{what} is larger or deeper than a config, and left out")
+    return {}
 
 
 def _depth(value: Any) -> int:

@@ -180,9 +180,7 @@ class _Reading:
 
     def _number(self, line: str, row: dict[str, Any], name: str) -> float | None:
         value = _parsed(self.mapping.get(row, name))
-        if value is None or math.isnan(value):
-            return None
-        if not math.isfinite(value):
+        if value is not None and not math.isfinite(value):
             raise self._wrong(line, name, self.mapping.get(row, name), "it should be a number, such as 0.5")
         return value
 
