@@ -29,7 +29,7 @@ LONG_MAP = ["approach=method", "seed=run", "metric=name", "value=score"]
 
 def read(path: Path, content: str | bytes, **given: list[str]) -> Imported:
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    options = {"map": [], "set": [], "metric": []} | given
+    options: dict[str, list[str]] = {"map": [], "set": [], "metric": []} | given
     found: Imported = importing.find("csv").read(argparse.Namespace(path=path, **options))
     return found
 
@@ -113,10 +113,10 @@ def test_what_export_prints_comes_back_as_it_was(tmp_path: Path) -> None:
     )
 
 
-def test_a_table_of_many_rows_is_fast_enough(tmp_path: Path) -> None:
-    rows = "".join(f"a{row % 40},{row // 40},0.5\n" for row in range(4000))
+def test_each_of_many_rows_is_a_result(tmp_path: Path) -> None:
+    rows = "".join(f"a{row % 40},{row // 40},0.5\n" for row in range(1000))
     found = read(tmp_path / "it.csv", f"approach,seed,accuracy\n{rows}", metric=["accuracy:higher"])
-    assert len(found.cells) == 4000
+    assert len(found.cells) == 1000
 
 
 @pytest.mark.parametrize(
