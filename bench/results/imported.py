@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench import __version__
 from bench.cache import content_hash
 from bench.errors import ResultsError
 from bench.results import checks, disk, files, packed, runs, tidy
@@ -129,7 +128,7 @@ def write(found: Imported, into: Path, source: str, how: str) -> bool:
     now = datetime.datetime.now().astimezone().isoformat()
     info: dict[str, Any] = {
         "suite": suite, "run": run, "description": found.description, "source": how,
-        "imported": {"source": source, "transferbench": __version__},
+        "imported": {"source": source},
         "cells": [record["cell"] for record in records], "primary": found.primary,
         "environment": {"left_out": [*found.unreadable, *found.left_out, *found.told]},
         "started": now, "finished": None, "seconds": 0.0, "workers": None, "cell_seconds": {}, "ends": {}, "packed": {},

@@ -6,13 +6,12 @@ files say ``cuda_memory_max`` for ``accelerator_memory_max`` and ``gpu`` for ``a
 
 import csv
 import io
-import json
 import math
-from contextlib import suppress
 from typing import Any, NamedTuple
 
 from bench.results.files import Damaged
 from bench.results.imported import Cell
+from bench.results.importing import _json
 from bench.results.schema import LARGEST, UNKNOWN
 from bench.words import cut, shown
 
@@ -21,7 +20,6 @@ _NO_SIZE = 99999999
 """What PEFT writes as ``file_size`` where the checkpoint could not be saved."""
 _GSM8K = 1319
 """Problems of GSM8K's test split (Cobbe et al. 2021), on the whole of which the text task is tested."""
-_LONGEST_CONFIG, _DEEPEST_CONFIG = 50_000, 8  # characters of JSON, levels
 
 _COSTS = {
     "training_seconds": ("s", ("train_time",)),
@@ -78,9 +76,9 @@ def cell(content: Any, stem: str, folder: str) -> Cell:
         raise NoResult("no result of PEFT's comparison: it holds no sections")
     if absent := [name for name in _SECTIONS if not isinstance(content.get(name), dict)]:
         raise NoResult(f"no result of PEFT's comparison: it has no {absent[0]}")
-    run, trained, meta = content["run_info"], content["train_info"], _mapping(content, "meta_info")
-    config = _mapping(run, "train_config")
-    metrics = [one for one in _list(trained, "metrics") if isinstance(one, dict)]
+    run, trained, meta = content["run_info"], content["train_info"], _json.mapping(content, "meta_info")
+    config = _json.mapping(run, "train_config")
+    metrics = [one for one in _json.entries(trained, "metrics") if isinstance(one, dict)]
     test = next((one for one in reversed(metrics) if any(str(key).startswith("test ") for key in one)), {})
     task, doubts = _task(config, meta, folder), list[str]()
 
@@ -95,17 +93,17 @@ def cell(content: Any, stem: str, folder: str) -> Cell:
         "family": task.family,
         "modality": task.modality,
         "target": task.target,
-        "approach": run["experiment_name"] if _text(run.get("experiment_name")) else stem.replace("--", "/"),
+        "approach": run["experiment_name"] if _json.text(run.get("experiment_name")) else stem.replace("--", "/"),
         "data_size": said(_data_size(config, test, task), "the number of training examples", 0, int),
         "seed": said(config.get("seed"), "the seed", 0, int),
         "definition": {"budget": _budget(config), "tuning": [], "evaluation": {}},
     }
     asked["options"] = _options(run, str(asked["approach"]), f"{stem}.json: peft_config", doubts)
-    asked["definition"]["train_config"] = _bounded(config, f"{stem}.json: train_config", doubts)
+    asked["definition"]["train_config"] = _json.bounded(config, f"{stem}.json: train_config", doubts)
     status, reason = _end(run, trained, test)
     scores, skipped = _scores(trained, test, task, meta, config) if status == "ok" else ([], {})
     happened: dict[str, Any] = {"status": status, "reason": reason, "scores": scores, "skipped": skipped}
-    happened |= {"trials": [], "chosen": {}, "seconds": _number(run.get("total_time")) or 0.0}
+    happened |= {"trials": [], "chosen": {}, "seconds": _json.number(run.get("total_time")) or 0.0}
     curve = _curve(metrics)
     environment = _environment(run, meta, config) | ({"left_out": doubts} if doubts else {})
     return Cell(asked, happened, environment, {"curve.csv": curve} if curve else {})
@@ -127,9 +125,9 @@ def created(one: Cell) -> str:
 
 
 def _task(config: dict[str, Any], meta: dict[str, Any], folder: str) -> Task:
-    if "metamath" in _mapping(meta, "dataset_info") or "query_template" in config:
+    if "metamath" in _json.mapping(meta, "dataset_info") or "query_template" in config:
         return Task("MetaMathQA", "causal_lm", "text", ("test accuracy", "forgetting", *_COUNTED, "train total tokens"))
-    target = _text(config.get("dataset_id")) or _text(config.get("dataset_name")) or folder
+    target = _json.text(config.get("dataset_id")) or _json.text(config.get("dataset_name")) or folder
     if "instance_prompts" in config:
         return Task(target, "text_to_image", "captioned_image", ("test dino_similarity", "drift", *_COUNTED))
     return Task(target, "", "", ())
@@ -142,12 +140,12 @@ def _data_size(config: dict[str, Any], test: dict[str, Any], task: Task) -> int 
     once at most: as many as it took, or was asked to take. Of other tasks nothing is known.
     """
     if task.family == "text_to_image":
-        prompts, held = config["instance_prompts"], [_count(config, name) for name in ("valid_size", "test_size")]
+        prompts, held = config["instance_prompts"], [_json.count(config, name) for name in ("valid_size", "test_size")]
         if isinstance(prompts, list) and None not in held:
             return max(len(prompts) - sum(size or 0 for size in held), 0) or None
     if task.family == "causal_lm":
-        asked = (_count(config, "max_steps") or 0) * (_count(config, "batch_size") or 0)
-        return _count(test, "train samples") or asked or None
+        asked = (_json.count(config, "max_steps") or 0) * (_json.count(config, "batch_size") or 0)
+        return _json.count(test, "train samples") or asked or None
     return None
 
 
@@ -157,12 +155,12 @@ def _options(run: dict[str, Any], approach: str, what: str, doubts: list[str]) -
     if config is None:
         return {"full_finetuning": {}}
     config = config if isinstance(config, dict) else {}
-    name = _text(config.get("peft_type")) or approach.partition("/")[0]
-    return {name.lower(): _bounded({key: one for key, one in config.items() if one is not None}, what, doubts)}
+    name = _json.text(config.get("peft_type")) or approach.partition("/")[0]
+    return {name.lower(): _json.bounded({key: one for key, one in config.items() if one is not None}, what, doubts)}
 
 
 def _budget(config: dict[str, Any]) -> dict[str, Any]:
-    settings = _mapping(config, "optimizer_kwargs")
+    settings = _json.mapping(config, "optimizer_kwargs")
     found = {
         "steps": config.get("max_steps"),
         "batch_size": config.get("batch_size"),
@@ -171,7 +169,7 @@ def _budget(config: dict[str, Any]) -> dict[str, Any]:
         "optimizer": config.get("optimizer_type"),
         "schedule": config.get("lr_scheduler"),
     }
-    return {name: value for name, value in found.items() if _number(value) is not None or _text(value)}
+    return {name: value for name, value in found.items() if _json.number(value) is not None or _json.text(value)}
 
 
 def _end(run: dict[str, Any], trained: dict[str, Any], test: dict[str, Any]) -> tuple[str, str]:
@@ -191,7 +189,7 @@ def _scores(
     skipped: dict[str, str] = {}
 
     def take(name: str, value: Any, unit: str, better: str, n: int, error: float | None, least: float) -> None:
-        if (number := _number(value)) is not None and number >= least:
+        if (number := _json.number(value)) is not None and number >= least:
             scores.append(
                 {"metric": name, "value": number, "unit": unit, "better": better, "n": n, "error": error},
             )
@@ -207,7 +205,7 @@ def _scores(
         if key == "test accuracy":
             n, error = _accuracy(test.get(key), meta)
         elif key == "test dino_similarity":
-            n = _count(config, "test_size") or 0
+            n = _json.count(config, "test_size") or 0
         take(name, test.get(key), unit, better, n, error, 0 if counted else -LARGEST)
     for name, (unit, keys) in _COSTS.items():
         value = next((trained[key] for key in keys if trained.get(key) is not None), None)
@@ -220,8 +218,8 @@ def _scores(
 
 def _accuracy(value: Any, meta: dict[str, Any]) -> tuple[int, float | None]:
     """How many problems an accuracy rests on, and its standard error; nothing unless it is a share of GSM8K's."""
-    share = _number(value)
-    if share is None or not 0 <= share <= 1 or "gsm8k" not in _mapping(meta, "dataset_info"):
+    share = _json.number(value)
+    if share is None or not 0 <= share <= 1 or "gsm8k" not in _json.mapping(meta, "dataset_info"):
         return 0, None
     right = share * _GSM8K
     return (_GSM8K, math.sqrt(share * (1 - share) / (_GSM8K - 1))) if abs(right - round(right)) < 1e-6 else (0, None)
@@ -238,69 +236,32 @@ def _curve(metrics: list[dict[str, Any]]) -> bytes:
     names = [f"validation_{key.removeprefix('valid ').replace(' ', '_')}" for key in valid]
     writer.writerow(["trial", "step", "train_loss", "validation_loss", "seconds", *names])
     for one in rows:
-        values = [_number(one.get(key)) for key in ("step", "train loss", "elapsed time", *valid)]
+        values = [
+            _json.count(one, "step"),
+            *(_json.number(one.get(key)) for key in ("train loss", "elapsed time", *valid)),
+        ]
         step, loss, seconds, *validated = ["" if value is None else value for value in values]
         writer.writerow([0, step, loss, "", seconds, *validated])
     return text.getvalue().encode()
 
 
 def _environment(run: dict[str, Any], meta: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
-    system, packages, data = (_mapping(meta, name) for name in ("system_info", "package_info", "dataset_info"))
+    system, packages, data = (_json.mapping(meta, name) for name in ("system_info", "package_info", "dataset_info"))
     if "sha" in data:  # of the one dataset that the config names
-        data = {_text(config.get("dataset_id")) or "dataset": data}
+        data = {_json.text(config.get("dataset_id")) or "dataset": data}
     versions = {key.removesuffix("-version"): value for key, value in packages.items() if key.endswith("-version")}
-    kind = " ".join(filter(None, (_text(system.get("system")), _text(system.get("machine")))))
-    machine = {"accelerator": _text(system.get("accelerator")) or _text(system.get("gpu")), "system": kind}
+    kind = " ".join(filter(None, (_json.text(system.get("system")), _json.text(system.get("machine")))))
+    machine = {"accelerator": _json.text(system.get("accelerator")) or _json.text(system.get("gpu")), "system": kind}
     found = {
         "machine": {name: value for name, value in machine.items() if value},
-        "precision": _text(config.get("dtype")),
-        "packages": {name: value for name, value in versions.items() if _text(value)},
-        "commit": _text(packages.get("peft-commit-hash")),
-        "datasets": {str(name): sha for name, one in data.items() if (sha := _text(_mapping(data, name).get("sha")))},
-        "created": _text(run.get("created_at")),
-        "branch": _text(run.get("peft_branch")),
-        "model_revision": _text(_mapping(meta, "model_info").get("sha")),
+        "precision": _json.text(config.get("dtype")),
+        "packages": {name: value for name, value in versions.items() if _json.text(value)},
+        "commit": _json.text(packages.get("peft-commit-hash")),
+        "datasets": {
+            str(name): sha for name, one in data.items() if (sha := _json.text(_json.mapping(data, name).get("sha")))
+        },
+        "created": _json.text(run.get("created_at")),
+        "branch": _json.text(run.get("peft_branch")),
+        "model_revision": _json.text(_json.mapping(meta, "model_info").get("sha")),
     }
     return {name: value for name, value in found.items() if value}
-
-
-def _bounded(config: dict[str, Any], what: str, doubts: list[str]) -> dict[str, Any]:
-    """Itself, or nothing, and a doubt, where it is larger or deeper than a config."""
-    with suppress(ValueError, RecursionError):
-        if len(json.dumps(config)) <= _LONGEST_CONFIG and _depth(config) <= _DEEPEST_CONFIG:
-            return config
-    doubts.append(f"{what} is larger or deeper than a config, and left out")
-    return {}
-
-
-def _depth(value: Any) -> int:
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return 1 + max(map(_depth, inner), default=0)
-
-
-def _mapping(holder: dict[str, Any], name: Any) -> dict[str, Any]:
-    found = holder.get(name)
-    return found if isinstance(found, dict) else {}
-
-
-def _list(holder: dict[str, Any], name: str) -> list[Any]:
-    found = holder.get(name)
-    return found if isinstance(found, list) else []
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and 0 < len(value) <= 200 else None
-
-
-def _count(holder: dict[str, Any], name: str) -> int | None:
-    """A whole number, 0 or more."""
-    value = holder.get(name)
-    return value if type(value) is int and value >= 0 else None
-
-
-def _number(value: Any) -> float | None:
-    try:
-        number = float(value) if type(value) in (int, float) else math.nan
-    except OverflowError:
-        return None
-    return number if abs(number) <= LARGEST else None

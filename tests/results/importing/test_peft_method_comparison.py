@@ -62,7 +62,7 @@ def test_the_text_task(tmp_path: Path) -> None:
 def test_its_validations_lie_beside_it(tmp_path: Path) -> None:
     assert one(tmp_path, TEXT).beside["curve.csv"].decode().splitlines()[:2] == [
         "trial,step,train_loss,validation_loss,seconds,validation_accuracy",
-        "0,100.0,1.1,,170.0,0.22",
+        "0,100,1.1,,170.0,0.22",
     ]
 
 
