@@ -51,10 +51,11 @@ BY_NAME = {
     "bench.features.digit_classifier",
     "bench.features.sound_classifier",
     "bench.plugins.plugin",
+    "bench.results.importing",
     "bench.running.execution",
     "bench.running.fetching",
 }
-"""What imports plugins, or commands, by their names."""
+"""What imports plugins, commands, or sources of results, by their names."""
 
 WITH_TORCH = {"bench.running.execution", "bench.running.exhibit"}
 """In wings that otherwise import none: what runs in workers."""
@@ -170,7 +171,12 @@ def test_the_report_imports_no_torch_either_when_it_is_made() -> None:
 
 
 def test_nor_does_it_when_it_is_imported() -> None:
-    code = f"import {', '.join(LIGHT)}, json, sys; print(json.dumps(sorted(sys.modules)))"
+    code = f"""
+import importlib, json, sys
+for module in {LIGHT}:
+    importlib.import_module(module)
+print(json.dumps(sorted(sys.modules)))
+"""
     done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True)
     assert set(json.loads(done.stdout)) & HEAVY == set()
 

@@ -8,7 +8,7 @@ from typing import Any
 from bench.report import tables, wording
 from bench.report.sections import Section
 
-_MOST_FILES = 20  # that are named
+_MOST_LINES = 20  # of one kind
 
 _NOTHING: dict[str, Any] = {"budget": {}, "tuning": [], "evaluation": {}}  # as far as a record does not say
 
@@ -90,10 +90,13 @@ def environment(info: dict[str, Any], records: list[dict[str, Any]]) -> Facts:
         ("Versions", versions),
         ("Commit", commits),
         ("Dataset fingerprints", prints),
-        ("Input left out or changed", left_out(records)),
+        (
+            "Input left out or changed",
+            _unique([*(info.get("environment") or {}).get("left_out", []), *left_out(records)]),
+        ),
         ("Notes", notes),
     ]
-    return [(name, values) for name, values in facts if values]
+    return [(name, _few(values)) for name, values in facts if values]
 
 
 def left_out(records: list[dict[str, Any]]) -> list[str]:
@@ -108,8 +111,13 @@ def left_out(records: list[dict[str, Any]]) -> list[str]:
 def damaged(files: dict[str, str]) -> Facts:
     """Which of the run's files could not be read, and why."""
     lines = [f"{file}: {what}" for file, what in files.items()]
-    more = [f"and {wording.number(len(lines) - _MOST_FILES, 0)} more"] if len(lines) > _MOST_FILES else []
-    return [("Damaged files", lines[:_MOST_FILES] + more)] if lines else []
+    return [("Damaged files", _few(lines))] if lines else []
+
+
+def _few(lines: list[str]) -> list[str]:
+    """As many as somebody reads, and how many more there are."""
+    more = [f"and {wording.number(len(lines) - _MOST_LINES, 0)} more"] if len(lines) > _MOST_LINES else []
+    return lines[:_MOST_LINES] + more
 
 
 def _by_pair(trained: list[dict[str, Any]], describe: Any) -> list[str]:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 COST_UNITS = ("s", "ms", "bytes", "FLOP")
 COST_NAMES = (
-    *("mfu", "trials", "training_steps", "target_steps", "training_examples", "pool_examples"),
+    *("mfu", "trials", "training_steps", "target_steps", "training_examples", "training_tokens", "pool_examples"),
     *("trainable_parameters", "stored_parameters", "total_parameters"),
 )
 _MOST_LINES = 16

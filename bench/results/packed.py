@@ -135,7 +135,7 @@ def pack(run: Path) -> None:
         return beside[name].read_bytes() if name in beside else before.content(name) or b""
 
     write_archive(run, {*beside, *before.names()}, content)
-    _write_records(run, before.records | records)
+    write_records(run, before.records | records)
     for name in (BESIDE, RECORDS):
         with (run / name).open("rb") as file:
             os.fsync(file.fileno())  # before anything is taken away, whatever becomes of the power
@@ -209,7 +209,8 @@ def write_archive(run: Path, names: Iterable[str], content: Callable[[str], byte
     files.write_atomically(run / BESIDE, write)
 
 
-def _write_records(run: Path, texts: dict[str, str]) -> None:
+def write_records(run: Path, texts: dict[str, str]) -> None:
+    """Make the file of a run's records; cell to the text of its record."""
     lines = [_line(cell, text) for cell, text in sorted(texts.items())]
     groups = [lines[start : start + _TOGETHER] for start in range(0, len(lines), _TOGETHER)]
     packed = b"".join(gzip.compress(b"".join(group), 9, mtime=0) for group in groups)

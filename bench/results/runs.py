@@ -246,6 +246,11 @@ def read_info(run: Path) -> tuple[dict[str, Any], list[str]]:
     return info, wrong or more
 
 
+def is_imported(run: Path) -> bool:
+    """Whether an import made what lies in a folder (:mod:`bench.results.imported`)."""
+    return (run / "run.json").exists() and isinstance(read_info(run)[0].get("imported"), dict)
+
+
 def _with_its_name(record: dict[str, Any]) -> dict[str, Any]:
     """A record of ``real_data`` from before its first generation says ``training_data``: that is what it was."""
     asked = record["asked"]

@@ -46,6 +46,10 @@ def start(suite: Suite, results_folder: Path, *, new: bool = False, name: str | 
     if name is not None and not NAME.fullmatch(name):
         raise ResultsError(f"--run {cut(name, 100)!r}: no name for a run; use letters, digits, spaces and _.+,:=()%-")
     run = folder / name if name else None if new else runs.latest(folder)
+    if run and runs.is_imported(run):  # nothing was trained in it, and its cells are not the suite's
+        if name:
+            raise ResultsError(f"{run}: holds imported results; take another name")
+        run = None
     if name and new and (folder / name).exists():
         raise ResultsError(f"{folder / name}: is there already; leave out --new to go on with it, or take another name")
     if name and any((folder / name).glob("*")) and not (folder / name / "run.json").exists():
