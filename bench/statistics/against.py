@@ -132,8 +132,9 @@ def control(
         size = float(np.nanmax(np.abs(np.where(held, table, 0.0))) + np.nanmax(np.abs(apart[rows])))
         scale = float(np.nanmax(np.abs(apart[rows]))) or 1.0
         variances = moderate(apart[rows] / scale)
-        variances[variances <= (ROUNDING * size / scale) ** 2] = 0.0
-        values = np.array([source(int(rows.sum()), int(count)) for count in pairs[rows]])
+        variances[np.sqrt(variances) <= ROUNDING * size / scale] = 0.0
+        by_count = {int(count): source(int(rows.sum()), int(count)) for count in set(pairs[rows].tolist())}
+        values = np.array([by_count[count] for count in pairs[rows].tolist()])
         squared = values**2 * variances / pairs[rows]
         if items is not None:
             squared += sidak(int(rows.sum()), confidence) ** 2 * np.asarray(items, dtype=float)[rows] / scale**2
@@ -165,7 +166,8 @@ def baseline(
         return found
     at = int(np.flatnonzero(table.rows == row)[0])
     squared = source(table.design.held).difference ** 2 * (table.design.from_one(at) @ table.variances)
-    squared += sidak(len(table.rows) - 1, confidence) ** 2 * of_differences(table.items, at)
+    if table.items is not None:
+        squared += sidak(len(table.rows) - 1, confidence) ** 2 * of_differences(table.items, at)
     width, middle = np.sqrt(squared) * table.scale, (table.effects - table.effects[at]) * table.scale
     found.difference[table.rows] = middle
     found.low[table.rows], found.high[table.rows] = middle - width, middle + width
@@ -210,13 +212,15 @@ def pairs(losses: npt.ArrayLike, items: npt.ArrayLike | None = None) -> Pairs:
     for other in range(1, len(table.rows)):
         mine = second == other
         parts = (table.design.from_one(other) * table.variances)[first[mine]]
-        squared[mine] = parts.sum(axis=1) + of_differences(table.items, other)[first[mine]]
-        spread = (parts**2 / freedom).sum(axis=1)
-        known = np.divide(squared[mine] ** 2, spread, out=np.full(len(spread), np.inf), where=spread > 0)
-        over_items = of_differences(table.items, other)[first[mine]] > 0
-        degrees[mine] = np.where(over_items, known, np.minimum(known, table.design.freedom))
+        over_seeds, spread = parts.sum(axis=1), (parts**2 / freedom).sum(axis=1)
+        own = np.divide(over_seeds**2, spread, out=np.ones(len(spread)), where=spread > 0)
+        squared[mine], degrees[mine] = over_seeds, np.minimum(own, table.design.freedom)
+        if table.items is not None:  # known to the last digit: freedom without end
+            squared[mine] += of_differences(table.items, other)[first[mine]]
+            share = np.divide(over_seeds, squared[mine], out=np.ones(len(spread)), where=squared[mine] > 0)
+            degrees[mine] /= np.maximum(share, 1e-4) ** 2
     error = np.sqrt(squared)
     t = np.divide(np.abs(difference), error, out=np.where(difference == 0, 0.0, np.inf), where=error > 0)
-    p = np.asarray(2 * stdtr(np.minimum(degrees, 1e9), -t))
+    p = np.asarray(2 * stdtr(degrees, -t))
     rows = table.rows
     return Pairs(rows[first], rows[second], difference * table.scale, error * table.scale, p, holm(p))

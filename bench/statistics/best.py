@@ -148,7 +148,8 @@ def _confidence_set(table: Table, critical: Floats, confidence: float) -> npt.ND
     while len(members) > 1:
         effects = table.effects[members]
         bound = critical[len(members)] ** 2 * (table.design.from_mean(members) @ table.variances)
-        bound += sidak(len(members), confidence) ** 2 * of_deviations(table.items, members)
+        if table.items is not None:
+            bound += sidak(len(members), confidence) ** 2 * of_deviations(table.items, members)
         if not ((effects - effects.mean()) ** 2 > bound).any() or not effects.any():
             break
         members = np.delete(members, effects.argmax())
@@ -160,7 +161,9 @@ def _behind(table: Table, critical: float, confidence: float) -> tuple[Floats, F
 
     def width(other: int) -> Floats:
         squared = critical**2 * (table.design.from_one(other) @ table.variances)
-        return np.asarray(np.sqrt(squared + z**2 * of_differences(table.items, other)))
+        if table.items is not None:
+            squared += z**2 * of_differences(table.items, other)
+        return np.asarray(np.sqrt(squared))
 
     low, high = np.full(len(table.rows), np.inf), np.zeros(len(table.rows))
     for candidate in np.flatnonzero(table.effects <= width(int(table.effects.argmin()))):

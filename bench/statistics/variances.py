@@ -27,6 +27,8 @@ def comparable(held: npt.ArrayLike) -> Mask:
         Shape (K,); all False where no two approaches can be compared.
     """
     left = np.array(held, dtype=bool)
+    if left.all() and min(left.shape) > 1:
+        return np.ones(len(left), dtype=bool)
     while True:
         left[:, left.sum(axis=0) < 2] = False  # a seed of one approach alone says nothing of a difference
         short = left.any(axis=1) & (left.sum(axis=1) < 2)
@@ -79,6 +81,7 @@ class Design:
         self.own_freedom = np.maximum(free * count / (count - 1), 0.0)
         # Two approaches share their residuals, so that their variances cannot be told apart: each has the mean of both.
         self._unmix = np.linalg.pinv(of @ maker**2 @ of.T, rcond=0.02, hermitian=True)
+        self._of_one: dict[int, Floats] = {}
 
     def fit(self, scores: npt.ArrayLike) -> tuple[Floats, Floats]:
         """Effects of the approaches and their moderated variances, each of shape (..., K).
@@ -115,7 +118,9 @@ class Design:
 
     def from_one(self, other: int) -> Floats:
         """The same of each approach's difference from one of them, shape (K, K)."""
-        return np.asarray(((self.weights - self.weights[other]) ** 2).sum(axis=-1))
+        if other not in self._of_one:
+            self._of_one[other] = ((self.weights - self.weights[other]) ** 2).sum(axis=-1)
+        return self._of_one[other]
 
 
 def design_of(held: npt.ArrayLike) -> Design:
@@ -137,7 +142,7 @@ class Table(NamedTuple):
         design: of these, over the seeds that more than one has.
         effects: shape (k,), 0 for the smallest. In units of ``scale``, as all that follows.
         variances: shape (k,), over seeds, moderated.
-        items: shape (k, k), covariance over test items; zeros where it is not known.
+        items: shape (k, k), covariance over test items, or None.
         scale: what to multiply by.
     """
 
@@ -145,7 +150,7 @@ class Table(NamedTuple):
     design: Design
     effects: Floats
     variances: Floats
-    items: Floats
+    items: Floats | None
     scale: float
 
     @classmethod
@@ -165,9 +170,9 @@ class Table(NamedTuple):
         rounding = ROUNDING * float(np.nanmax(np.abs(part))) / scale
         effects = effects - effects.min()
         effects[effects <= rounding] = 0.0
-        variances[variances <= rounding**2] = 0.0
-        known = np.zeros((len(rows),) * 2) if items is None else np.asarray(items, dtype=float)[np.ix_(rows, rows)]
-        return cls(rows, design, effects, variances, known / scale / scale, scale)
+        variances[np.sqrt(variances) <= rounding] = 0.0
+        known = None if items is None else np.asarray(items, dtype=float)[np.ix_(rows, rows)] / scale / scale
+        return cls(rows, design, effects, variances, known, scale)
 
 
 def of_deviations(covariance: Floats, members: npt.NDArray[np.int_]) -> Floats:
