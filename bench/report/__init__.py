@@ -5,31 +5,40 @@ from collections.abc import Callable
 from pathlib import Path
 
 
-def build(folder: Path, reports: Path, tell: Callable[[str], object] | None = None) -> Path:
+def build(
+    folder: Path, reports: Path, tell: Callable[[str], object] | None = None, *, baseline: str | None = None
+) -> Path:
     """Make the report of a run: the same bytes from the same results.
 
     Writes ``index.html``, where there are several models or targets ``across.html``, ``table.csv`` (one row per
-    model, target, data quality, metric, approach and data size) and ``plots/*.svg`` and ``*.png`` into
-    ``reports/<suite>/<run>``.
+    model, target, data quality, metric, approach and data size), ``pairs.csv`` (every approach against every other, by
+    the metric that ranks) and ``plots/*.svg`` and ``*.png`` into ``reports/<suite>/<run>``.
 
     Args:
         folder: a run's, which holds ``run.json``.
         reports: where reports land.
         tell: is given a line for each damaged file; the page says so in any case.
+        baseline: an approach or a control of the run that all others are held against, too.
 
     Returns:
-        The path of ``index.html``. Raises :class:`bench.errors.ResultsError` where there is no run, or nothing in it.
+        The path of ``index.html``. Raises :class:`bench.errors.ResultsError` where there is no run, nothing in it, or
+        no approach of the baseline's name.
     """
     from bench.errors import ResultsError
     from bench.report import across, aggregate, curves, page, plots, sections
     from bench.results import files, runs, tidy
+    from bench.words import cut
 
     run = runs.read(folder)
     if not (records := run.records):
         raise ResultsError(f"{folder}: no cell has finished; run the suite first")
     info = run.info
     frame = aggregate.in_every_quality(tidy.table(records))
-    summary = aggregate.summarise(frame)
+    if baseline is not None and baseline not in (names := list(frame["approach"].unique())):
+        raise ResultsError(
+            f"{folder}: baseline {cut(baseline, 60)!r} is no approach of this run; it has {', '.join(names)}"
+        )
+    summary = aggregate.summarise(frame, baseline=baseline)
     into = reports / str(info["suite"]) / str(info["run"])
     found = sections.split(frame, summary, info["primary"])
     look, parts = plots.styles(found), []
@@ -42,11 +51,15 @@ def build(folder: Path, reports: Path, tell: Callable[[str], object] | None = No
                 files.write_atomically(into / "plots" / f"{stem}-{name}.{kind}", _writer(content))
         parts.append(page.part(run, section, mine, drawn))
     ranked = across.rankings(found, frame)
-    html = page.render(run, parts, across=bool(ranked))
+    html = page.render(run, parts, across=bool(ranked), baseline=baseline)
     if ranked:
         files.write_atomically(into / "across.html", _writer(across.render(info, ranked).encode()))
-    table = summary.drop(columns="spans").to_csv(index=False, lineterminator="\n")
+    unasked = [name for name in aggregate.AGAINST_BASELINE if baseline is None]
+    table = summary.drop(columns=["spans", *unasked]).to_csv(index=False, lineterminator="\n")
     files.write_atomically(into / "table.csv", _writer(table.encode()))
+    ranking = {(section.model, section.target, section.data_quality): section.primary for section in found}
+    pairs = aggregate.pairs(frame, ranking).to_csv(index=False, lineterminator="\n", float_format="%.6g")
+    files.write_atomically(into / "pairs.csv", _writer(pairs.encode()))
     files.write_atomically(into / "index.html", _writer(html.encode()))
     if tell:
         for line in run.told():

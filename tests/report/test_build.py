@@ -19,7 +19,7 @@ def contents(folder):
 def test_files_and_place(run, page):
     assert page.parts[-3:] == ("quickstart", run.name, "index.html")
     suffixes = [path.suffix for path in contents(page.parent)]
-    assert (suffixes.count(".svg"), suffixes.count(".png"), suffixes.count(".csv")) == (6, 6, 1)
+    assert (suffixes.count(".svg"), suffixes.count(".png"), suffixes.count(".csv")) == (6, 6, 2)
     assert page.stat().st_size < 2_000_000
 
 
@@ -52,6 +52,16 @@ def test_nothing_to_report(tmp_path):
     files.write_json(tmp_path / "run.json", {"cells": ["a"]})
     with pytest.raises(ResultsError, match="no cell has finished"):
         report.build(tmp_path, tmp_path)
+
+
+def test_against_a_baseline(run, page, tmp_path):
+    made = report.build(run, tmp_path, baseline="lora")
+    assert "<h3>Against lora</h3>" in made.read_text(encoding="utf-8")
+    assert "<h3>Against" not in page.read_text(encoding="utf-8")
+    assert "behind_baseline_low" in pd.read_csv(made.parent / "table.csv")
+    assert "behind_baseline_low" not in pd.read_csv(page.parent / "table.csv")
+    with pytest.raises(ResultsError, match=r"'loro' is no approach of this run; it has zero_shot, .*lora"):
+        report.build(run, tmp_path, baseline="loro")
 
 
 def test_torch_is_not_needed(run, tmp_path):
