@@ -8,9 +8,9 @@ from pathlib import Path
 def build(folder: Path, reports: Path, tell: Callable[[str], object] | None = None) -> Path:
     """Make the report of a run: the same bytes from the same results.
 
-    Writes ``index.html``, where there are several models or targets ``across.html``, ``table.csv`` (one row per
-    model, target, data quality, metric, approach and data size) and ``plots/*.svg`` and ``*.png`` into
-    ``reports/<suite>/<run>``.
+    Writes ``index.html``, where there are several models or targets ``across.html`` and ``across.csv`` (one row per
+    data size and approach), ``table.csv`` (one row per model, target, data quality, metric, approach and data size) and
+    ``plots/*.svg`` and ``*.png`` into ``reports/<suite>/<run>``.
 
     Args:
         folder: a run's, which holds ``run.json``.
@@ -44,7 +44,13 @@ def build(folder: Path, reports: Path, tell: Callable[[str], object] | None = No
     ranked = across.rankings(found, frame)
     html = page.render(run, parts, across=bool(ranked))
     if ranked:
-        files.write_atomically(into / "across.html", _writer(across.render(info, ranked).encode()))
+        drawn_across = [plots.draw_across(ranking, look) for ranking in ranked]
+        for ranking, drawn in zip(ranked, drawn_across, strict=True):
+            for name, formats in drawn.items():
+                for kind, content in formats.items():
+                    files.write_atomically(into / "plots" / f"across-{ranking.size}-{name}.{kind}", _writer(content))
+        files.write_atomically(into / "across.html", _writer(across.render(info, ranked, drawn_across).encode()))
+        files.write_atomically(into / "across.csv", _writer(across.table(ranked).encode()))
     table = summary.drop(columns="spans").to_csv(index=False, lineterminator="\n")
     files.write_atomically(into / "table.csv", _writer(table.encode()))
     files.write_atomically(into / "index.html", _writer(html.encode()))

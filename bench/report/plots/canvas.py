@@ -56,7 +56,7 @@ RC: dict[Any, Any] = {
 }
 _WIDTH = 9.6
 _MOST_PANELS = 4
-_LONG_NAME = 32  # characters
+LONG_NAME = 32  # characters
 LOG_FROM = 10  # highest over lowest mean from which a logarithmic axis shows more
 
 
@@ -146,7 +146,7 @@ def add_legend(figure: "Figure", section: Section, look: dict[str, Style], shown
         style, spans = look[name], section.approaches[name] in ("zero_shot", *REAL)
         marker, line = ("", style.line) if spans else (style.marker, style.line)
         handles.append(Line2D([], [], color=style.colour, marker=marker, linestyle=line, markersize=5, label=name))
-    columns = 3 if any(len(name) > _LONG_NAME for name in shown) else 5
+    columns = 3 if any(len(name) > LONG_NAME for name in shown) else 5
     figure.legend(handles=handles, loc="outside lower center", ncols=columns, columnspacing=1.6, handlelength=2.0)
 
 

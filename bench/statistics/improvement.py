@@ -1,0 +1,122 @@
+"""How probable it is that a run of one approach beats one of another, over many tasks."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from bench.statistics.tasks import Estimate
+
+Floats = npt.NDArray[np.float64]
+Runs = Sequence[npt.ArrayLike]
+"""For each task the scores of its runs, shape (n,), empty where there are none; higher is better."""
+
+_PRIOR = 4.0  # degrees of freedom that a task's modelled variance counts as
+_SPREAD = 0.7  # of the logarithms of variances, in the tables that the critical value is drawn from
+_WORK = 1 << 25  # comparisons of runs in all of these tables, at most
+
+
+def probability_of_improvement(ours: Runs, theirs: Runs) -> Floats:
+    """How probable it is that a run of ours scores higher than one of theirs, task by task; a tie counts half.
+
+    Their mean is the average probability of improvement of rliable.
+
+    Args:
+        ours, theirs: as many tasks each.
+
+    Returns:
+        Shape (tasks,); NaN for a task without runs on both sides.
+
+    Paper: Agarwal et al., "Deep Reinforcement Learning at the Edge of the Statistical Precipice", NeurIPS 2021;
+    Mann & Whitney, Annals of Mathematical Statistics 18(1), 1947.
+    """
+    pairs = zip(ours, theirs, strict=True)
+    return np.array([float(_wins(*pair).mean()) if all(map(np.size, pair)) else np.nan for pair in pairs])
+
+
+def average_improvement(
+    others: Sequence[Runs], reference: Runs, generator: np.random.Generator, *, confidence: float = 0.95
+) -> list[Estimate]:
+    """For each approach the mean of :func:`probability_of_improvement` over the reference, on the tasks that both have.
+
+    The intervals hold for all approaches together: where none differs from the reference, at most 1 - ``confidence`` of
+    such lists have an interval without 1/2. Each is the mean ± c standard errors, within 0 and 1. c is the quantile of
+    the largest deviation in tables of that many tasks and runs, all of one law but for their variances, which go the
+    same way. Runs are compared across seeds; what these have in common makes the intervals wider than they need be.
+
+    Where all runs of a task are better, or all are worse, and with three runs that is the rule, resampling sees no
+    variance at all: percentiles of the stratified bootstrap hold 45 to 92 % where they promise 95. So a task's variance
+    is DeLong's, which is the bootstrap's in closed form, moderated by Hanley & McNeil's at a probability to which one
+    win and one loss are added. These hold 92 to 98 %, at three runs and at ten.
+
+    Args:
+        others: of each approach, as many tasks as the reference has.
+        reference: what they are held against.
+        generator: of the tables.
+        confidence: of all intervals together.
+
+    Returns:
+        Numbers; no limits where no task has two runs on both sides, all NaN where no task has both.
+
+    Papers: DeLong, DeLong & Clarke-Pearson, Biometrics 44, 1988; Hanley & McNeil, Radiology 143, 1982.
+    """
+    theirs = [np.asarray(task, dtype=float) for task in reference]
+    found, sizes = [], []
+    for other in others:
+        ours = [np.asarray(task, dtype=float) for task in other]
+        both = [index for index, (mine, task) in enumerate(zip(ours, theirs, strict=True)) if mine.size and task.size]
+        found.append(_mean_and_error([_wins(ours[index], theirs[index]) for index in both]))
+        sizes.append({index: ours[index].size for index in both})
+    told = [any(n > 1 and theirs[index].size > 1 for index, n in runs.items()) for runs in sizes]
+    tested = [runs for runs, is_told in zip(sizes, told, strict=True) if is_told]
+    critical = _critical_value(tested, [task.size for task in theirs], generator, confidence) if tested else np.nan
+    half = [critical * error if is_told else np.nan for (_, error), is_told in zip(found, told, strict=True)]
+    values = [value for value, _ in found]
+    return [Estimate(v, np.maximum(v - h, 0.0), np.minimum(v + h, 1.0)) for v, h in zip(values, half, strict=True)]
+
+
+def _critical_value(
+    others: list[dict[int, int]], reference: list[int], generator: np.random.Generator, confidence: float
+) -> float:
+    """Of the largest |mean - 1/2| / error over ``others``, each given as its tasks' indices and numbers of runs."""
+    work = sum(n * reference[index] for runs in others for index, n in runs.items())
+    tables = int(np.clip(_WORK // work, 1000, 10_000))
+
+    def scores(runs: int) -> Floats:
+        return generator.standard_normal((tables, runs))
+
+    def scale() -> Floats:
+        return np.exp(_SPREAD / 2 * generator.standard_normal((tables, 1)))
+
+    theirs, wide = [scores(runs) for runs in reference], scale()
+    most = np.zeros(tables)
+    for runs in others:
+        own = scale()
+        mean, error = _mean_and_error([_wins(own * scores(n), wide * theirs[index]) for index, n in runs.items()])
+        most = np.maximum(most, np.abs(mean - 0.5) / error)
+    return float(np.quantile(most, confidence, method="higher")) * (1 + 1e-9)  # the tables have ties: lest one exceed
+
+
+def _wins(ours: npt.ArrayLike, theirs: npt.ArrayLike) -> Floats:
+    """1 where our run is better, 1/2 for a tie: shapes (..., n) and (..., m) give (..., n, m)."""
+    mine, other = np.asarray(ours, dtype=float), np.asarray(theirs, dtype=float)
+    return (np.sign(mine[..., :, None] - other[..., None, :]) + 1) / 2
+
+
+def _mean_and_error(won: list[Floats]) -> tuple[Floats, Floats]:
+    """Of the average over tasks, each of :func:`_wins`; NaN where there is no task."""
+    if not won:
+        return np.array(np.nan), np.array(np.nan)
+    variance = np.sum([_variance(task) for task in won], axis=0)
+    return np.mean([task.mean(axis=(-2, -1)) for task in won], axis=0), np.sqrt(variance) / len(won)
+
+
+def _variance(won: Floats) -> Floats:
+    """Of the mean of ``won`` over its last two axes."""
+    n, m = won.shape[-2:]
+    p = (won.sum(axis=(-2, -1)) + 1) / (n * m + 2)
+    modelled = (p * (1 - p) + (n - 1) * (p / (2 - p) - p**2) + (m - 1) * (2 * p**2 / (1 + p) - p**2)) / (n * m)
+    if min(n, m) < 2:
+        return np.asarray(modelled)
+    seen = won.mean(axis=-1).var(axis=-1, ddof=1) / n + won.mean(axis=-2).var(axis=-1, ddof=1) / m
+    return np.asarray((_PRIOR * modelled + (n + m - 2) * seen) / (_PRIOR + n + m - 2))
