@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -112,7 +113,7 @@ def _ranking(sections: list[Section], size: int, rows: "pd.DataFrame", of: int) 
     for name in names:
         mine = [place.get(name) for place in places]
         share, half_width = _mean_place(sections, mine, 1 - ERROR / len(names))
-        first = sum(bool(place) and place.mark in (aggregate.BEST, aggregate.TIED, aggregate.AHEAD) for place in mine)
+        first = sum(place.mark in (aggregate.BEST, aggregate.TIED, aggregate.AHEAD) for place in mine if place)
         standings.append(
             Standing(
                 approach=name,
@@ -145,7 +146,7 @@ def _mean_place(sections: list[Section], places: list[Place | None], confidence:
     return intervals.interval([float(np.mean(shares)) for shares in pairs.values()], confidence)
 
 
-def render(info: dict[str, Any], found: list[Ranking], plots: list[dict[str, dict[str, bytes]]]) -> str:
+def render(info: dict[str, Any], found: list[Ranking], plots: Sequence[dict[str, dict[str, bytes]]] = ()) -> str:
     """The page as HTML.
 
     Args:
@@ -153,8 +154,9 @@ def render(info: dict[str, Any], found: list[Ranking], plots: list[dict[str, dic
         found: what :func:`rankings` found.
         plots: of each ranking figure name to bytes by format, as :func:`bench.report.plots.draw_across` returns them.
     """
+    drawn = plots or [{} for _ in found]
     figures = [
-        {name: samples.data_address(made["svg"], "image/svg+xml") for name, made in drawn.items()} for drawn in plots
+        {name: samples.data_address(made["svg"], "image/svg+xml") for name, made in one.items()} for one in drawn
     ]
     return (
         page.environment()

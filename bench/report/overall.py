@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ ERROR = 0.05
 THRESHOLDS = np.linspace(-0.25, 1.25, 61)
 """Where performance profiles are drawn."""
 
-Scores = dict[tuple[str, ...], np.ndarray]
+Scores = dict[Any, np.ndarray]
 """(model, target, data quality, metric, approach) to the values of its seeds."""
 
 
@@ -122,8 +123,7 @@ def overall(sections: list[Section], size: int, scores: Scores, reference: str, 
     scaled = [index for index in common if not scales[index].missing]
     normal = {name: [_normalised(sections[i], scales[i], scores, name) for i in scaled] for name in chosen}
     confidence = 1 - ERROR / 2 / rankings
-    better = _improvement(sections, names, scores, reference, confidence, generator)
-    enough = {name: _pairs([s for s in sections if {name, reference} <= _ranked(s, size).keys()]) for name in better}
+    better = improvements(sections, names, scores, reference, confidence)
     return Overall(
         pairs=_pairs(sections),
         common=common,
@@ -137,14 +137,51 @@ def overall(sections: list[Section], size: int, scores: Scores, reference: str, 
             if runs
         },
         improvement=better,
-        verdict={
-            name: "better" if found.low > 0.5 else "worse"
-            for name, found in better.items()
-            if enough[name] >= FEWEST and (found.low > 0.5 or found.high < 0.5)
-        },
-        ranks=_ranks([sections[index] for index in common], size, chosen, confidence),
+        verdict=verdicts(sections, scores, reference, better),
+        ranks=average_ranks([sections[index] for index in common], size, chosen, confidence),
         confidence=confidence,
     )
+
+
+def improvements(
+    sections: list[Section], names: list[str], scores: Scores, reference: str, confidence: float
+) -> dict[str, Estimate]:
+    """How probable it is that a seed of each approach is better than one of the reference, where both have any.
+
+    The intervals hold for all of ``names`` together.
+    """
+    runs = {name: [values(section, scores, name) for section in sections] for name in [reference, *names]}
+    theirs = runs.pop(reference)
+    sizes = tuple(tuple(task.size for task in ours) for ours in runs.values())
+    critical = _critical_value(sizes, tuple(task.size for task in theirs), confidence)
+    found = {name: improvement.average_improvement(ours, theirs, critical) for name, ours in runs.items()}
+    return {name: one for name, one in found.items() if np.isfinite(one.value)}
+
+
+def verdicts(sections: list[Section], scores: Scores, reference: str, better: dict[str, Estimate]) -> dict[str, str]:
+    """``better`` or ``worse`` for each approach whose interval leaves out 1/2, on pairs enough with both."""
+    found = {}
+    for name, one in better.items():
+        both = [s for s in sections if values(s, scores, name).size and values(s, scores, reference).size]
+        if _pairs(both) >= FEWEST and (one.low > 0.5 or one.high < 0.5):
+            found[name] = "better" if one.low > 0.5 else "worse"
+    return found
+
+
+def average_ranks(sections: list[Section], size: int, names: list[str], confidence: float) -> Ranks | None:
+    """One observation per (model, target): of several qualities of the data, the mean rank is ranked."""
+    pairs: dict[Any, list[list[float]]] = {}
+    for section in sections:
+        means = _ranked(section, size)
+        pairs.setdefault((section.model, section.target), []).append([-means[name] for name in names])
+    if min(len(pairs), len(names)) < 2:
+        return None
+    ranked = ranks.ranks([ranks.ranks(losses).mean(axis=0) for losses in pairs.values()])
+    average = ranked.mean(axis=0)
+    distance = ranks.critical_difference(len(names), len(pairs), confidence) if len(pairs) >= FEWEST else math.nan
+    order = np.argsort(average, kind="stable")
+    best_first = {names[index]: float(average[index]) for index in order}
+    return Ranks(best_first, distance, ranks.friedman(ranked), len(pairs), confidence)
 
 
 def sign(section: Section) -> float:
@@ -177,7 +214,7 @@ def _scale(section: Section, size: int) -> Scale:
     if not math.isfinite(approaches[one] - controls[zero]):
         return Scale(missing="a mean is not finite")
     if not approaches[one] > controls[zero]:
-        return Scale(missing="no approach is better than a control")
+        return Scale(missing="no approach is better than the poorer control")
     return Scale(zero, sign(section) * means[zero], one, sign(section) * means[one])
 
 
@@ -186,32 +223,6 @@ def _normalised(section: Section, scale: Scale, scores: Scores, approach: str) -
     return (values(section, scores, approach) - zero) / (one - zero)
 
 
-def _improvement(
-    sections: list[Section],
-    names: list[str],
-    scores: Scores,
-    reference: str,
-    confidence: float,
-    generator: np.random.Generator,
-) -> dict[str, Estimate]:
-    others = [name for name in names if name != reference]
-    theirs = [values(section, scores, reference) for section in sections]
-    ours = [[values(section, scores, name) for section in sections] for name in others]
-    found = improvement.average_improvement(ours, theirs, generator, confidence=confidence)
-    return {name: one for name, one in zip(others, found, strict=True) if np.isfinite(one.value)}
-
-
-def _ranks(sections: list[Section], size: int, names: list[str], confidence: float) -> Ranks | None:
-    """One observation per (model, target): of several qualities of the data, the mean rank is ranked."""
-    pairs: dict[Any, list[list[float]]] = {}
-    for section in sections:
-        means = _ranked(section, size)
-        pairs.setdefault((section.model, section.target), []).append([-means[name] for name in names])
-    if min(len(pairs), len(names)) < 2:
-        return None
-    ranked = ranks.ranks([ranks.ranks(losses).mean(axis=0) for losses in pairs.values()])
-    average = ranked.mean(axis=0)
-    distance = ranks.critical_difference(len(names), len(pairs), confidence) if len(pairs) >= FEWEST else math.nan
-    order = np.argsort(average, kind="stable")
-    best_first = {names[index]: float(average[index]) for index in order}
-    return Ranks(best_first, distance, ranks.friedman(ranked), len(pairs), confidence)
+@cache
+def _critical_value(others: tuple[tuple[int, ...], ...], reference: tuple[int, ...], confidence: float) -> float:
+    return improvement.critical_value(others, reference, np.random.default_rng(0), confidence=confidence)

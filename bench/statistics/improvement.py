@@ -34,52 +34,61 @@ def probability_of_improvement(ours: Runs, theirs: Runs) -> Floats:
     return np.array([float(_wins(*pair).mean()) if all(map(np.size, pair)) else np.nan for pair in pairs])
 
 
-def average_improvement(
-    others: Sequence[Runs], reference: Runs, generator: np.random.Generator, *, confidence: float = 0.95
-) -> list[Estimate]:
-    """For each approach the mean of :func:`probability_of_improvement` over the reference, on the tasks that both have.
-
-    The intervals hold for all approaches together: where none differs from the reference, at most 1 - ``confidence`` of
-    such lists have an interval without 1/2. Each is the mean ± c standard errors, within 0 and 1. c is the quantile of
-    the largest deviation in tables of that many tasks and runs, all of one law but for their variances, which go the
-    same way. Runs are compared across seeds; what these have in common makes the intervals wider than they need be.
+def average_improvement(ours: Runs, theirs: Runs, critical: float) -> Estimate:
+    """The mean of :func:`probability_of_improvement` over the tasks that both have, ± ``critical`` standard errors.
 
     Where all runs of a task are better, or all are worse, and with three runs that is the rule, resampling sees no
     variance at all: percentiles of the stratified bootstrap hold 45 to 92 % where they promise 95. So a task's variance
     is DeLong's, which is the bootstrap's in closed form, moderated by Hanley & McNeil's at a probability to which one
-    win and one loss are added. These hold 92 to 98 %, at three runs and at ten.
+    win and one loss are added. These hold 92 to 98 %, at three runs and at ten. Runs are compared across seeds; what
+    seeds have in common makes the interval wider than it need be.
 
     Args:
-        others: of each approach, as many tasks as the reference has.
-        reference: what they are held against.
-        generator: of the tables.
-        confidence: of all intervals together.
+        ours, theirs: as many tasks each.
+        critical: of :func:`critical_value`.
 
     Returns:
-        Numbers; no limits where no task has two runs on both sides, all NaN where no task has both.
+        Numbers, the limits within 0 and 1; no limits where no task has two runs on both sides, all NaN where no task
+        has both.
 
     Papers: DeLong, DeLong & Clarke-Pearson, Biometrics 44, 1988; Hanley & McNeil, Radiology 143, 1982.
     """
-    theirs = [np.asarray(task, dtype=float) for task in reference]
-    found, sizes = [], []
-    for other in others:
-        ours = [np.asarray(task, dtype=float) for task in other]
-        both = [index for index, (mine, task) in enumerate(zip(ours, theirs, strict=True)) if mine.size and task.size]
-        found.append(_mean_and_error([_wins(ours[index], theirs[index]) for index in both]))
-        sizes.append({index: ours[index].size for index in both})
-    told = [any(n > 1 and theirs[index].size > 1 for index, n in runs.items()) for runs in sizes]
-    tested = [runs for runs, is_told in zip(sizes, told, strict=True) if is_told]
-    critical = _critical_value(tested, [task.size for task in theirs], generator, confidence) if tested else np.nan
-    half = [critical * error if is_told else np.nan for (_, error), is_told in zip(found, told, strict=True)]
-    values = [value for value, _ in found]
-    return [Estimate(v, np.maximum(v - h, 0.0), np.minimum(v + h, 1.0)) for v, h in zip(values, half, strict=True)]
+    both = [pair for pair in zip(ours, theirs, strict=True) if all(map(np.size, pair))]
+    value, error = _mean_and_error([_wins(*pair) for pair in both])
+    half = critical * error if any(min(map(np.size, pair)) > 1 for pair in both) else np.full_like(value, np.nan)
+    return Estimate(value, np.maximum(value - half, 0.0), np.minimum(value + half, 1.0))
 
 
-def _critical_value(
-    others: list[dict[int, int]], reference: list[int], generator: np.random.Generator, confidence: float
+def critical_value(
+    others: Sequence[Sequence[int]],
+    reference: Sequence[int],
+    generator: np.random.Generator,
+    *,
+    confidence: float = 0.95,
 ) -> float:
-    """Of the largest |mean - 1/2| / error over ``others``, each given as its tasks' indices and numbers of runs."""
-    work = sum(n * reference[index] for runs in others for index, n in runs.items())
+    """How many standard errors make the intervals of :func:`average_improvement` hold for all approaches together.
+
+    Where none differs from the reference, at most 1 - ``confidence`` of such comparisons have an interval without 1/2.
+    It is the quantile of the largest |mean - 1/2| / error in tables with as many tasks and runs, normal and of one
+    mean; the logarithms of their variances have a standard deviation of 0.7.
+
+    Args:
+        others: for each approach how many runs it has in each task.
+        reference: how many the reference has.
+        generator: of the tables, up to 10,000: about a second at most.
+        confidence: of all intervals together.
+
+    Returns:
+        NaN where no approach has a task with two runs beside two of the reference.
+    """
+    tested = [
+        {task: n for task, (n, m) in enumerate(zip(sizes, reference, strict=True)) if n and m}
+        for sizes in others
+        if any(min(pair) > 1 for pair in zip(sizes, reference, strict=True))
+    ]
+    if not tested:
+        return float("nan")
+    work = sum(n * reference[task] for sizes in tested for task, n in sizes.items())
     tables = int(np.clip(_WORK // work, 1000, 10_000))
 
     def scores(runs: int) -> Floats:
@@ -88,11 +97,10 @@ def _critical_value(
     def scale() -> Floats:
         return np.exp(_SPREAD / 2 * generator.standard_normal((tables, 1)))
 
-    theirs, wide = [scores(runs) for runs in reference], scale()
-    most = np.zeros(tables)
-    for runs in others:
+    theirs, wide, most = [scores(runs) for runs in reference], scale(), np.zeros(tables)
+    for sizes in tested:
         own = scale()
-        mean, error = _mean_and_error([_wins(own * scores(n), wide * theirs[index]) for index, n in runs.items()])
+        mean, error = _mean_and_error([_wins(own * scores(n), wide * theirs[task]) for task, n in sizes.items()])
         most = np.maximum(most, np.abs(mean - 0.5) / error)
     return float(np.quantile(most, confidence, method="higher")) * (1 + 1e-9)  # the tables have ties: lest one exceed
 

@@ -1,5 +1,6 @@
 """Approaches ranked on each of many tasks: the tasks are the sample here, each one observation."""
 
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -82,6 +83,7 @@ def friedman(ranked: npt.ArrayLike) -> Friedman:
     return Friedman(chi, float(chdtrc(k - 1, chi)), f, float(fdtrc(k - 1, (k - 1) * (n - 1), f)) if left > 0 else 0.0)
 
 
+@cache
 def critical_difference(approaches: int, tasks: int, confidence: float = 0.95) -> float:
     """By how much two average ranks must differ at least for the approaches to differ, all pairs taken together.
 

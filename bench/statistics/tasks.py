@@ -108,7 +108,7 @@ def performance_profile(
 
 
 class _Pooled(NamedTuple):
-    """Runs of all tasks: values, weights and tasks from the worst on, and the place there of each as they came, (n,)."""
+    """All n runs, worst first: values, weights and tasks. ``places`` is where each is, in the order they came in."""
 
     values: Floats
     weights: Floats
