@@ -152,8 +152,8 @@ def improvements(
     """
     runs = {name: [values(section, scores, name) for section in sections] for name in [reference, *names]}
     theirs = runs.pop(reference)
-    sizes = tuple(tuple(task.size for task in ours) for ours in runs.values())
-    critical = _critical_value(sizes, tuple(task.size for task in theirs), confidence)
+    sizes = sorted(tuple(task.size for task in ours) for ours in runs.values())
+    critical = _critical_value(tuple(sizes), tuple(task.size for task in theirs), confidence)
     found = {name: improvement.average_improvement(ours, theirs, critical) for name, ours in runs.items()}
     return {name: one for name, one in found.items() if np.isfinite(one.value)}
 

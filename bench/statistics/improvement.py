@@ -40,8 +40,9 @@ def average_improvement(ours: Runs, theirs: Runs, critical: float) -> Estimate:
     Where all runs of a task are better, or all are worse, and with three runs that is the rule, resampling sees no
     variance at all: percentiles of the stratified bootstrap hold 45 to 92 % where they promise 95. So a task's variance
     is DeLong's, which is the bootstrap's in closed form, moderated by Hanley & McNeil's at a probability to which one
-    win and one loss are added. These hold 92 to 98 %, at three runs and at ten. Runs are compared across seeds; what
-    seeds have in common makes the interval wider than it need be.
+    win and one loss are added. These hold 92 to 98 %, at three runs and at ten, but near 1
+    always at three, and 88 % at worst at five. Runs are compared across seeds; what these have in common makes the
+    interval wider than it need be.
 
     Args:
         ours, theirs: as many tasks each.
@@ -89,13 +90,13 @@ def critical_value(
     if not tested:
         return float("nan")
     work = sum(n * reference[task] for sizes in tested for task, n in sizes.items())
-    tables = int(np.clip(_WORK // work, 1000, 10_000))
+    tables = int(np.clip(_WORK // work, 2000, 10_000))
 
     def scores(runs: int) -> Floats:
-        return generator.standard_normal((tables, runs))
+        return generator.standard_normal((runs, tables))
 
     def scale() -> Floats:
-        return np.exp(_SPREAD / 2 * generator.standard_normal((tables, 1)))
+        return np.exp(_SPREAD / 2 * generator.standard_normal(tables))
 
     theirs, wide, most = [scores(runs) for runs in reference], scale(), np.zeros(tables)
     for sizes in tested:
@@ -106,9 +107,9 @@ def critical_value(
 
 
 def _wins(ours: npt.ArrayLike, theirs: npt.ArrayLike) -> Floats:
-    """1 where our run is better, 1/2 for a tie: shapes (..., n) and (..., m) give (..., n, m)."""
+    """1 where our run is better, 1/2 for a tie: shapes (n, ...) and (m, ...) give (n, m, ...)."""
     mine, other = np.asarray(ours, dtype=float), np.asarray(theirs, dtype=float)
-    return (np.sign(mine[..., :, None] - other[..., None, :]) + 1) / 2
+    return np.asarray((np.sign(mine[:, None] - other) + 1) / 2)
 
 
 def _mean_and_error(won: list[Floats]) -> tuple[Floats, Floats]:
@@ -116,15 +117,15 @@ def _mean_and_error(won: list[Floats]) -> tuple[Floats, Floats]:
     if not won:
         return np.array(np.nan), np.array(np.nan)
     variance = np.sum([_variance(task) for task in won], axis=0)
-    return np.mean([task.mean(axis=(-2, -1)) for task in won], axis=0), np.sqrt(variance) / len(won)
+    return np.mean([task.mean(axis=(0, 1)) for task in won], axis=0), np.sqrt(variance) / len(won)
 
 
 def _variance(won: Floats) -> Floats:
-    """Of the mean of ``won`` over its last two axes."""
-    n, m = won.shape[-2:]
-    p = (won.sum(axis=(-2, -1)) + 1) / (n * m + 2)
+    """Of the mean of ``won`` over its first two axes."""
+    n, m = won.shape[:2]
+    p = (won.sum(axis=(0, 1)) + 1) / (n * m + 2)
     modelled = (p * (1 - p) + (n - 1) * (p / (2 - p) - p**2) + (m - 1) * (2 * p**2 / (1 + p) - p**2)) / (n * m)
     if min(n, m) < 2:
         return np.asarray(modelled)
-    seen = won.mean(axis=-1).var(axis=-1, ddof=1) / n + won.mean(axis=-2).var(axis=-1, ddof=1) / m
+    seen = won.mean(axis=1).var(axis=0, ddof=1) / n + won.mean(axis=0).var(axis=0, ddof=1) / m
     return np.asarray((_PRIOR * modelled + (n + m - 2) * seen) / (_PRIOR + n + m - 2))

@@ -37,7 +37,7 @@ def largest_complete(present: npt.ArrayLike) -> tuple[Mask, Mask]:
     taken = len(order) - int(np.argmax(areas[::-1])) if areas.size and areas.max() else 0
     chosen = np.zeros(known.shape[1], dtype=bool)
     chosen[order[:taken]] = True
-    return known[:, chosen].all(axis=1) & bool(taken), chosen
+    return np.logical_and(known[:, chosen].all(axis=1), taken > 0), chosen
 
 
 def ranks(losses: npt.ArrayLike) -> Floats:

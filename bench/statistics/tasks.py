@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
-_AT_ONCE = 1 << 15  # drawn runs that are held at a time
+_AT_ONCE = 1 << 14  # drawn runs that are held at a time
 
 
 class Estimate(NamedTuple):
@@ -36,7 +36,7 @@ def interquartile_mean(
     The interval is Student's t with the standard error of a stratified bootstrap, in which a task of n runs gives n - 1
     to each resample, so that the error is not too small by sqrt(1 - 1/n) (Rao & Wu 1988). Its degrees of freedom are
     Satterthwaite's, of the tasks' winsorised variances. The percentiles of the common bootstrap hold 85 to 92 % at 3 to
-    5 runs a task where they promise 95; these hold 93 to 97 %, and 87 to 97 % of strongly skewed runs.
+    5 runs a task where they promise 95; these hold 93 to 97 %, and 88 to 98 % where runs are log-normal.
 
     Args:
         scores: for each task those of its runs, shape (n,), as many as there are.
@@ -142,10 +142,11 @@ def _resampled(pooled: _Pooled, generator: np.random.Generator, resamples: int) 
     rows = max(1, _AT_ONCE // n)
     for start in range(0, resamples, rows):
         count = min(rows, resamples - start)
-        drawn = generator.integers(0, 1 << 32, size=(count, len(of)), dtype=np.uint32) * choices
+        words = generator.integers(0, 1 << 64, size=(count * len(of) + 1) // 2, dtype=np.uint64).view(np.uint32)
+        drawn = words[: count * len(of)].reshape(count, len(of)) * choices
         drawn >>= 32  # uniform to within a share of n / 2**32, in half the time of an exact draw
         drawn += first
-        chosen = pooled.places.take(drawn)
+        chosen = pooled.places[drawn]
         chosen += np.arange(0, count * n, n)[:, None]
         times = np.bincount(chosen.ravel(), minlength=count * n).reshape(count, n)
         cumulative = times * weights

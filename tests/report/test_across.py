@@ -145,3 +145,9 @@ def test_the_figures_are_drawn_and_are_the_same_bytes() -> None:
     assert set(drawn) == {"performance_profiles", "average_ranks"}
     assert drawn == plots.draw_across(ranking, look)
     assert across.render({"suite": "s", "run": "r"}, [ranking], [drawn]).count("<img") == 2
+
+
+def test_a_crowd_is_drawn() -> None:
+    crowd = {f"approach_{index}": 1.0 + 0.01 * index for index in range(14)}
+    (ranking,) = ranked(*several(5, **(MEANS | crowd)))
+    assert set(plots.draw_across(ranking, plots.styles(ranking.sections))) == {"performance_profiles", "average_ranks"}

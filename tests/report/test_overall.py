@@ -14,7 +14,7 @@ SIZE = 50
 
 def section(means: dict[str, float], index: int = 0, better: str = "lower", **columns: Any) -> Section:
     controls = {name: name if name in ("zero_shot", "from_scratch", "real_data") else "" for name in means}
-    none = dict.fromkeys(Point._fields, 0)
+    none: dict[str, Any] = dict.fromkeys(Point._fields, 0)
     return Section(
         **{"model": f"model {index}", "source": "s", "target": "t", "data_quality": "clean"} | columns,
         family="f",
@@ -35,7 +35,8 @@ def section(means: dict[str, float], index: int = 0, better: str = "lower", **co
 
 def table(losses: np.ndarray, names: list[str]) -> tuple[list[Section], overall.Scores]:
     """Sections and scores of losses, shape (pairs, approaches, seeds)."""
-    sections, scores = [], {}
+    sections: list[Section] = []
+    scores: overall.Scores = {}
     for index, pair in enumerate(losses):
         sections.append(section(dict(zip(names, pair.mean(axis=1).tolist(), strict=True)), index))
         scores |= {(f"model {index}", "t", "clean", "loss", name): runs for name, runs in zip(names, pair, strict=True)}
@@ -44,7 +45,7 @@ def table(losses: np.ndarray, names: list[str]) -> tuple[list[Section], overall.
 
 def constant(*values: float) -> np.ndarray:
     """Three seeds of each, a little apart."""
-    return np.array(values)[:, None] + np.array([-0.01, 0.0, 0.01])
+    return np.array([[value - 0.01, value, value + 0.01] for value in values])
 
 
 NAMES = ["zero_shot", "from_scratch", "full_finetuning", "lora"]

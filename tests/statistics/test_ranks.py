@@ -14,7 +14,7 @@ C45 = np.array([
 
 
 def test_ties_share_their_places():
-    assert ranks.ranks([[0.3, 0.1, 0.3, 0.2], [1, 1, 1, 1]]).tolist() == [[3.5, 1, 3.5, 2], [2.5] * 4]
+    assert ranks.ranks([[0.3, 0.1, 0.3, 0.2], [1.0] * 4]).tolist() == [[3.5, 1, 3.5, 2], [2.5] * 4]
     assert ranks.ranks(C45).tolist() == C45.tolist(), "ranks of ranks are themselves"
 
 
