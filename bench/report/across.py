@@ -219,10 +219,11 @@ def _cell(value: Any) -> Any:
 
 
 def percent(value: float, half_width: float) -> str:
-    """``62 % ±11``; ``—`` where there is no value. An interval that holds everything is left out: it says nothing."""
+    """``62 % ±11``; ``—`` where there is no value. An interval that holds everything, or nothing but the
+    mean, is left out: it says nothing."""
     if math.isnan(value):
         return "—"
-    return f"{100 * value:.0f} %" + (f" ±{100 * half_width:.0f}" if half_width < 1 else "")
+    return f"{100 * value:.0f} %" + (f" ±{100 * half_width:.0f}" if 0 < half_width < 1 else "")
 
 
 def between(found: Estimate | None, scale: float = 1.0, places: int = 2) -> tuple[str, str]:

@@ -71,7 +71,7 @@ def test_worse_data_are_pairs_of_their_own() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "half", "text"), [(0.5, 0.11, "50 % ±11"), (1, math.nan, "100 %"), (math.nan, 1, "—")]
+    ("value", "half", "text"), [(0.5, 0.11, "50 % ±11"), (1, math.nan, "100 %"), (math.nan, 1, "—"), (1, 0, "100 %")]
 )
 def test_percentages(value: float, half: float, text: str) -> None:
     assert percent(value, half) == text

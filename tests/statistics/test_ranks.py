@@ -54,6 +54,13 @@ def test_critical_values_of_demsars_table(approaches, q):
     assert ranks.critical_difference(approaches, 1) / unit == pytest.approx(q, abs=1.1e-3)
 
 
+@pytest.mark.parametrize(("approaches", "confidence"), [(2, 0.975), (8, 0.9958), (36, 0.95)])
+def test_critical_values_against_scipy(approaches, confidence):
+    expected = stats.studentized_range.ppf(confidence, approaches, np.inf)
+    unit = (approaches * (approaches + 1) / 12) ** 0.5
+    assert ranks.critical_difference(approaches, 1, confidence) / unit == pytest.approx(expected, rel=1e-6)
+
+
 def test_nemenyi_of_demsars_example():
     """At 5 % (1.25) nothing differs; at 10 % (1.12) C4.5 is worse than C4.5+m and C4.5+m+cf."""
     strict, loose = (ranks.critical_difference(4, 14, confidence) for confidence in (0.95, 0.9))
