@@ -10,9 +10,10 @@ def build(
 ) -> Path:
     """Make the report of a run: the same bytes from the same results.
 
-    Writes ``index.html``, where there are several models or targets ``across.html``, ``table.csv`` (one row per
-    model, target, data quality, metric, approach and data size), ``pairs.csv`` (every approach against every other, by
-    the metric that ranks) and ``plots/*.svg`` and ``*.png`` into ``reports/<suite>/<run>``.
+    Writes ``index.html``, where there are several models or targets ``across.html`` and ``across.csv`` (one row per
+    data size and approach), ``table.csv`` (one row per model, target, data quality, metric, approach and data size),
+    ``pairs.csv`` (every approach against every other, by the metric that ranks) and ``plots/*.svg`` and ``*.png`` into
+    ``reports/<suite>/<run>``.
 
     Args:
         folder: a run's, which holds ``run.json``.
@@ -46,25 +47,35 @@ def build(
         mine = [record for record in records if sections.holds(section, record)]
         drawn = plots.draw(section, curves.read_curves(run, mine), look)
         stem = f"{index}-{_slug(section.title.replace(' → ', '-'))}"
-        for name, formats in drawn.items():
-            for kind, content in formats.items():
-                files.write_atomically(into / "plots" / f"{stem}-{name}.{kind}", _writer(content))
+        _write_figures(into, stem, drawn)
         parts.append(page.part(run, section, mine, drawn))
     ranked = across.rankings(found, frame)
     html = page.render(run, parts, across=bool(ranked), baseline=baseline)
     if ranked:
-        files.write_atomically(into / "across.html", _writer(across.render(info, ranked).encode()))
+        figures = [plots.draw_across(ranking, look) for ranking in ranked]
+        for ranking, drawn in zip(ranked, figures, strict=True):
+            _write_figures(into, f"across-{ranking.size}", drawn)
+        files.write_atomically(into / "across.html", _writer(across.render(info, ranked, figures).encode()))
+        files.write_atomically(into / "across.csv", _writer(across.table(ranked).encode()))
     unasked = [name for name in aggregate.AGAINST_BASELINE if baseline is None]
     table = summary.drop(columns=["spans", *unasked]).to_csv(index=False, lineterminator="\n")
     files.write_atomically(into / "table.csv", _writer(table.encode()))
-    ranking = {(section.model, section.target, section.data_quality): section.primary for section in found}
-    pairs = aggregate.pairs(frame, ranking).to_csv(index=False, lineterminator="\n", float_format="%.6g")
+    by = {(section.model, section.target, section.data_quality): section.primary for section in found}
+    pairs = aggregate.pairs(frame, by).to_csv(index=False, lineterminator="\n", float_format="%.6g")
     files.write_atomically(into / "pairs.csv", _writer(pairs.encode()))
     files.write_atomically(into / "index.html", _writer(html.encode()))
     if tell:
         for line in run.told():
             tell(line)
     return into / "index.html"
+
+
+def _write_figures(into: Path, stem: str, drawn: dict[str, dict[str, bytes]]) -> None:
+    from bench.results import files
+
+    for name, formats in drawn.items():
+        for kind, content in formats.items():
+            files.write_atomically(into / "plots" / f"{stem}-{name}.{kind}", _writer(content))
 
 
 def _writer(content: bytes) -> Callable[[Path], int]:

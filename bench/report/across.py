@@ -1,14 +1,19 @@
 """How approaches rank across models and targets of a run: whether what wins on one modality wins on another."""
 
+import csv
+import io
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.report import aggregate, page, wording
+from bench.report import aggregate, page, samples, wording
+from bench.report.overall import ERROR, FEWEST, Overall, overall
 from bench.report.sections import Section
-from bench.statistics import intervals, tasks
+from bench.statistics import intervals
+from bench.statistics.tasks import Estimate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,10 +50,14 @@ class Standing:
 
     Attributes:
         places: one for each section of the table, None where it has no value.
-        share, half_width: mean of :attr:`Place.share` and its interval over sections.
+        share, half_width: mean of :attr:`Place.share` and its interval over (model, target) pairs, which hold for all
+            approaches together.
         first: in how many sections it is best or cannot be told from the best.
-        improvement, improvement_half_width: how probable it is that a seed of it is better than one of
-            :data:`REFERENCE`, the mean over sections and its interval; NaN where there is nothing to compare with.
+        score: interquartile mean of its normalised scores; None where it has none.
+        improvement: how probable it is that a seed of it is better than one of :data:`REFERENCE`; None where there is
+            nothing to compare with.
+        verdict: ``better`` or ``worse`` than the reference, or "".
+        rank: average rank; NaN where it is not ranked.
     """
 
     approach: str
@@ -57,8 +66,10 @@ class Standing:
     share: float
     half_width: float
     first: int
-    improvement: float
-    improvement_half_width: float
+    score: Estimate | None
+    improvement: Estimate | None
+    verdict: str
+    rank: float
 
     @property
     def sections(self) -> int:
@@ -73,6 +84,7 @@ class Ranking:
     size: int
     sections: list[Section]
     standings: list[Standing]
+    overall: Overall
 
 
 def rankings(sections: list[Section], frame: "pd.DataFrame") -> list[Ranking]:
@@ -83,25 +95,40 @@ def rankings(sections: list[Section], frame: "pd.DataFrame") -> list[Ranking]:
         frame: the tidy table they are made of.
     """
     rows = aggregate.spread(frame)
-    found = []
-    for size in sorted({size for section in sections for size in section.sizes if size}):
-        here = [section for section in sections if size in section.sizes and section.ranked(size)]
-        if len(here) > 1:
-            found.append(Ranking(size, here, _standings(here, size, rows[rows["data_size"] == size])))
-    return found
+    sizes = sorted({size for section in sections for size in section.sizes if size})
+    shared = {size: [one for one in sections if size in one.sizes and one.ranked(size)] for size in sizes}
+    shared = {size: here for size, here in shared.items() if len(here) > 1}
+    return [_ranking(here, size, rows[rows["data_size"] == size], len(shared)) for size, here in shared.items()]
 
 
-def _standings(sections: list[Section], size: int, rows: "pd.DataFrame") -> list[Standing]:
+def _ranking(sections: list[Section], size: int, rows: "pd.DataFrame", of: int) -> Ranking:
     keys = [*aggregate.PAIR, "metric", "approach"]
     scores = {key: group.to_numpy(dtype=float) for key, group in rows.groupby(keys, sort=False)["value"]}
+    found = overall(sections, size, scores, REFERENCE, rankings=of)
     places = [_places(section, size) for section in sections]
     controls = {name: control for section in sections for name, control in section.approaches.items()}
-    found = [
-        _standing(name, control, [mine.get(name) for mine in places], _improvement(name, sections, scores))
-        for name, control in controls.items()
-        if control not in aggregate.REAL and any(name in mine for mine in places)
-    ]
-    return sorted(found, key=lambda standing: standing.share)
+    names = [name for name, control in controls.items() if control not in aggregate.REAL]
+    names = [name for name in names if any(name in mine for mine in places)]
+    standings = []
+    for name in names:
+        mine = [place.get(name) for place in places]
+        share, half_width = _mean_place(sections, mine, 1 - ERROR / len(names))
+        first = sum(place.mark in (aggregate.BEST, aggregate.TIED, aggregate.AHEAD) for place in mine if place)
+        standings.append(
+            Standing(
+                approach=name,
+                control=controls[name],
+                places=mine,
+                share=share,
+                half_width=half_width,
+                first=first,
+                score=found.score.get(name),
+                improvement=found.improvement.get(name),
+                verdict=found.verdict.get(name, ""),
+                rank=found.ranks.average.get(name, math.nan) if found.ranks else math.nan,
+            )
+        )
+    return Ranking(size, sections, sorted(standings, key=lambda standing: standing.share), found)
 
 
 def _places(section: Section, size: int) -> dict[str, Place]:
@@ -110,43 +137,98 @@ def _places(section: Section, size: int) -> dict[str, Place]:
     return {point.approach: Place(1 + values.index(point.mean), len(ranked), point.mark) for point in ranked}
 
 
-def _improvement(approach: str, sections: list[Section], scores: dict[Any, np.ndarray]) -> list[float]:
-    """Of each section that has both, the probability that a seed of the approach beats one of the reference."""
-    ours, theirs = [], []
-    for section in sections:
-        sign = 1.0 if section.one_of(section.primary).better == "higher" else -1.0
-        where = (section.model, section.target, section.data_quality, section.primary)
-        pair = scores.get((*where, approach)), scores.get((*where, REFERENCE))
-        if approach != REFERENCE and pair[0] is not None and pair[1] is not None:
-            ours.append(sign * pair[0])
-            theirs.append(sign * pair[1])
-    return list(tasks.probability_of_improvement(ours, theirs))
+def _mean_place(sections: list[Section], places: list[Place | None], confidence: float) -> tuple[float, float]:
+    """Of several qualities of the data of one (model, target) pair the mean is one observation."""
+    pairs: dict[tuple[str, str], list[float]] = {}
+    for section, place in zip(sections, places, strict=True):
+        if place:
+            pairs.setdefault((section.model, section.target), []).append(place.share)
+    return intervals.interval([float(np.mean(shares)) for shares in pairs.values()], confidence)
 
 
-def _standing(approach: str, control: str, places: list[Place | None], improvement: list[float]) -> Standing:
-    known = [place for place in places if place is not None]
-    share, half_width = intervals.interval([place.share for place in known])
-    better, better_half_width = intervals.interval(improvement)
-    first = sum(place.mark in (aggregate.BEST, aggregate.TIED, aggregate.AHEAD) for place in known)
-    return Standing(approach, control, places, share, half_width, first, better, better_half_width)
-
-
-def render(info: dict[str, Any], found: list[Ranking]) -> str:
+def render(info: dict[str, Any], found: list[Ranking], plots: Sequence[dict[str, dict[str, bytes]]] = ()) -> str:
     """The page as HTML.
 
     Args:
         info: the content of ``run.json``.
         found: what :func:`rankings` found.
+        plots: of each ranking figure name to bytes by format, as :func:`bench.report.plots.draw_across` returns them.
     """
+    drawn = plots or [{} for _ in found]
+    figures = [
+        {name: samples.data_address(made["svg"], "image/svg+xml") for name, made in one.items()} for one in drawn
+    ]
     return (
         page.environment()
         .get_template(_TEMPLATE)
-        .render(info=info, rankings=found, words=wording, reference=REFERENCE, percent=percent)
+        .render(
+            info=info,
+            rankings=found,
+            figures=figures,
+            words=wording,
+            reference=REFERENCE,
+            fewest=FEWEST,
+            percent=percent,
+            between=between,
+        )
     )
 
 
+def table(found: list[Ranking]) -> str:
+    """All of it as CSV, one row per data size and approach; six digits, so that machines agree on the file."""
+    text = io.StringIO()
+    rows = [_row(ranking, standing) for ranking in found for standing in ranking.standings]
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({key: _cell(value) for key, value in row.items()} for row in rows)
+    return text.getvalue()
+
+
+def _row(ranking: Ranking, one: Standing) -> dict[str, Any]:
+    found, ranked = ranking.overall, ranking.overall.ranks
+    none = Estimate(*np.full(3, np.nan))
+    score, better = one.score or none, one.improvement or none
+    is_ranked = ranked is not None and not math.isnan(one.rank)
+    return {
+        "data_size": ranking.size,
+        "approach": one.approach,
+        "control": one.control,
+        "sections": one.sections,
+        "mean_place": one.share,
+        "mean_place_half_width": one.half_width,
+        "first": one.first,
+        "reference": REFERENCE if one.improvement else "",
+        "improvement": better.value,
+        "improvement_low": better.low,
+        "improvement_high": better.high,
+        "verdict": one.verdict,
+        "score_sections": found.scored if one.score else 0,
+        "score": score.value,
+        "score_low": score.low,
+        "score_high": score.high,
+        "rank_pairs": ranked.pairs if ranked and is_ranked else 0,
+        "rank": one.rank,
+        "critical_difference": ranked.distance if ranked and is_ranked else math.nan,
+    }
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, str | int):
+        return value
+    return "" if math.isnan(value) else f"{float(value):.6g}"
+
+
 def percent(value: float, half_width: float) -> str:
-    """``62 % ±11``; ``—`` where there is no value. An interval that holds everything is left out: it says nothing."""
+    """``62 % ±11``; ``—`` where there is no value. An interval that holds everything, or nothing but the
+    mean, is left out: it says nothing."""
     if math.isnan(value):
         return "—"
-    return f"{100 * value:.0f} %" + (f" ±{100 * half_width:.0f}" if half_width < 1 else "")
+    return f"{100 * value:.0f} %" + (f" ±{100 * half_width:.0f}" if 0 < half_width < 1 else "")
+
+
+def between(found: Estimate | None, scale: float = 1.0, places: int = 2) -> tuple[str, str]:
+    """``0.82`` and ``0.75 to 0.88``; ``—`` where there is no value, and nothing where there is no interval."""
+    if found is None:
+        return "—", ""
+    shown = [wording.number(scale * float(number), places) for number in found]
+    return shown[0], f"{shown[1]} to {shown[2]}" if math.isfinite(found.low) else ""

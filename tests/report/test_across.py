@@ -1,11 +1,13 @@
 """The ranking of approaches across the models and targets of a run."""
 
+import csv
+import io
 import math
 
 import pandas as pd
 import pytest
 
-from bench.report import aggregate, sections
+from bench.report import across, aggregate, plots, sections
 from bench.report.across import Ranking, percent, rankings
 from tests.report.frames import Values, frame_of, seeds
 
@@ -44,9 +46,8 @@ def test_ranks_by_the_primary_metric_in_its_own_direction() -> None:
 def test_improvement_is_over_full_fine_tuning() -> None:
     (ranking,) = ranked(ONE, OTHER)
     found = {standing.approach: standing for standing in ranking.standings}
-    assert found["lora"].improvement == 0.5, "never on one, always on the other"
-    assert found["zero_shot"].improvement == 0.0
-    assert math.isnan(found["full_finetuning"].improvement)
+    values = {name: one.improvement and float(one.improvement.value) for name, one in found.items()}
+    assert values == {"lora": 0.5, "zero_shot": 0.0, "full_finetuning": None}, "lora: never on one, always on the other"
 
 
 def test_what_does_not_apply_everywhere_is_ranked_where_it_does() -> None:
@@ -70,7 +71,83 @@ def test_worse_data_are_pairs_of_their_own() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "half", "text"), [(0.5, 0.11, "50 % ±11"), (1, math.nan, "100 %"), (math.nan, 1, "—")]
+    ("value", "half", "text"), [(0.5, 0.11, "50 % ±11"), (1, math.nan, "100 %"), (math.nan, 1, "—"), (1, 0, "100 %")]
 )
 def test_percentages(value: float, half: float, text: str) -> None:
     assert percent(value, half) == text
+
+
+def several(pairs: int, **means: float) -> list[pd.DataFrame]:
+    """As many pairs in which the same approaches have the same means."""
+    return [frame_of(values(**means), target=f"target {index}") for index in range(pairs)]
+
+
+MEANS = {"zero_shot": 4.0, "from_scratch": 5.0, "full_finetuning": 2.0, "lora": 1.0, "other": 3.0}
+
+
+def shown(ranking: Ranking) -> str:
+    return across.render({"suite": "s", "run": "r"}, [ranking])
+
+
+def test_with_fewer_than_five_pairs_nothing_is_named() -> None:
+    (ranking,) = ranked(*several(4, **MEANS))
+    assert "Little can be said" in shown(ranking)
+    assert "4 pairs" in shown(ranking)
+    assert not any(standing.verdict for standing in ranking.standings)
+    assert plots.draw_across(ranking, {}) == {}
+    assert "Better than" not in shown(ranking)
+
+
+def test_with_five_what_is_always_better_is_named() -> None:
+    (ranking,) = ranked(*several(5, **MEANS))
+    assert {standing.approach: standing.verdict for standing in ranking.standings} == {
+        "lora": "better",
+        "full_finetuning": "",
+        "other": "worse",
+        "zero_shot": "worse",
+        "from_scratch": "worse",
+    }
+    assert "Little can be said" not in shown(ranking)
+    assert '<td class="better"><span class="verdict">better</span> 100 %' in shown(ranking)
+
+
+def test_worse_data_make_no_more_pairs() -> None:
+    frames = several(3, **MEANS)
+    (ranking,) = ranked(*frames, *(frame.assign(data_quality="corrupted 0.2") for frame in frames))
+    assert len(ranking.sections) == 6
+    assert ranking.overall.pairs == 3
+    assert "Little can be said" in shown(ranking)
+
+
+def test_a_single_seed_has_no_interval_and_no_verdict() -> None:
+    frames = [frame[frame["seed"] == 0] for frame in several(6, **MEANS)]
+    (ranking,) = ranked(*frames)
+    assert not any(standing.verdict for standing in ranking.standings)
+    assert "One seed" in shown(ranking)
+    lora = next(standing for standing in ranking.standings if standing.approach == "lora")
+    assert across.between(lora.improvement) == ("1.00", "")
+
+
+def test_csv_has_every_number_of_the_page() -> None:
+    (ranking,) = ranked(*several(5, **MEANS))
+    rows = {row["approach"]: row for row in csv.DictReader(io.StringIO(across.table([ranking])))}
+    assert list(rows) == [standing.approach for standing in ranking.standings]
+    lora = rows["lora"]
+    assert (lora["data_size"], lora["verdict"], lora["improvement"], lora["rank"]) == ("50", "better", "1", "1")
+    assert float(lora["improvement_low"]) > 0.5
+    assert rows["full_finetuning"]["improvement"] == ""
+
+
+def test_the_figures_are_drawn_and_are_the_same_bytes() -> None:
+    (ranking,) = ranked(*several(5, **MEANS))
+    look = plots.styles(ranking.sections)
+    drawn = plots.draw_across(ranking, look)
+    assert set(drawn) == {"performance_profiles", "average_ranks"}
+    assert drawn == plots.draw_across(ranking, look)
+    assert across.render({"suite": "s", "run": "r"}, [ranking], [drawn]).count("<img") == 2
+
+
+def test_a_crowd_is_drawn() -> None:
+    crowd = {f"approach_{index}": 1.0 + 0.01 * index for index in range(14)}
+    (ranking,) = ranked(*several(5, **(MEANS | crowd)))
+    assert set(plots.draw_across(ranking, plots.styles(ranking.sections))) == {"performance_profiles", "average_ranks"}

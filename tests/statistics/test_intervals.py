@@ -7,7 +7,6 @@ import pytest
 
 from bench.statistics.fronts import pareto_front
 from bench.statistics.intervals import half_width, interval
-from bench.statistics.tasks import probability_of_improvement
 
 
 def test_students_own_sleep_data():
@@ -66,17 +65,3 @@ def test_front_of_few():
     assert pareto_front([], []).tolist() == []
     assert pareto_front([1, 1, 2], [3, 3, 3]).tolist() == [True, True, False]
     assert pareto_front([0, 1, math.nan], [2, math.nan, 0]).tolist() == [True, False, False]
-
-
-def test_probability_of_improvement_of_rliables_example():
-    ours = np.array([[1, 2], [2, 2], [1, 1], [2, 1]]).T
-    theirs = np.array([[1, 1], [2, 2], [3, 3]]).T
-    assert probability_of_improvement(list(ours), list(theirs)).mean() == pytest.approx(1 / 3)
-
-
-def test_probability_of_improvement_against_counting():
-    random = np.random.default_rng(0)
-    ours, theirs = random.integers(0, 4, 7), random.integers(0, 4, 5)
-    wins = sum(1.0 if x > y else 0.5 if x == y else 0.0 for x in ours for y in theirs)
-    assert probability_of_improvement([ours], [theirs]) == pytest.approx(wins / 35)
-    assert np.isnan(probability_of_improvement([[]], [[1.0]])).all()

@@ -1,4 +1,4 @@
-"""The figures of one section, drawn with matplotlib's object interface: no window, no global figure."""
+"""The figures of a section and of a ranking, drawn with matplotlib's object interface: no window, no global figure."""
 
 import io
 import re
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from bench.report.curves import Curve
 from bench.report.plots import canvas
+from bench.report.plots.across import average_ranks, performance_profiles
 from bench.report.plots.canvas import Style, styles
 from bench.report.plots.quality_and_cost import quality_and_cost
 from bench.report.plots.quality_and_data import quality_and_data
@@ -15,7 +16,9 @@ from bench.report.sections import Section
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["draw", "styles"]
+    from bench.report.across import Ranking
+
+__all__ = ["draw", "draw_across", "styles"]
 
 
 def draw(section: Section, curves: dict[tuple[str, int], Curve], look: dict[str, Style]) -> dict[str, dict[str, bytes]]:
@@ -33,6 +36,21 @@ def draw(section: Section, curves: dict[tuple[str, int], Curve], look: dict[str,
             "quality_and_data": quality_and_data(section, look),
             "quality_and_cost": quality_and_cost(section, look),
             "training_curves": training_curves(section, curves, look),
+        }
+        return {name: _rendered(figure) for name, figure in figures.items() if figure}
+
+
+def draw_across(ranking: "Ranking", look: dict[str, Style]) -> dict[str, dict[str, bytes]]:
+    """The same for a ranking; nothing where there are too few pairs to conclude anything."""
+    from matplotlib import rc_context
+
+    if not ranking.overall.is_enough:
+        return {}
+    controls = {standing.approach: standing.control for standing in ranking.standings}
+    with rc_context(canvas.RC):
+        figures = {
+            "performance_profiles": performance_profiles(ranking.overall, controls, look),
+            "average_ranks": average_ranks(ranking.overall, controls, look),
         }
         return {name: _rendered(figure) for name, figure in figures.items() if figure}
 

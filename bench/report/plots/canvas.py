@@ -5,6 +5,7 @@ colour-blind readers can tell apart.
 """
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -137,6 +138,12 @@ def use_log_scale(axis: "Axes", low: float, high: float, *, vertical: bool = Tru
     lined.set_ticks([], minor=True)
 
 
+def columns_of_legend(names: Iterable[str]) -> int:
+    """In how many columns names fit below a figure."""
+    longest = max(map(len, names), default=0)
+    return next((count for count, most in _COLUMNS if longest <= most), 1)
+
+
 def add_legend(figure: "Figure", section: Section, look: dict[str, Style], shown: set[str]) -> None:
     """Name the approaches of ``shown`` below the panels, in the suite's order."""
     from matplotlib.lines import Line2D
@@ -146,8 +153,7 @@ def add_legend(figure: "Figure", section: Section, look: dict[str, Style], shown
         style, spans = look[name], section.approaches[name] in ("zero_shot", *REAL)
         marker, line = ("", style.line) if spans else (style.marker, style.line)
         handles.append(Line2D([], [], color=style.colour, marker=marker, linestyle=line, markersize=5, label=name))
-    longest = max(map(len, shown), default=0)
-    columns = next((count for count, most in _COLUMNS if longest <= most), 1)
+    columns = columns_of_legend(shown)
     figure.legend(handles=handles, loc="outside lower center", ncols=columns, columnspacing=1.6, handlelength=2.0)
 
 
