@@ -45,7 +45,7 @@ class Ranks:
 
     Attributes:
         average: approach to average rank.
-        distance: the critical difference; NaN where there are too few pairs.
+        distance: the critical difference; NaN where there are too few pairs, or only two approaches.
         test: Friedman's.
         pairs: how many (model, target) pairs they are over.
         confidence: of ``distance``.
@@ -178,7 +178,8 @@ def average_ranks(sections: list[Section], size: int, names: list[str], confiden
         return None
     ranked = ranks.ranks([ranks.ranks(losses).mean(axis=0) for losses in pairs.values()])
     average = ranked.mean(axis=0)
-    distance = ranks.critical_difference(len(names), len(pairs), confidence) if len(pairs) >= FEWEST else math.nan
+    tested = len(pairs) >= FEWEST and len(names) > 2  # of two, improvement tells more than a count of signs
+    distance = ranks.critical_difference(len(names), len(pairs), confidence) if tested else math.nan
     order = np.argsort(average, kind="stable")
     best_first = {names[index]: float(average[index]) for index in order}
     return Ranks(best_first, distance, ranks.friedman(ranked), len(pairs), confidence)

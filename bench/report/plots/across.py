@@ -59,6 +59,8 @@ def average_ranks(found: Overall, controls: dict[str, str], look: dict[str, Styl
         axis.plot(rank, height, style.marker, color=style.colour, markersize=5)
     room = ranked.distance / 2 + 0.2
     axis.set_xlim(min(ranked.average.values()) - room, max(ranked.average.values()) + room)
+    low, high = axis.get_xlim()
+    axis.set_xticks([tick for tick in axis.get_xticks() if max(1, low) <= tick <= min(len(ranked.average), high)])
     axis.set_ylim(len(ranked.average) - 0.4, -0.6)
     axis.set_yticks(range(len(ranked.average)), list(ranked.average))
     axis.grid(visible=True, axis="x")
