@@ -16,33 +16,32 @@ from bench.report import aggregate
 from bench.results import tidy
 
 Array = np.ndarray
-Draw = Callable[[np.random.Generator, int, int, int], Array]
+Draw = Callable[..., Array]
+"""A generator, tables, approaches, seeds to scores of that shape."""
 
 OUT = Path(__file__).parent.parent / "docs" / "calibration.md"
 _ROWS = 150_000  # of a frame that is summarised at once
 
 
-def _normal(random: np.random.Generator, tables: int, approaches: int, seeds: int) -> Array:
-    return random.standard_normal((tables, approaches, seeds))
+def _normal(random: np.random.Generator, *shape: int) -> Array:
+    return random.standard_normal(shape)
 
 
-def _fourfold(random: np.random.Generator, tables: int, approaches: int, seeds: int) -> Array:
-    return _normal(random, tables, approaches, seeds) * (1 + np.arange(approaches) % 2)[:, None]
+def _fourfold(random: np.random.Generator, *shape: int) -> Array:
+    return random.standard_normal(shape) * (1 + np.arange(shape[1]) % 2)[:, None]
 
 
-def _variances(random: np.random.Generator, tables: int, approaches: int, seeds: int) -> Array:
-    return _normal(random, tables, approaches, seeds) * np.exp(0.35 * random.standard_normal((tables, approaches, 1)))
+def _variances(random: np.random.Generator, *shape: int) -> Array:
+    return random.standard_normal(shape) * np.exp(0.35 * random.standard_normal((*shape[:2], 1)))
 
 
-def _skewed(random: np.random.Generator, tables: int, approaches: int, seeds: int) -> Array:
-    return np.exp(0.5 * _normal(random, tables, approaches, seeds))
+def _skewed(random: np.random.Generator, *shape: int) -> Array:
+    return np.exp(0.5 * random.standard_normal(shape))
 
 
 LAWS: dict[str, Draw] = {
-    "normal": _normal,
-    "variances fourfold": _fourfold,
-    "variances log-normal": _variances,
-    "scores log-normal": _skewed,
+    **{"normal": _normal, "variances fourfold": _fourfold},
+    **{"variances log-normal": _variances, "scores log-normal": _skewed},
 }
 """What runs of equal approaches score. Every second variance is four times the others; the logarithms of the variances
 have the standard deviation 0.7; the logarithms of the scores 0.5, a skewness of 1.75."""
