@@ -8,6 +8,7 @@ something to do.
 
 import io
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -51,12 +52,15 @@ def rounded(values: Floats) -> Floats:
     return np.asarray(np.rint(values / step) * step)
 
 
-def checked(values: Any, metric: str) -> Floats:
-    """Values as an array; :class:`Damaged` where they are no row of numbers with one in it."""
+def checked(values: Any, metric: str, most: int = _MOST) -> Floats:
+    """Values as an array; :class:`Damaged` where they are no row of at most so many numbers with one in it."""
     import numpy as np
 
-    found = np.asarray(values, dtype=np.float64)
-    if found.ndim != 1 or not 0 < found.size <= _MOST or np.isinf(found).any() or np.isnan(found).all():
+    try:
+        found = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        found = np.zeros(0)
+    if found.ndim != 1 or not 0 < found.size <= most or np.isinf(found).any() or np.isnan(found).all():
         raise Damaged(f"items of {metric}: not a row of finite numbers, one for each test item")
     if np.nanmax(np.abs(found)) >= 2.0**_HIGHEST:
         raise Damaged(f"items of {metric}: larger than float32 holds")
@@ -64,10 +68,21 @@ def checked(values: Any, metric: str) -> Floats:
 
 
 def write(path: Path, scores: Mapping[str, Floats]) -> None:
-    """Store what items add to scores, rounded; nothing where there is none."""
-    if scores:
+    """Store what items add to scores, rounded; no file where there is nothing, nor one of an earlier try."""
+    if not scores:
+        path.unlink(missing_ok=True)
+    else:
         content = encoded({metric: rounded(values) for metric, values in scores.items()})
         files.write_atomically(path, lambda partial: partial.write_bytes(content))
+
+
+def add(path: Path, scores: Mapping[str, Floats]) -> None:
+    """:func:`write` beside what is stored of other scores already."""
+    before: Scores = {}
+    if scores and path.exists():
+        with suppress(Damaged):
+            before = decoded(files.content(path))
+    write(path, before | dict(scores))
 
 
 def encoded(scores: Mapping[str, Floats]) -> bytes:

@@ -1,12 +1,12 @@
 """What test items add to the scores of a run's cells, in one file: ``items.parquet`` of a packed run.
 
 The same items are hard for all approaches. So of cells of one model, target and seed each number is stored as what it
-differs by from the cells' median, in the steps it is rounded to; nothing is lost. A row is a (cell, metric): ``part``
-(which cells have a median in common), ``exponent`` (the step is 2 to it), ``n`` items, ``there`` (bits of the items
-that have a number; empty where all have), and ``values``: differences, zigzag, low bytes of all before the next ones.
-The medians are rows without a cell. Row groups are independent of each other, and their pages have checksums: what a
-flipped bit hits costs the items of a few dozen cells. Imports no torch, and numpy and pyarrow when there is something
-to do.
+differs by from that of a pattern, the cell nearest to their median, in the steps it is rounded to; nothing is lost. A
+row is a (cell, metric): ``part`` (which cells have a pattern in common), ``exponent`` (the step is 2 to it), ``n``
+items, ``there`` (bits of the items that have a number; empty where all have), and the differences: ``base``, and
+``values`` that are added to it, zigzag, low bytes of all before the next ones. The patterns are rows without a cell.
+Row groups are independent of each other, and their pages have checksums: what a flipped bit hits costs the items of a
+few dozen cells. Imports no torch, and numpy and pyarrow when there is something to do.
 """
 
 import json
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 NAME = "items.parquet"
 
-_TOGETHER = 64  # cells with a median in common, and about as many in a row group
+_TOGETHER = 64  # cells with a pattern in common, and about as many in a row group
 _MOST = 1 << 31  # bytes of a file, unpacked
 _WIDTHS = (1, 2, 4, 8)
 _CELL = re.compile(r"([A-Za-z0-9_+-][A-Za-z0-9_+.-]{0,240})?")
@@ -40,6 +40,7 @@ class _Row(NamedTuple):
     exponent: int
     n: int
     there: bytes
+    base: int
     values: bytes
 
 
@@ -100,7 +101,7 @@ def write(path: Path, scores: Mapping[str, items.Scores], kinds: Mapping[str, An
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    types = (pa.string(), pa.string(), *[pa.int32()] * 3, pa.binary(), pa.binary())
+    types = (pa.string(), pa.string(), *[pa.int32()] * 3, pa.binary(), pa.int64(), pa.binary())
     schema = pa.schema(list(zip(_Row._fields, types, strict=True)))
     options: dict[str, Any] = {"compression": "zstd", "compression_level": 19, "use_dictionary": ["cell", "metric"]}
     options |= {"write_statistics": False, "store_schema": False, "write_page_checksum": True}
@@ -135,23 +136,24 @@ def _groups(scores: Mapping[str, items.Scores], kinds: Mapping[str, Any]) -> Ite
 
 
 def _rows(part: int, metric: str, found: Mapping[str, items.Floats]) -> Iterator[_Row]:
-    """The median of the cells, and what each differs by from it; what is no number counts as the median."""
+    """The pattern of the cells, and what each differs by from it. Where the pattern has no number it is the median."""
     import numpy as np
 
     whole = np.full((len(found), max(map(len, found.values()))), np.nan)
     for row, values in zip(whole, found.values(), strict=True):
         row[: len(values)] = values
     exponents = [_exponent(values[~np.isnan(values)]) for values in found.values()]
-    median = np.nanmedian(np.where(np.isnan(whole).all(0), 0, whole), 0) if len(found) > 1 else np.zeros(whole.shape[1])
-    finest = min(exponents)
-    steps = np.rint(median * 2.0**-finest).astype(np.int64)
-    yield _Row("", metric, part, finest, len(steps), b"", _bytes(np.diff(steps, prepend=0)))
-    median = steps * 2.0**finest
+    median = np.nanmedian(np.where(np.isnan(whole).all(0), 0, whole), 0)
+    nearest = np.nansum(np.abs(whole - median), 1).argmin()
+    pattern, finest = np.where(np.isnan(whole[nearest]), median, whole[nearest]), exponents[nearest]
+    steps = np.rint(pattern * 2.0**-finest).astype(np.int64)
+    yield _Row("", metric, part, finest, len(steps), b"", *_bytes(steps))
+    pattern = steps * 2.0**finest
     for (cell, values), exponent in zip(found.items(), exponents, strict=True):
         there = ~np.isnan(values)
-        difference = np.rint(values * 2.0**-exponent) - np.rint(median[: len(values)] * 2.0**-exponent)
+        difference = np.rint(values * 2.0**-exponent) - np.rint(pattern[: len(values)] * 2.0**-exponent)
         bits = b"" if there.all() else np.packbits(there).tobytes()
-        yield _Row(cell, metric, part, exponent, len(values), bits, _bytes(difference[there].astype(np.int64)))
+        yield _Row(cell, metric, part, exponent, len(values), bits, *_bytes(difference[there].astype(np.int64)))
 
 
 def _exponent(values: items.Floats) -> int:
@@ -164,25 +166,28 @@ def _exponent(values: items.Floats) -> int:
     return int((exponents - 53 + lowest).min(initial=10**4)) if whole.size else 0
 
 
-def _bytes(numbers: "Whole") -> bytes:
-    """Whole numbers in as few bytes as the largest needs: the lowest bytes of all, then the next ones."""
+def _bytes(numbers: "Whole") -> tuple[int, bytes]:
+    """Whole numbers as a base and what is added to it, in as few bytes as the largest needs."""
     import numpy as np
 
-    zigzag = ((numbers << 1) ^ (numbers >> 63)).astype("<u8")
-    largest = int(zigzag.max()) if len(zigzag) else 0
+    base = int(np.median(numbers))
+    zigzag = ((numbers - base << 1) ^ (numbers - base >> 63)).astype("<u8")
+    largest = int(zigzag.max())
     width = next(width for width in _WIDTHS if largest < 1 << 8 * width)
-    return zigzag.view(np.uint8).reshape(-1, 8)[:, :width].T.tobytes()
+    return base, zigzag.view(np.uint8).reshape(-1, 8)[:, :width].T.tobytes()
 
 
-def _numbers(content: bytes, n: int) -> "Whole":
+def _numbers(row: _Row, n: int) -> "Whole":
     import numpy as np
+
+    content = row.values
 
     if n == 0 or len(content) % n or len(content) // n not in _WIDTHS:
         raise Damaged(f"{len(content)} bytes are no {n} numbers")
     zigzag = np.zeros((n, 8), np.uint8)
     zigzag[:, : len(content) // n] = np.frombuffer(content, np.uint8).reshape(-1, n).T
     unsigned = zigzag.view("<u8")[:, 0]
-    numbers: Whole = (unsigned >> 1).astype(np.int64) ^ -(unsigned & 1).astype(np.int64)
+    numbers: Whole = row.base + ((unsigned >> 1).astype(np.int64) ^ -(unsigned & 1).astype(np.int64))
     return numbers
 
 
@@ -196,13 +201,14 @@ class PackedItems:
 
     def __init__(self, run: Path) -> None:
         self.damaged = ""
-        self._medians: dict[tuple[int, str], _Row] = {}
+        self._patterns: dict[tuple[int, str], _Row] = {}
+        self._steps: dict[tuple[int, str], Whole] = {}
         self._rows: dict[str, list[_Row]] = {}
         for row in self._read(path) if (path := run / NAME).exists() else ():
             if row.cell:
                 self._rows.setdefault(row.cell, []).append(row)
             else:
-                self._medians[row.part, row.metric] = row
+                self._patterns[row.part, row.metric] = row
         self.cells = list(self._rows)
 
     def scores(self, cell: str) -> items.Scores:
@@ -215,15 +221,18 @@ class PackedItems:
     def _values(self, row: _Row) -> items.Floats:
         import numpy as np
 
-        median = self._medians[row.part, row.metric]
-        if not 0 < row.n <= median.n or max(abs(row.exponent), abs(median.exponent)) > 1000:
+        key = row.part, row.metric
+        pattern = self._patterns[key]
+        if not 0 < row.n <= pattern.n or max(abs(row.exponent), abs(pattern.exponent)) > 1000:
             raise Damaged("a row is not what it can be")
-        base = np.cumsum(_numbers(median.values, median.n))[: row.n] * 2.0 ** (median.exponent - row.exponent)
+        if key not in self._steps:
+            self._steps[key] = _numbers(pattern, pattern.n)
+        base = self._steps[key][: row.n] * 2.0**pattern.exponent * 2.0**-row.exponent
         there = np.unpackbits(np.frombuffer(row.there, np.uint8), count=row.n).astype(bool)
         there = there if row.there else np.ones(row.n, bool)
         found = np.full(row.n, np.nan)
         count = int(there.sum())
-        found[there] = (np.rint(base[there]) + _numbers(row.values, count)) * 2.0**row.exponent
+        found[there] = (np.rint(base[there]) + _numbers(row, count)) * 2.0**row.exponent
         return items.checked(found, row.metric)
 
     def _read(self, path: Path) -> Iterator[_Row]:
@@ -254,5 +263,5 @@ class PackedItems:
 
 
 def _is_whole(row: _Row) -> bool:
-    kinds = zip(row, (str, str, int, int, int, bytes, bytes), strict=True)
+    kinds = zip(row, (str, str, int, int, int, bytes, int, bytes), strict=True)
     return all(isinstance(value, kind) for value, kind in kinds) and bool(_CELL.fullmatch(row.cell))

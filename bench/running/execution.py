@@ -102,7 +102,8 @@ def measure(cell: Cell, run: Path) -> None:
         evaluation.encode("test")  # before the memory of inference is measured, and that of a teacher is given back
         del transfer
         memory.release()
-        scores, skipped, _ = _score(cell, evaluation, exclusive=True)
+        scores, skipped, each = _score(cell, evaluation, exclusive=True)
+        items.add(runs.items_path(run, cell.id), each)
         happened["scores"] += scores
         happened["skipped"] |= skipped
     except Exception as error:
@@ -228,7 +229,7 @@ def _score(
             checks.check_scores(files.plain([_described(score) for score in (*scores, *found)]))
             for score in found if not evaluation.stands_for else ():
                 if score.items is not None and math.isfinite(score.value):
-                    each[score.metric] = items.checked(score.items, score.metric)
+                    each[score.metric] = items.checked(score.items, score.metric, len(evaluation.data.test))
         except files.Damaged as reason:
             raise PluginError(f"metric {plugin.name}: no score can be like that ({reason}); mend it") from reason
         scores += found

@@ -3,6 +3,7 @@
 import random
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -26,7 +27,7 @@ def scores_of(number: int) -> items.Scores:
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
-    folder = make_run(tmp_path / "results")
+    folder = make_run(tmp_path / "results", sizes=(50, 200), beside=False)
     for number, record in enumerate(runs.read(folder).records):
         record["happened"]["scores"] += [
             {"metric": name, "value": 1.0, "unit": "", "better": "lower", "n": COUNT, "error": None}
@@ -86,15 +87,15 @@ def test_numbers_are_kept_where_metrics_end_at_different_items() -> None:
     assert found["late"].tolist() == pytest.approx([np.nan, 2.0, np.nan, np.nan, 5.0], nan_ok=True)
 
 
-@pytest.mark.parametrize("values", [[], [[1.0]], [np.inf, 1.0], [np.nan, np.nan], [1e40]])
-def test_what_are_no_scores_of_items(values: list[float]) -> None:
+@pytest.mark.parametrize("values", [[], [[1.0]], [np.inf, 1.0], [np.nan, np.nan], [1e40], ["a"], [1.0, 2.0, 3.0]])
+def test_what_are_no_scores_of_two_items(values: list[Any]) -> None:
     with pytest.raises(files.Damaged, match="items of mine"):
-        items.checked(values, "mine")
+        items.checked(values, "mine", 2)
 
 
 def test_both_forms_are_read_alike_and_nothing_is_lost(run: Path) -> None:
     before = stored(run)
-    assert len(before) > 100
+    assert len(before) > 80
     packed.pack(run)
     assert {path.name for path in run.iterdir()} == {"run.json", "results.parquet", RECORDS, BESIDE, ITEMS}
     assert same(stored(run), before)
