@@ -34,6 +34,11 @@ class Score:
         better: which direction is better.
         n: how many samples, texts or repetitions it rests on.
         error: its standard error over those n, where one is defined.
+        items: what each test item adds to it: float, shape (N,), for the first N items of ``data.test`` in order, NaN
+            for one that has no part in it; None where test items have none. Their mean is the ``value``, so that the
+            same item of two approaches makes a pair. Of a mean they are the items' own scores. Of f(Σa / Σb), such as
+            perplexity, they are linearised (delta method), value + f'(R) (a_i - R b_i) / mean(b) with R = Σa / Σb: the
+            standard error of their mean is that of the score. See ``metrics/_items.py``.
     """
 
     metric: str
@@ -42,6 +47,7 @@ class Score:
     better: Better
     n: int
     error: float | None = None
+    items: np.ndarray | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass

@@ -7,6 +7,7 @@ with N × M and with N + M.
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -31,7 +32,43 @@ def frechet_distance(samples: np.ndarray, references: np.ndarray) -> float:
     return float(shift @ shift + sum((factor**2).sum() for factor in factors) - 2 * shared)
 
 
-def kernel_distance(samples: np.ndarray, references: np.ndarray) -> tuple[float, float]:
+def frechet_error(samples: np.ndarray, references: np.ndarray) -> float:
+    """Standard error of :func:`frechet_distance`, over both sets: of the influence of each of their rows.
+
+    With c a centred row, δ the difference of means and A Bᵀ = U S Vᵀ (A, B as there) a sample's influence is
+    2 c·δ + |c|² - N Σₖ Sₖ Uₖ² less its mean, and a reference's the same with -δ and V: the derivative of the distance
+    by the row's weight. By simulation 1.0 to 1.35 times the spread over repeated draws, the more the fewer rows there
+    are to a dimension.
+
+    Paper: Jaeckel (1972), The infinitesimal jackknife.
+    """
+    centred = [features - features.mean(0) for features in (samples, references)]
+    bases, factors = zip(*(np.linalg.qr(rows / math.sqrt(len(rows) - 1)) for rows in centred), strict=True)
+    left, shared, right = np.linalg.svd(factors[0] @ factors[1].T, full_matrices=False)
+    shift = samples.mean(0) - references.mean(0)
+    variance = 0.0
+    for rows, basis, turned, sign in zip(centred, bases, (left, right.T), (1, -1), strict=True):
+        n = len(rows)
+        influence = 2 * sign * rows @ shift + (rows**2).sum(1) - n * (basis @ turned) ** 2 @ shared
+        variance += float(influence.var(ddof=1)) / n
+    return math.sqrt(variance)
+
+
+class Discrepancy(NamedTuple):
+    """A squared maximum mean discrepancy.
+
+    Attributes:
+        value: the unbiased estimate.
+        error: its standard error over both sets.
+        items: what each reference adds to it, shape (M,): jackknife pseudo-values, whose mean is the value.
+    """
+
+    value: float
+    error: float
+    items: np.ndarray
+
+
+def kernel_distance(samples: np.ndarray, references: np.ndarray) -> Discrepancy:
     """Unbiased squared maximum mean discrepancy with the kernel (x·y/D + 1)³, and its standard error.
 
     All pairs of both sets are used rather than random subsets. The standard error is the delete-one jackknife's over
@@ -50,7 +87,7 @@ def kernel_distance(samples: np.ndarray, references: np.ndarray) -> tuple[float,
     return _discrepancy(samples, references, kernel, lambda x: ((x**2).sum(1) / x.shape[1] + 1) ** 3)
 
 
-def gaussian_distance(samples: np.ndarray, references: np.ndarray) -> tuple[float, float]:
+def gaussian_distance(samples: np.ndarray, references: np.ndarray) -> Discrepancy:
     """As :func:`kernel_distance` with the kernel exp(-|x - y|² / 2b²), b the median distance between two references.
 
     Paper: Chung et al. (2025), KAD: No More FAD! An Effective and Efficient Evaluation Metric for Audio Generation;
@@ -79,9 +116,8 @@ def _discrepancy(
     references: np.ndarray,
     kernel: Callable[[np.ndarray, np.ndarray], np.ndarray],
     own: Callable[[np.ndarray], np.ndarray],
-) -> tuple[float, float]:
-    """Unbiased squared maximum mean discrepancy and its standard error; ``own`` is the kernel of points with
-    themselves."""
+) -> Discrepancy:
+    """``own`` is the kernel of points with themselves."""
     n, m = len(samples), len(references)
     within_x, within_y = (_kernel_sums(x, x, kernel) - own(x) for x in (samples, references))
     across_x, across_y = _kernel_sums(samples, references, kernel), _kernel_sums(references, samples, kernel)
@@ -89,7 +125,8 @@ def _discrepancy(
     value = own_x + own_y - 2 * across_x.sum() / (n * m)
     without_x = _one_less(within_x) + own_y - 2 * (across_x.sum() - across_x) / ((n - 1) * m)
     without_y = own_x + _one_less(within_y) - 2 * (across_y.sum() - across_y) / (n * (m - 1))
-    return float(value), math.sqrt((n - 1) * without_x.var() + (m - 1) * without_y.var())
+    error = math.sqrt((n - 1) * without_x.var() + (m - 1) * without_y.var())
+    return Discrepancy(float(value), error, value + (m - 1) * (without_y.mean() - without_y))
 
 
 def _kernel_sums(x: np.ndarray, y: np.ndarray, kernel: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> np.ndarray:
@@ -140,6 +177,28 @@ def neighbourhoods(samples: np.ndarray, references: np.ndarray, manifold_k: int,
         reached |= (distances <= sample_radii[rows, None]).any(0)
         covered |= (distances <= density_radii).any(0)
     return Neighbourhoods(np.concatenate(inside), reached, np.concatenate(crowd), covered)
+
+
+def neighbourhood_errors(
+    samples: np.ndarray, references: np.ndarray, manifold_k: int, density_k: int, resamples: int = 16
+) -> np.ndarray | None:
+    """Standard errors of precision, recall, density and coverage, shape (4,): their spread over random halves of both
+    sets, which is the delete-half jackknife. A bootstrap would put copies of points into their own balls.
+
+    By simulation 0.9 to 1.35 times the spread over repeated draws of both sets. The halves are the same ones whenever
+    the sets have the same sizes. None where halves have no k neighbours.
+
+    Paper: Shao & Wu (1989), A General Theory for Jackknife Variance Estimation.
+    """
+    random, found = np.random.default_rng(0), list[list[float]]()
+    if min(len(samples), len(references)) // 2 <= max(manifold_k, density_k):
+        return None
+    for _ in range(resamples):
+        halves = [rows[random.permutation(len(rows))[: len(rows) // 2]] for rows in (samples, references)]
+        near = neighbourhoods(halves[0], halves[1], manifold_k, density_k)
+        found.append([part.mean() for part in (near.inside, near.reached, near.crowd, near.covered)])
+    spread: np.ndarray = np.std(found, axis=0, ddof=1)
+    return spread
 
 
 def uncovered(samples: int, references: int, k: int) -> float:

@@ -33,6 +33,19 @@ def distinct(texts: list[Counts], order: int) -> float:
     return len(different) / sum(_total(counts, 1) for counts in texts)
 
 
+def distinct_without(texts: list[Counts], order: int) -> np.ndarray:
+    """:func:`distinct` of all texts but one, for each: shape (texts,), at least two of them with words."""
+    owners: dict[tuple[str, ...], int] = {}
+    for owner, counts in enumerate(texts):
+        for ngram in counts:
+            if len(ngram) == order:
+                owners[ngram] = -1 if ngram in owners else owner
+    alone = np.bincount([owner for owner in owners.values() if owner >= 0], minlength=len(texts))
+    lengths = np.array([_total(counts, 1) for counts in texts])
+    without: np.ndarray = (len(owners) - alone) / (lengths.sum() - lengths)
+    return without
+
+
 def self_bleu(texts: list[Counts]) -> float:
     """Mean over texts of the BLEU-4 of each with all others as its references, from 0 to 100.
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from bench.errors import NotApplicable
 from bench.evaluation import Score
-from bench.metrics._items import ratio
+from bench.metrics._items import ratio, shares
 
 
 def scores(
@@ -29,7 +29,9 @@ def scores(
     bits, bits_error = ratio(nats / math.log(2), size)
     value = math.inf if mean > 700 else math.exp(mean)  # beyond it a float overflows
     spread = None if error is None or math.isinf(value) else value * error
+    each = None if math.isinf(value) else shares(nats, tokens, value, slope=value)
+    each_bits = shares(nats / math.log(2), size)
     return [
-        Score(f"{prefix}perplexity", value, "", "lower", len(size), spread),
-        Score(f"{prefix}bits_per_byte", bits, "bits/byte", "lower", len(size), bits_error),
+        Score(f"{prefix}perplexity", value, "", "lower", len(size), spread, each),
+        Score(f"{prefix}bits_per_byte", bits, "bits/byte", "lower", len(size), bits_error, each_bits),
     ]

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from bench.evaluation import Evaluation, Score
-from bench.metrics._items import batches, per_item, ratio
+from bench.metrics._items import batches, per_item, ratio, shares
 
 NEEDS = ("likelihood_bound",)
 PRIMARY = "bits_per_dimension"
@@ -30,6 +30,6 @@ def bits_per_dimension(evaluation: Evaluation) -> list[Score]:
     error = float(nats.std(ddof=1)) / math.sqrt(n) if n > 1 else None
     bits, bits_error = ratio(nats / math.log(2), sizes)
     return [
-        Score("elbo", -float(np.mean(nats)), "nats/image", "higher", n, error),
-        Score("bits_per_dimension", bits, "bits/dim", "lower", n, bits_error),
+        Score("elbo", -float(np.mean(nats)), "nats/image", "higher", n, error, -nats),
+        Score("bits_per_dimension", bits, "bits/dim", "lower", n, bits_error, shares(nats / math.log(2), sizes)),
     ]

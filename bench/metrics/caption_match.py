@@ -10,7 +10,7 @@ from bench.dataset import Columns
 from bench.errors import NotApplicable
 from bench.evaluation import Evaluation, Score
 from bench.metrics._clip import clip_score
-from bench.metrics._items import standard_error
+from bench.metrics._items import by_condition, standard_error
 
 NEEDS = ("image", "caption", "samples")
 PRIMARY = "caption_match[{space}]"
@@ -44,9 +44,13 @@ def caption_match(evaluation: Evaluation, *, space: str = "digit_classifier", cl
         example = real["caption"][0]
         found = f"{space} knows no two things that captions here name, such as {example!r}"
         raise NotApplicable(f"{found}; name clip weights")
-    scores = [_mean(f"caption_match{of}[{space}]", values, of) for of, values in right.items()]
+    scores = [
+        _mean(f"caption_match{of}[{space}]", values, of, by_condition(evaluation, values, kept))
+        for of, (values, kept) in right.items()
+    ]
     for of, (captions, images) in pairs.items() if clip else ():
-        scores.append(_mean(f"clip_score{of}[{Path(clip).name}]", clip_score(clip)(list(captions), images), of))
+        values = clip_score(clip)(list(captions), images)
+        scores.append(_mean(f"clip_score{of}[{Path(clip).name}]", values, of, by_condition(evaluation, values)))
     if clip:
         share = clip_score(clip).truncated(list(real["caption"]))
         scores.append(Score(f"clip_truncated_captions[{Path(clip).name}]", share, "", "none", len(real["caption"])))
@@ -61,9 +65,9 @@ def _letters(caption: str) -> int:
     return len("".join(caption.split()))
 
 
-def _right(name: str, pairs: dict[str, tuple[Any, Any]]) -> dict[str, np.ndarray]:
-    """For each picture whose caption names something whether it shows it; empty where captions name less than two
-    things, since the classifier chooses among what they name."""
+def _right(name: str, pairs: dict[str, tuple[Any, Any]]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """For each picture whose caption names something whether it shows it, and which ones these are; empty where
+    captions name less than two things, since the classifier chooses among what they name."""
     plugin = plugins.find("features", name)
     space = plugin.load()(**plugin.check({}))
     if not hasattr(space, "classify"):
@@ -74,12 +78,12 @@ def _right(name: str, pairs: dict[str, tuple[Any, Any]]) -> dict[str, np.ndarray
         return {}
     kept = {of: np.flatnonzero(said != "") for of, said in named.items()}
     return {
-        of: (named[of][which] == space.classify(pairs[of][1][which], among)).astype(float)
+        of: ((named[of][which] == space.classify(pairs[of][1][which], among)).astype(float), which)
         for of, which in kept.items()
         if len(which)
     }
 
 
-def _mean(metric: str, values: np.ndarray, of: str) -> Score:
+def _mean(metric: str, values: np.ndarray, of: str, each: np.ndarray | None) -> Score:
     error = standard_error(values)
-    return Score(metric, float(values.mean()), "", "none" if of else "higher", len(values), error)
+    return Score(metric, float(values.mean()), "", "none" if of else "higher", len(values), error, None if of else each)

@@ -17,6 +17,7 @@ from scipy.stats import wasserstein_distance
 
 from bench.errors import NotApplicable
 from bench.evaluation import Evaluation, Score
+from bench.metrics._items import jackknife
 from bench.metrics._molecules import canonical
 
 NEEDS = ("molecule", "samples")
@@ -36,7 +37,7 @@ def chemistry(evaluation: Evaluation) -> list[Score]:
     is the cosine of the counts of Bemis-Murcko scaffolds of at least two rings, 0 where no sample has one. Uniqueness,
     internal diversity and scaffold similarity depend on the number of samples: compare at equal N. So do the distances,
     a little; the floor's are taken to the other cells' sizes (see real_data). Standard errors are over samples, for
-    this test split; those of internal diversity and of the distances are the delete-one jackknife's.
+    this test split; all but those of validity and novelty are the delete-one jackknife's.
 
     Paper: Polykovskiy et al. (2020), Molecular Sets (MOSES); Benhenda (2017) (internal diversity); Bickerton et al.
     (2012) (QED); Wildman, Crippen (1999) (logP).
@@ -56,7 +57,7 @@ def chemistry(evaluation: Evaluation) -> list[Score]:
     scale = math.sqrt(evaluation.shrinkage)
     diversity, diversity_error = _internal_diversity(samples)
     scores += [
-        Score("uniqueness", len(different) / n, "", "higher", n),
+        Score("uniqueness", len(different) / n, "", "higher", n, jackknife(_different_without(drawn))),
         Score("novelty", new, "", "higher", len(different), math.sqrt(new * (1 - new) / len(different))),
         Score("internal_diversity", diversity, "", "higher", n, diversity_error),
     ]
@@ -67,9 +68,21 @@ def chemistry(evaluation: Evaluation) -> list[Score]:
     for name, of in properties.items():
         distance, error = _distance(*(np.array([of(molecule) for molecule in side]) for side in (samples, references)))
         scores.append(Score(f"{name}_distance", scale * distance, "", "lower", n, scale * error))
-    if not (wanted := _scaffolds(references)):
+    if not (wanted := Counter(scaffold for scaffold in _scaffolds_of(references) if scaffold is not None)):
         raise NotApplicable(f"scaffold_similarity needs test items of {_RINGS} rings; there are none", scores)
-    return [*scores, Score("scaffold_similarity", _cosine(_scaffolds(samples), wanted), "", "higher", n)]
+    each = _scaffolds_of(samples)
+    made = Counter(scaffold for scaffold in each if scaffold is not None)
+    without = {scaffold: _cosine(made - Counter([scaffold]) if scaffold else made, wanted) for scaffold in {*each}}
+    error = jackknife(np.array([without[scaffold] for scaffold in each]))
+    return [*scores, Score("scaffold_similarity", _cosine(made, wanted), "", "higher", n, error)]
+
+
+def _different_without(smiles: list[str]) -> np.ndarray:
+    """Uniqueness of all but one, for each: shape (N,)."""
+    counts = Counter(smiles)
+    alone = np.array([counts[one] == 1 for one in smiles])
+    without: np.ndarray = (len(counts) - alone) / (len(smiles) - 1)
+    return without
 
 
 def _read(smiles: list[str]) -> list[Any]:
@@ -83,24 +96,21 @@ def _internal_diversity(molecules: list[Any]) -> tuple[float, float]:
     prints = [generator.GetFingerprint(molecule) for molecule in molecules]
     sums = np.array([sum(BulkTanimotoSimilarity(one, prints)) for one in prints])
     without = 1 - (sums.sum() - 2 * sums + 1) / (n - 1) ** 2  # one row and one column less; the diagonal is 1
-    return 1 - float(sums.sum()) / n**2, _jackknife(without)
+    return 1 - float(sums.sum()) / n**2, jackknife(without)
 
 
 def _distance(samples: np.ndarray, references: np.ndarray) -> tuple[float, float]:
     """Wasserstein-1 distance in the property's own unit, and its standard error."""
     without = [wasserstein_distance(np.delete(samples, i), references) for i in range(len(samples))]
-    return float(wasserstein_distance(samples, references)), _jackknife(np.array(without))
+    return float(wasserstein_distance(samples, references)), jackknife(np.array(without))
 
 
-def _jackknife(without: np.ndarray) -> float:
-    """Standard error from the values that leave one sample out."""
-    return math.sqrt((len(without) - 1) * float(without.var()))
-
-
-def _scaffolds(molecules: list[Any]) -> Counter[str]:
-    return Counter(
-        MurckoScaffoldSmiles(mol=molecule) for molecule in molecules if molecule.GetRingInfo().NumRings() >= _RINGS
-    )
+def _scaffolds_of(molecules: list[Any]) -> list[str | None]:
+    """The scaffold of each molecule; None for one of too few rings."""
+    enough = (molecule.GetRingInfo().NumRings() >= _RINGS for molecule in molecules)
+    return [
+        MurckoScaffoldSmiles(mol=molecule) if rings else None for molecule, rings in zip(molecules, enough, strict=True)
+    ]
 
 
 def _cosine(one: Counter[str], other: Counter[str]) -> float:

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from bench.evaluation import Evaluation, Score
-from bench.metrics._items import batches, per_item, ratio
+from bench.metrics._items import batches, per_item, ratio, shares
 
 NEEDS = ("network", "objective")
 
@@ -28,7 +28,8 @@ def loss(evaluation: Evaluation) -> list[Score]:
             count = model.units(one)
             losses.append(float(model.loss(one, outputs[row : row + 1])) * count if count else 0.0)
             units.append(count)
-    value, error = ratio(per_item(evaluation, np.array(losses)), per_item(evaluation, np.array(units)))
+    sums, counts = (per_item(evaluation, np.array(found)) for found in (losses, units))
+    value, error = ratio(sums, counts)
     bound = "likelihood_bound" in model.offers
     unit = "nats/token" if {"likelihood", "pseudo_likelihood"} & model.offers else "nats/dim" if bound else "mse"
-    return [Score("test_loss", value, unit, "lower", len(evaluation.data.test), error)]
+    return [Score("test_loss", value, unit, "lower", len(evaluation.data.test), error, shares(sums, counts))]

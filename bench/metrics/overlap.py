@@ -11,7 +11,7 @@ from sacrebleu.utils import SACREBLEU_DIR
 
 from bench.errors import NotApplicable, PluginError
 from bench.evaluation import Evaluation, Score
-from bench.metrics._items import standard_error
+from bench.metrics._items import by_condition, standard_error
 from bench.metrics._words import without_spaces, words
 from bench.options import Natural
 
@@ -70,13 +70,14 @@ def overlap(
     scorer, lengths = RougeScorer(list(_ROUGE), tokenizer=_Words()), [len(words(right)) for right in wanted]
     each = [scorer.score(right, text) for text, right in zip(texts, wanted, strict=True)]
     for kind, needed in _ROUGE.items():
-        found = [one[kind].fmeasure for one, length in zip(each, lengths, strict=True) if length >= needed]
-        scores += [_mean(kind, np.array(found))] if found else []
+        kept = np.flatnonzero(np.array(lengths) >= needed)
+        found = np.array([each[index][kind].fmeasure for index in kept])
+        scores += [_mean(kind, found, by_condition(evaluation, found, kept))] if len(kept) else []
         missing += (
-            [] if found else [f"{kind} needs references of {needed} word{'s' * (needed > 1)}, and there are none"]
+            [] if len(kept) else [f"{kind} needs references of {needed} word{'s' * (needed > 1)}, and there are none"]
         )
     same = np.array([text.strip() == right.strip() for text, right in zip(texts, wanted, strict=True)], float)
-    scores.append(_mean("exact_match", same))
+    scores.append(_mean("exact_match", same, by_condition(evaluation, same)))
     if missing:
         raise NotApplicable("; ".join(missing), scores)
     return scores
@@ -130,5 +131,5 @@ def corpus(
     return score(np.arange(n)), float(np.std(again, ddof=1)) if bootstraps > 1 else None
 
 
-def _mean(name: str, values: np.ndarray) -> Score:
-    return Score(name, float(values.mean()), "", "higher", len(values), standard_error(values))
+def _mean(name: str, values: np.ndarray, each: np.ndarray | None) -> Score:
+    return Score(name, float(values.mean()), "", "higher", len(values), standard_error(values), each)

@@ -7,7 +7,7 @@ import numpy as np
 from bench import plugins
 from bench.errors import NotApplicable, PluginError
 from bench.evaluation import Evaluation, Score
-from bench.metrics._items import standard_error
+from bench.metrics._items import by_condition, standard_error
 from bench.metrics._similarity import WINDOW, structural_similarity
 
 NEEDS = ("condition", "image")
@@ -30,14 +30,17 @@ def paired_error(evaluation: Evaluation) -> list[Score]:
     differences = (made.astype(float) - wanted).reshape(len(made), -1)
     absolute, squares, n = np.abs(differences).mean(1), (differences**2).mean(1), len(made)
     root, spread = math.sqrt(squares.mean()), standard_error(squares)
+    slope = 1 / (2 * root) if root else 1.0
+    each, each_root = by_condition(evaluation, absolute), by_condition(evaluation, squares, value=root, slope=slope)
     scores = [
-        Score("paired_mae", float(absolute.mean()), "levels", "lower", n, standard_error(absolute)),
-        Score("paired_rmse", root, "levels", "lower", n, spread / (2 * root) if spread and root else spread),
+        Score("paired_mae", float(absolute.mean()), "levels", "lower", n, standard_error(absolute), each),
+        Score("paired_rmse", root, "levels", "lower", n, spread / (2 * root) if spread and root else spread, each_root),
     ]
     if min(made.shape[1:3]) < WINDOW:
         raise NotApplicable(f"ssim needs pictures of {WINDOW} pixels' side; these have {min(made.shape[1:3])}", scores)
     alike = structural_similarity(made, wanted)
-    return [*scores, Score("ssim", float(alike.mean()), "", "higher", n, standard_error(alike))]
+    each = by_condition(evaluation, alike)
+    return [*scores, Score("ssim", float(alike.mean()), "", "higher", n, standard_error(alike), each)]
 
 
 def _is_paired(name: str) -> bool:

@@ -27,7 +27,8 @@ def reconstruction(evaluation: Evaluation) -> list[Score]:
     with np.errstate(divide="ignore"):
         decibels = -10 * np.log10(errors)
     n, mean = len(errors), float(decibels.mean())
+    spread, each = (standard_error(decibels), decibels) if math.isfinite(mean) else (None, None)
     return [
-        Score("reconstruction_mse", float(errors.mean()), "", "lower", n, standard_error(errors)),
-        Score("psnr", mean, "dB", "higher", n, standard_error(decibels) if math.isfinite(mean) else None),
+        Score("reconstruction_mse", float(errors.mean()), "", "lower", n, standard_error(errors), errors),
+        Score("psnr", mean, "dB", "higher", n, spread, each),
     ]

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from bench.evaluation import Evaluation, Score
-from bench.metrics._items import batches, per_item, ratio
+from bench.metrics._items import batches, per_item, ratio, shares
 from bench.metrics._round_trip import round_trip
 
 NEEDS = ("molecule", "likelihood")
@@ -27,7 +27,7 @@ def smiles_likelihood(evaluation: Evaluation) -> list[Score]:
     molecule, molecule_error = ratio(nats, np.ones(n))
     token, token_error = ratio(nats, tokens)
     return [
-        Score("nats_per_molecule", molecule, "nats/molecule", "lower", n, molecule_error),
-        Score("nats_per_token", token, "nats/token", "lower", n, token_error),
+        Score("nats_per_molecule", molecule, "nats/molecule", "lower", n, molecule_error, nats),
+        Score("nats_per_token", token, "nats/token", "lower", n, token_error, shares(nats, tokens)),
         *round_trip(evaluation, evaluation.data.test),
     ]

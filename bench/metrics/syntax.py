@@ -4,8 +4,11 @@ import ast
 import math
 import warnings
 
+import numpy as np
+
 from bench.errors import NotApplicable
 from bench.evaluation import Evaluation, Score
+from bench.metrics._items import by_condition
 
 NEEDS = ("text", "samples")
 
@@ -29,8 +32,9 @@ def syntax(evaluation: Evaluation) -> list[Score]:
     accepted, n = [is_python(text) for text in evaluation.samples], len(evaluation.samples)
     share = sum(accepted) / n
     error = math.sqrt(share * (1 - share) / (n - 1)) if n > 1 else None
+    each = by_condition(evaluation, np.array(accepted, float))
     return [
-        Score("valid_syntax", share, "", "higher", n, error),
+        Score("valid_syntax", share, "", "higher", n, error, each),
         Score("valid_syntax[references]", real, "", "none", len(reference)),
     ]
 

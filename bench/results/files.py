@@ -93,6 +93,11 @@ def parsed_text(text: str | bytes) -> Any:
         raise Damaged(" ".join(str(error).split())) from error
 
 
+def said(error: Exception) -> str:
+    """What a library says of a damaged file, as one line."""
+    return " ".join(str(error).split())[:200] or type(error).__name__
+
+
 def content(path: Path) -> bytes:
     """What is in ``path``; :class:`Damaged` says why it cannot be read."""
     try:

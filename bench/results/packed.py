@@ -1,8 +1,9 @@
-"""A finished run in two files: ``records.jsonl.gz``, and ``beside.zip`` with all that lies beside the records.
+"""A finished run in three files: ``records.jsonl.gz``, ``items.parquet`` with what test items add to scores
+(:mod:`bench.results.packed_items`), and ``beside.zip`` with all else that lies beside the records.
 
 A line of the first is JSON: a cell's name, its record as it was written, and the SHA-256 of that; a few dozen lines are
-one member of the gzip file, so that a flipped bit costs no more. The second holds curves, samples and logs under their
-paths in the run's folder. Both are written whole and read again, and only then what they hold is taken from the folder:
+one member of the gzip file, so that a flipped bit costs no more. The last holds curves, samples and logs under their
+paths in the run's folder. All are written whole and read again, and only then what they hold is taken from the folder:
 whenever a process is killed, each file is in one of the two places. Where it is in both, that in the folder is newer.
 Imports no torch.
 """
@@ -20,11 +21,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from bench.errors import ResultsError
-from bench.results import disk, files
+from bench.results import disk, files, items, packed_items
 from bench.results.files import Damaged
 from bench.words import counted
 
-RECORDS, BESIDE = "records.jsonl.gz", "beside.zip"
+RECORDS, BESIDE, ITEMS = "records.jsonl.gz", "beside.zip", packed_items.NAME
 
 _FILE = r"[A-Za-z0-9_+-][A-Za-z0-9_+.-]{0,250}"
 _CELL = re.compile(_FILE)
@@ -48,6 +49,7 @@ class Pack:
         self.run = run
         self.damaged: dict[str, str] = {}
         self._records: dict[str, str] | None = None
+        self._items: packed_items.PackedItems | None = None
         self._archive: zipfile.ZipFile | None = None
         self._beside: dict[str, set[str]] = {}
 
@@ -62,12 +64,20 @@ class Pack:
                         cell, text = _entry(line)
                         self._records[cell] = text
                     except (ValueError, KeyError, TypeError, RecursionError) as error:
-                        wrong = wrong or _said(error)
+                        wrong = wrong or files.said(error)
             except _BROKEN as error:
-                wrong = wrong or _said(error)
+                wrong = wrong or files.said(error)
             if wrong:
                 self.damaged[RECORDS] = f"{wrong}; {counted(len(self._records), 'record')} of it can be read"
         return self._records or {}
+
+    @property
+    def items(self) -> packed_items.PackedItems:
+        """What test items add to the cells' scores; read once."""
+        if self._items is None:
+            self._items = packed_items.PackedItems(self.run)
+            self.damaged |= {ITEMS: what} if (what := self._items.damaged) else {}
+        return self._items
 
     def names(self) -> list[str]:
         """Paths of the files in the archive."""
@@ -84,7 +94,7 @@ class Pack:
                 raise Damaged(f"larger than {_LONGEST >> 20} MiB")
             return archive.read(name)
         except _BROKEN as error:
-            raise Damaged(f"in {BESIDE}: {_said(error)}") from error
+            raise Damaged(f"in {BESIDE}: {files.said(error)}") from error
 
     def beside(self, cell: str) -> set[str]:
         """Names of the files in the archive that lie beside a cell's record."""
@@ -93,7 +103,7 @@ class Pack:
 
     def check(self) -> dict[str, str]:
         """:attr:`damaged`, of all that can be told without reading every file of the archive."""
-        _ = self.records, self._opened()  # which notes what is wrong
+        _ = self.records, self.items, self._opened()  # which notes what is wrong
         return self.damaged
 
     def close(self) -> None:
@@ -109,7 +119,7 @@ class Pack:
                     raise Damaged(f"holds more than {_MOST >> 30} GiB")
             except _BROKEN as error:
                 self.close()
-                self._archive, self.damaged[BESIDE] = None, _said(error)
+                self._archive, self.damaged[BESIDE] = None, files.said(error)
             for folder, _, name in (path.rpartition("/") for path in self.names()):
                 self._beside.setdefault(folder.removeprefix("cells/"), set()).add(name)
         return self._archive
@@ -131,13 +141,17 @@ def pack(run: Path) -> None:
         elif _PATH.fullmatch(name):
             beside[name] = path
 
+    each = {path.parent.name: path for name, path in beside.items() if path.name == items.NAME}
+    for cell in (safe := packed_items.pack(run, each, before.items, before.records | records)):
+        del beside[f"cells/{cell}/{items.NAME}"]
+
     def content(name: str) -> bytes:
         return beside[name].read_bytes() if name in beside else before.content(name) or b""
 
     write_archive(run, {*beside, *before.names()}, content)
     write_records(run, before.records | records)
-    for name in (BESIDE, RECORDS):
-        with (run / name).open("rb") as file:
+    for path in filter(Path.exists, (run / BESIDE, run / RECORDS, run / ITEMS)):
+        with path.open("rb") as file:
             os.fsync(file.fileno())  # before anything is taken away, whatever becomes of the power
     written = Pack(run)
     for cell, text in records.items():
@@ -147,6 +161,8 @@ def pack(run: Path) -> None:
         with suppress(Damaged):
             if written.content(name) == path.read_bytes():
                 path.unlink()
+    for cell in safe:
+        each[cell].unlink()
     written.close()
     before.close()
     for folder in sorted((path for part in ("cells", "logs") for path in (run / part).rglob("*/")), reverse=True):
@@ -163,7 +179,7 @@ def unpack(run: Path) -> dict[str, str]:
     Returns:
         The files put aside, and what is wrong with them. :class:`ResultsError` where the system gives no access to one.
     """
-    for path in (run / RECORDS, run / BESIDE):
+    for path in (run / RECORDS, run / BESIDE, run / ITEMS):
         try:
             if path.is_file():
                 path.open("rb").close()
@@ -182,9 +198,15 @@ def unpack(run: Path) -> dict[str, str]:
                 raise
             found.damaged[BESIDE] = f"{name}: no file can have this name"
     found.close()
-    for name in (RECORDS, BESIDE):
+    for cell in found.items.cells:
+        try:
+            _restore(run / "cells" / cell / items.NAME, items.encoded(found.items.scores(cell)))
+        except Damaged as reason:
+            found.damaged[ITEMS] = str(reason)
+    for name in (RECORDS, BESIDE, ITEMS):
         if name in found.damaged:
-            put = next(path for number in range(10**6) if not (path := run / _aside(name, number)).exists())
+            names = (f"damaged-{number}-{name}" if number else f"damaged-{name}" for number in range(10**6))
+            put = next(run / one for one in names if not (run / one).exists())
             with disk.clear_errors(put):
                 (run / name).replace(put)
             aside[put.name] = found.damaged[name]
@@ -218,14 +240,11 @@ def write_records(run: Path, texts: dict[str, str]) -> None:
 
 
 def checksums(run: Path) -> dict[str, str]:
-    """SHA-256 of a finished run's records and table, and the size of what lies beside: whether they still are these."""
-    parts = {name: files.regular(run / name, _MOST).read_bytes() for name in (RECORDS, "results.parquet")}
+    """SHA-256 of a finished run's records, items and table, and the size of all else: whether they still are these."""
+    named = [RECORDS, "results.parquet", *([ITEMS] if (run / ITEMS).exists() else [])]  # no item adds to some scores
+    parts = {name: files.regular(run / name, _MOST).read_bytes() for name in named}
     digests = {name: hashlib.sha256(content).hexdigest() for name, content in parts.items()}
     return digests | {BESIDE: f"{(run / BESIDE).stat().st_size} bytes"}
-
-
-def _aside(name: str, number: int) -> str:
-    return f"damaged-{number}-{name}" if number else f"damaged-{name}"
 
 
 def _restore(path: Path, content: bytes) -> None:
@@ -236,10 +255,6 @@ def _restore(path: Path, content: bytes) -> None:
 def _remove_empty(folder: Path) -> None:
     with suppress(OSError):  # something else lies in it
         folder.rmdir()
-
-
-def _said(error: Exception) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 def _line(cell: str, text: str) -> bytes:

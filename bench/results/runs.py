@@ -4,7 +4,7 @@
 
     results/<suite>/<run>/run.json            the resolved suite, its cells in order, the machine
     results/<suite>/<run>/cells/<cell>.json   what was asked, what happened, in which environment
-    results/<suite>/<run>/cells/<cell>/       curve.csv; samples.json, .png, -1.wav …; log.txt, traceback.txt
+    results/<suite>/<run>/cells/<cell>/       curve.csv, items.parquet; samples.json, .png …; log.txt, traceback.txt
     results/<suite>/<run>/logs/               what was written for a terminal before cells trained
     results/<suite>/<run>/results.parquet     one row per (cell, metric)
 
@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import ResultsError
-from bench.results import checks, files, packed, tidy
+from bench.results import checks, files, items, packed, tidy
 
 _PLACE = ("model", "target", "approach", "data_quality", "data_size", "seed")
 
@@ -35,6 +35,11 @@ def record_path(run: Path, cell: str) -> Path:
 def checkpoint_path(run: Path, cell: str) -> Path:
     """Where the weights a cell adds to its pretrained model lie until it has been measured."""
     return run / "cells" / cell / "checkpoint.safetensors"
+
+
+def items_path(run: Path, cell: str) -> Path:
+    """Where what each test item adds to a cell's scores lies (:mod:`bench.results.items`)."""
+    return run / "cells" / cell / items.NAME
 
 
 class Cells:
@@ -78,6 +83,13 @@ class Cells:
             return files.content(path)
         return self.pack.content(f"cells/{cell}/{name}")
 
+    def items(self, cell: str) -> items.Scores:
+        """What each test item adds to a cell's scores; nothing where that is not kept, :class:`Damaged` where it cannot
+        be read."""
+        if content := self.content(cell, items.NAME):
+            return items.decoded(content)
+        return self.pack.items.scores(cell)
+
     @cached_property
     def _loose(self) -> set[str]:
         return {file.stem for file in (self.run / "cells").glob("*.json")}
@@ -113,6 +125,20 @@ class Found:
             self.note(f"cells/{cell}/{name}", reason)
             return None
 
+    def items(self, record: dict[str, Any]) -> items.Scores:
+        """Metric to what each test item adds to the record's score: shape (N,), NaN for an item that has no part in it.
+
+        Items are numbered as in the test split, the same ones for every approach, seed and data size of a model and
+        target. Nothing for runs of earlier versions; what is damaged is noted, and is nothing.
+        """
+        scored = {score["metric"] for score in record["happened"]["scores"]}
+        try:
+            found = self.cells.items(record["cell"]) if scored else {}
+        except files.Damaged as reason:
+            self.note(f"cells/{record['cell']}/{items.NAME}", reason)
+            return {}
+        return {metric: values for metric, values in found.items() if metric in scored}
+
     def told(self) -> list[str]:
         """A line for each damaged file, with what to do about it."""
         return [f"{self.folder / file}: damaged ({what}); {self._remedy(file)}" for file, what in self.damaged.items()]
@@ -121,6 +147,8 @@ class Found:
         """What lies beside a record is made anew with it alone."""
         if file == packed.BESIDE:
             return "no score is in it; for samples and curves start another run with --new"
+        if file == packed.ITEMS:
+            return "no score is in it; for intervals over test items start another run with --new"
         if (path := self.folder / file).parent.parent.name != "cells":
             return files.ANEW
         record = path.parent.with_suffix(".json")

@@ -21,7 +21,7 @@ from bench import dataset, plugins
 from bench.device import out_of_memory, precision
 from bench.errors import BenchError, CellEnd, DataError, NotApplicable, PluginError, ResultsError
 from bench.evaluation import Evaluation, Score, Training
-from bench.results import checks, disk, files, runs, schema
+from bench.results import checks, disk, files, items, runs, schema
 from bench.running import board, environment, exhibit
 from bench.running.ends import said
 from bench.suite.cell import Cell, DatasetSpec, ModelSpec
@@ -80,7 +80,8 @@ def train(cell: Cell, run: Path) -> None:
         found = tuning.search(cell, data, runs.checkpoint_path(run, cell.id), report, baseline)
         _write_curve(found.curve, runs.record_path(run, cell.id).with_suffix(""))
         evaluation = _evaluation(cell, found.transfer, found.training, baseline)
-        scores, skipped = _score(cell, evaluation, exclusive=False)
+        scores, skipped, each = _score(cell, evaluation, exclusive=False)
+        items.write(runs.items_path(run, cell.id), each)
         happened |= {"trials": [vars(trial) for trial in found.trials], "chosen": found.chosen}
         happened |= {"scores": scores, "skipped": skipped, "training": vars(found.training)}
         happened["measured"] = not _metrics(cell, evaluation, exclusive=True)
@@ -101,7 +102,8 @@ def measure(cell: Cell, run: Path) -> None:
         evaluation.encode("test")  # before the memory of inference is measured, and that of a teacher is given back
         del transfer
         memory.release()
-        scores, skipped = _score(cell, evaluation, exclusive=True)
+        scores, skipped, each = _score(cell, evaluation, exclusive=True)
+        items.add(runs.items_path(run, cell.id), each)
         happened["scores"] += scores
         happened["skipped"] |= skipped
     except Exception as error:
@@ -204,9 +206,15 @@ def _metrics(cell: Cell, evaluation: Evaluation, *, exclusive: bool) -> list[tup
     ]
 
 
-def _score(cell: Cell, evaluation: Evaluation, *, exclusive: bool) -> tuple[list[dict[str, Any]], dict[str, str]]:
-    """Scores of one stage, and why a metric gave none."""
+def _score(
+    cell: Cell, evaluation: Evaluation, *, exclusive: bool
+) -> tuple[list[dict[str, Any]], dict[str, str], items.Scores]:
+    """Scores of one stage, why a metric gave none, and what test items add to them.
+
+    Nothing of the latter where the floor is found on a part of the test split, whose items have other numbers.
+    """
     scores: list[Score] = []
+    each: items.Scores = {}
     skipped: dict[str, str] = {}
     for plugin, options in _metrics(cell, evaluation, exclusive=exclusive):
         try:
@@ -218,11 +226,19 @@ def _score(cell: Cell, evaluation: Evaluation, *, exclusive: bool) -> tuple[list
                 skipped[score.metric] = f"its value is {score.value}"
                 found[index] = replace(score, value=math.nan)
         try:
-            checks.check_scores(files.plain([vars(score) for score in (*scores, *found)]))
+            checks.check_scores(files.plain([_described(score) for score in (*scores, *found)]))
+            for score in found if not evaluation.stands_for else ():
+                if score.items is not None and math.isfinite(score.value):
+                    each[score.metric] = items.checked(score.items, score.metric, len(evaluation.data.test))
         except files.Damaged as reason:
             raise PluginError(f"metric {plugin.name}: no score can be like that ({reason}); mend it") from reason
         scores += found
-    return [vars(score) for score in scores], skipped
+    return [_described(score) for score in scores], skipped, each
+
+
+def _described(score: Score) -> dict[str, Any]:
+    """What a record says of a score."""
+    return {name: value for name, value in vars(score).items() if name != "items"}
 
 
 def _write_curve(rows: list[dict[str, Any]], folder: Path) -> None:

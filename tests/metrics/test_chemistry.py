@@ -159,7 +159,7 @@ def test_distances_are_of_the_valid_samples_in_chemnet_s_space() -> None:
     ours, theirs = (extract(side).astype(float) for side in (canonical(drawn), TEST))
     assert (fcd.metric, mmd.metric, fcd.n, mmd.n) == ("fcd", PRIMARY, 4, 4)
     assert fcd.value == pytest.approx(frechet_distance(ours, theirs), rel=1e-4)
-    assert (mmd.value, mmd.error) == pytest.approx(kernel_distance(ours, theirs), rel=1e-4)
+    assert (mmd.value, mmd.error) == pytest.approx(kernel_distance(ours, theirs)[:2], rel=1e-4)
 
 
 def test_other_molecules_are_farther_than_those_of_the_same_domain() -> None:

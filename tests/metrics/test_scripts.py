@@ -156,7 +156,7 @@ def test_what_has_a_meaning_is_kept_and_the_rest_has_its_reason() -> None:
     made = evaluation(seq2seq.model(), seq2seq.data())
     vars(made).update(samples=[CHINESE] * 2, wanted=[CHINESE] * 2, references=[CHINESE] * 2)
     cell: Any = SimpleNamespace(metrics=[("overlap", {"bootstraps": 0, "tokenizer": "13a"})])
-    scores, skipped = execution._score(cell, made, exclusive=False)
+    scores, skipped, _ = execution._score(cell, made, exclusive=False)
     assert [score["metric"] for score in scores] == ["chrf", "rouge1", "rouge2", "rougeL", "exact_match"]
     assert skipped.keys() == {"overlap"}
     assert skipped["overlap"].startswith("bleu by 13a")
@@ -166,9 +166,10 @@ def test_a_value_that_no_table_holds_has_a_reason() -> None:
     logits = torch.zeros(256)
     logits[97] = -1e4
     made = evaluation(UnigramBytes(logits), texts(["aaa", "aa"]))
-    scores, skipped = execution._score(SimpleNamespace(metrics=[("perplexity", {})]), made, exclusive=False)  # type: ignore[arg-type]
+    scores, skipped, each = execution._score(SimpleNamespace(metrics=[("perplexity", {})]), made, exclusive=False)  # type: ignore[arg-type]
     assert [score["metric"] for score in scores] == ["perplexity", "bits_per_byte", "unrestored"]
     assert skipped == {"perplexity": "its value is inf"}
+    assert set(each) == {"bits_per_byte"}
 
 
 def test_what_a_metric_needs_is_missed_before_anything_trains(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ import pytest
 from bench import __main__, report
 from bench.errors import BenchError
 from bench.results import files, packed, runs, tidy
-from bench.results.packed import BESIDE, RECORDS
+from bench.results.packed import BESIDE, ITEMS, RECORDS
 from bench.running import runner
 from bench.running.ledger import Ledger
 from bench.suite import loading
@@ -202,7 +202,7 @@ def test_a_damaged_archive_costs_pictures_and_curves_alone(loose: Path, tmp_path
     assert (loose / f"damaged-{BESIDE}").read_bytes() == b"PK"
 
 
-@pytest.mark.parametrize("name", [RECORDS, BESIDE, "results.parquet"])
+@pytest.mark.parametrize("name", [RECORDS, BESIDE, ITEMS, "results.parquet"])
 def test_a_file_that_is_gone_is_missed(name: str, finished: Path, tmp_path: Path) -> None:
     path = tiny.copied(finished, tmp_path)
     folder = tiny.latest(path)
@@ -266,7 +266,7 @@ def test_names_in_an_archive_cannot_be_those_of_records_or_lie_elsewhere(loose: 
     assert not list(loose.parent.parent.rglob("x"))
 
 
-@pytest.mark.parametrize("name", [RECORDS, BESIDE, "results.parquet"])
+@pytest.mark.parametrize("name", [RECORDS, BESIDE, ITEMS, "results.parquet"])
 def test_a_pipe_in_the_place_of_a_file_is_waited_for_by_nobody(name: str, finished: Path, tmp_path: Path) -> None:
     folder = tiny.latest(tiny.copied(finished, tmp_path))
     (folder / name).unlink()
@@ -314,7 +314,7 @@ def test_mutations_end_in_no_traceback(tmp_path: Path) -> None:
 def test_a_run_that_was_packed_is_gone_on_with(finished: Path, tmp_path: Path) -> None:
     path = tiny.copied(finished, tmp_path)
     folder = tiny.latest(path)
-    assert {file.name for file in folder.iterdir()} == {"run.json", "results.parquet", RECORDS, BESIDE}
+    assert {file.name for file in folder.iterdir()} == {"run.json", "results.parquet", RECORDS, BESIDE, ITEMS}
     content = (folder / RECORDS).read_bytes()
     (folder / RECORDS).write_bytes(content[: len(content) * 3 // 4])
     there = {record["cell"] for record in runs.read(folder).records if record["happened"]["status"] == "ok"}

@@ -136,6 +136,20 @@ def test_a_change_that_no_checkpoint_keeps_is_refused(awkward: Path, tmp_path: P
     assert "approach forgetful: what it changed after training is not kept (the validation loss was" in record["reason"]
 
 
+def test_what_test_items_add_to_scores_is_kept_beside_the_record(finished: Path) -> None:
+    found = runs.read(finished)
+    for record in found.records:
+        scores = {score["metric"]: score for score in record["happened"]["scores"]}
+        kept = found.items(record)
+        assert set(kept) == {"perplexity", "bits_per_byte"}
+        for metric, values in kept.items():
+            assert len(values) == scores[metric]["n"]
+            assert values.mean() == pytest.approx(scores[metric]["value"], rel=1e-3)
+            error = values.std(ddof=1) / len(values) ** 0.5
+            assert error == pytest.approx(scores[metric]["error"], rel=1e-3)
+        assert not any("items" in score for score in scores.values())
+
+
 def test_samples_of_texts_are_kept_as_they_are(finished: Path) -> None:
     samples = [content for name, content in tiny.cells(finished).items() if name.endswith("/samples.json")]
     assert samples

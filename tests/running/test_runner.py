@@ -231,6 +231,15 @@ def test_a_score_that_no_table_holds_is_its_metric_s_fault(awkward: Path, tmp_pa
     )
 
 
+def test_items_that_no_test_split_has_are_their_metric_s_fault(awkward: Path, tmp_path: Path) -> None:
+    path = tiny.write(tmp_path, metrics=["cost", "itemised"], approaches=["zero_shot"])
+    happened = tiny.records(tiny.run(path))["python_reference-zero_shot-n0-s0"]["happened"]
+    assert happened["skipped"]["measurement"] == (
+        "failed: metric itemised: no score can be like that (items of itemised: not a row of finite numbers, one for "
+        "each test item); mend it"
+    )
+
+
 def test_a_cell_that_applies_to_nothing_has_a_row_without_a_process(tmp_path: Path) -> None:
     path = tiny.write(tmp_path, approaches=["lora"])
     loaded = loading.load(path)
