@@ -38,18 +38,18 @@ def call(chosen: argparse.Namespace) -> int:
     aside = [f"{path}: what it held was made anew where it could not be read" for path in folder.glob("damaged-*")]
     _saying.tell(sorted(aside))
     from bench import report
-    from bench.report import circumstances, terminal
+    from bench.report import circumstances, items, terminal
 
     page = report.build(folder, chosen.reports)
-    frame = tidy.read(folder)
-    left_out = circumstances.left_out(runs.records(folder))
+    found, frame = runs.read(folder), tidy.read(folder)
+    left_out = circumstances.left_out(found.records)
     statuses = frame.drop_duplicates("cell")["status"].value_counts().to_dict()
     if chosen.json:
         said = {"cells": statuses, "left_out": left_out, "results": str(folder), "report": str(page)}
         print(json.dumps(counts | said))
     else:
         console = Console()
-        terminal.summary(frame, suite.primary(), console)
+        terminal.summary(frame, suite.primary(), console, items.of_run(found))
         were = "was" if counts["kept"] == 1 else "were"
         already = f", {counts['kept']} {were} there already" if counts["kept"] else ""
         ends = ", ".join(f"{number} {status}" for status, number in statuses.items())

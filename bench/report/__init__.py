@@ -26,7 +26,7 @@ def build(
         no approach of the baseline's name.
     """
     from bench.errors import ResultsError
-    from bench.report import across, aggregate, curves, page, plots, sections
+    from bench.report import across, aggregate, curves, items, page, plots, sections
     from bench.results import files, runs, tidy
     from bench.words import cut
 
@@ -39,7 +39,7 @@ def build(
         raise ResultsError(
             f"{folder}: baseline {cut(baseline, 60)!r} is no approach of this run; it has {', '.join(names)}"
         )
-    summary = aggregate.summarise(frame, baseline=baseline)
+    summary = aggregate.summarise(frame, baseline=baseline, items=items.of_run(run))
     into = reports / str(info["suite"]) / str(info["run"])
     found = sections.split(frame, summary, info["primary"])
     look, parts = plots.styles(found), []

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from bench.report import comparisons
 from bench.results import runs
 
 if TYPE_CHECKING:
@@ -25,6 +26,25 @@ class OverItems(NamedTuple):
     approaches: list[str]
     covariance: "npt.NDArray[np.float64]"
     items: int
+
+
+def of_run(run: runs.Found) -> comparisons.Items:
+    """What :func:`bench.report.aggregate.summarise` asks for of a run, from :func:`over_items`."""
+    found = over_items(run)
+
+    def covariance(column: tuple[Any, ...], approaches: list[str]) -> "npt.NDArray[np.float64] | None":
+        import numpy as np
+
+        if (known := found.get(column)) is None:
+            return None
+        place = {name: index for index, name in enumerate(known.approaches)}
+        whole = np.full((len(approaches), len(approaches)), np.nan)
+        mine = [index for index, name in enumerate(approaches) if name in place]
+        theirs = [place[approaches[index]] for index in mine]
+        whole[np.ix_(mine, mine)] = known.covariance[np.ix_(theirs, theirs)]
+        return whole
+
+    return covariance
 
 
 def over_items(run: runs.Found) -> dict[Column, OverItems]:

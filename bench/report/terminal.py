@@ -23,16 +23,19 @@ _LEGEND = (
 )
 
 
-def summary(frame: "pd.DataFrame", primary: dict[str, str], console: Console) -> None:
+def summary(
+    frame: "pd.DataFrame", primary: dict[str, str], console: Console, items: comparisons.Items | None = None
+) -> None:
     """Print a table per (model, target).
 
     Args:
         frame: the tidy table.
         primary: family to the metric that ranks.
         console: where to; its width decides how many data sizes stand side by side.
+        items: covariances over test items, as :func:`bench.report.aggregate.summarise` takes them.
     """
     frame = aggregate.in_every_quality(frame)
-    for section in sections.split(frame, aggregate.summarise(frame), primary):
+    for section in sections.split(frame, aggregate.summarise(frame, items=items), primary):
         console.print(_Fitted(section))
     console.print(_LEGEND, style="dim", highlight=False)
 

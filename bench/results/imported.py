@@ -14,7 +14,7 @@ from typing import Any
 
 from bench.cache import content_hash
 from bench.errors import ResultsError
-from bench.results import checks, disk, files, packed, runs, tidy
+from bench.results import checks, disk, files, packed, packed_records, runs, tidy
 from bench.results.schema import FOLDER
 from bench.words import cut
 
@@ -138,7 +138,7 @@ def write(found: Imported, into: Path, source: str, how: str) -> bool:
     for part in ("cells", "logs"):
         shutil.rmtree(into / part, ignore_errors=True)
     packed.write_archive(into, beside, beside.__getitem__)
-    packed.write_records(into, {one["cell"]: json.dumps(one, indent=1, allow_nan=False) + "\n" for one in records})
+    packed_records.write(into, {one["cell"]: json.dumps(one, indent=1, allow_nan=False) + "\n" for one in records})
     tidy.write(into, records)
     done = {"finished": now, "ends": found.ends(), "packed": packed.checksums(into)}
     files.write_json(into / "run.json", info | done)

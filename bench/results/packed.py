@@ -1,39 +1,32 @@
-"""A finished run in three files: ``records.jsonl.gz``, ``items.parquet`` with what test items add to scores
-(:mod:`bench.results.packed_items`), and ``beside.zip`` with all else that lies beside the records.
+"""A finished run in three files. ``records.jsonl.gz`` has the records (:mod:`bench.results.packed_records`),
+``items.parquet`` what test items add to scores (:mod:`bench.results.packed_items`), and ``beside.zip`` all else:
+curves, samples and logs, under their paths in the run's folder.
 
-A line of the first is JSON: a cell's name, its record as it was written, and the SHA-256 of that; a few dozen lines are
-one member of the gzip file, so that a flipped bit costs no more. The last holds curves, samples and logs under their
-paths in the run's folder. All are written whole and read again, and only then what they hold is taken from the folder:
-whenever a process is killed, each file is in one of the two places. Where it is in both, that in the folder is newer.
-Imports no torch.
+All are written whole and read again, and only then what they hold is taken from the folder: whenever a process is
+killed, each file is in one of the two places. Where it is in both, that in the folder is newer. Imports no torch.
 """
 
 import errno
-import gzip
 import hashlib
-import json
 import os
 import re
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
 from bench.errors import ResultsError
-from bench.results import disk, files, items, packed_items
+from bench.results import disk, files, items, packed_items, packed_records
 from bench.results.files import Damaged
 from bench.words import counted
 
-RECORDS, BESIDE, ITEMS = "records.jsonl.gz", "beside.zip", packed_items.NAME
+RECORDS, BESIDE, ITEMS = packed_records.NAME, "beside.zip", packed_items.NAME
 
 _FILE = r"[A-Za-z0-9_+-][A-Za-z0-9_+.-]{0,250}"
 _CELL = re.compile(_FILE)
 _PATH = re.compile(rf"cells/{_FILE}/{_FILE}|logs/{_FILE}")
-_TOGETHER = 32  # records of a member
-_MAGIC = b"\x1f\x8b\x08\x00\x00\x00\x00\x00"  # that a member begins with
-_LONGEST, _MOST = 1 << 26, 1 << 32  # bytes of a file or a member, and of all of them
-_CHUNK = 1 << 16
+_LONGEST, _MOST = packed_records.LONGEST, packed_records.MOST  # bytes of a file, and of all of them
 _NO_NAMES = (errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG)
 _BROKEN = (OSError, EOFError, ValueError, KeyError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError)
 
@@ -57,16 +50,7 @@ class Pack:
     def records(self) -> dict[str, str]:
         """Cell to the text of its record; read once, when there is a file."""
         if self._records is None and (path := self.run / RECORDS).exists():
-            self._records, wrong = {}, ""
-            try:
-                for line in _lines(files.regular(path, _MOST).read_bytes()):
-                    try:
-                        cell, text = _entry(line)
-                        self._records[cell] = text
-                    except (ValueError, KeyError, TypeError, RecursionError) as error:
-                        wrong = wrong or files.said(error)
-            except _BROKEN as error:
-                wrong = wrong or files.said(error)
+            self._records, wrong = packed_records.read(path)
             if wrong:
                 self.damaged[RECORDS] = f"{wrong}; {counted(len(self._records), 'record')} of it can be read"
         return self._records or {}
@@ -149,7 +133,7 @@ def pack(run: Path) -> None:
         return beside[name].read_bytes() if name in beside else before.content(name) or b""
 
     write_archive(run, {*beside, *before.names()}, content)
-    write_records(run, before.records | records)
+    packed_records.write(run, before.records | records)
     for path in filter(Path.exists, (run / BESIDE, run / RECORDS, run / ITEMS)):
         with path.open("rb") as file:
             os.fsync(file.fileno())  # before anything is taken away, whatever becomes of the power
@@ -231,14 +215,6 @@ def write_archive(run: Path, names: Iterable[str], content: Callable[[str], byte
     files.write_atomically(run / BESIDE, write)
 
 
-def write_records(run: Path, texts: dict[str, str]) -> None:
-    """Make the file of a run's records; cell to the text of its record."""
-    lines = [_line(cell, text) for cell, text in sorted(texts.items())]
-    groups = [lines[start : start + _TOGETHER] for start in range(0, len(lines), _TOGETHER)]
-    packed = b"".join(gzip.compress(b"".join(group), 9, mtime=0) for group in groups)
-    files.write_atomically(run / RECORDS, lambda partial: partial.write_bytes(packed))
-
-
 def checksums(run: Path) -> dict[str, str]:
     """SHA-256 of a finished run's records, items and table, and the size of all else: whether they still are these."""
     named = [RECORDS, "results.parquet", *([ITEMS] if (run / ITEMS).exists() else [])]  # no item adds to some scores
@@ -255,47 +231,3 @@ def _restore(path: Path, content: bytes) -> None:
 def _remove_empty(folder: Path) -> None:
     with suppress(OSError):  # something else lies in it
         folder.rmdir()
-
-
-def _line(cell: str, text: str) -> bytes:
-    entry = {"cell": cell, "sha256": hashlib.sha256(text.encode()).hexdigest(), "record": text}
-    return json.dumps(entry, ensure_ascii=False).encode() + b"\n"
-
-
-def _lines(packed: bytes) -> Iterator[bytes]:
-    """The lines of each member; a member that is damaged gives one that is empty, and the next one follows."""
-    place, total = 0, 0
-    while 0 <= place < len(packed) and total < _MOST:
-        try:
-            text, place = _member(packed, place)
-            total += len(text)
-            yield from text.removesuffix(b"\n").split(b"\n")
-        except (zlib.error, ValueError):
-            yield b""
-            place = packed.find(_MAGIC, place + 1)
-
-
-def _member(packed: bytes, place: int) -> tuple[bytes, int]:
-    """What a member holds, and where it ends."""
-    member, parts, size = zlib.decompressobj(31), list[bytes](), 0
-    while not member.eof:
-        if not (chunk := packed[place : place + _CHUNK]):
-            raise ValueError("it ends early")
-        parts.append(member.decompress(chunk, 2 * _LONGEST))
-        size += len(parts[-1])
-        if member.unconsumed_tail or size > 2 * _LONGEST or parts[-1].count(b"\n") > _TOGETHER:
-            raise ValueError("too large")
-        place += len(chunk) - len(member.unused_data)
-    return b"".join(parts), place
-
-
-def _entry(line: bytes) -> tuple[str, str]:
-    if not line:
-        raise Damaged("a part of it cannot be read")
-    entry = json.loads(line)
-    cell, text = str(entry["cell"]), str(entry["record"])
-    if not _CELL.fullmatch(f"{cell}.json"):
-        raise Damaged("a line is of no cell")
-    if hashlib.sha256(text.encode()).hexdigest() != entry["sha256"]:
-        raise Damaged(f"the record of {cell} is not what its checksum says")
-    return cell, text

@@ -3,10 +3,12 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from bench.report.items import over_items
-from bench.results import items, packed, runs
+from bench.report import aggregate
+from bench.report.items import of_run, over_items
+from bench.results import items, packed, runs, tidy
 from tests.report.runs import make_run
 
 ITEMS = 40
@@ -47,6 +49,18 @@ def test_a_column_holds_its_approaches_and_those_without_data(run: Path, form: s
     assert matrix[0, 0] == pytest.approx(hard.var(ddof=1) / ITEMS, rel=0.02)
     assert variance("zero_shot", "full_finetuning") == pytest.approx(0, abs=1e-9)
     assert variance("zero_shot", "lora") == pytest.approx(0.1**2 / 4 / (ITEMS - 1), rel=0.1)
+
+
+def test_comparisons_cover_test_items_and_widen_by_what_these_add(run: Path) -> None:
+    found = runs.read(run)
+    frame = tidy.table(found.records)
+    alone, both = aggregate.summarise(frame), aggregate.summarise(frame, items=of_run(found))
+    rows = both.query("metric == 'bits_per_byte' and approach == 'lora'")
+    assert set(rows["behind_covers"]) == {"seeds and test items"}
+    assert set(alone.loc[rows.index, "behind_covers"]) == {"seeds"}
+    assert (rows["behind_high"] > alone.loc[rows.index, "behind_high"]).all()
+    others = both["metric"] != "bits_per_byte"
+    pd.testing.assert_frame_equal(both[others], alone[others])
 
 
 def test_a_run_of_an_earlier_version_has_none(tmp_path: Path) -> None:

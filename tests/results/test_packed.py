@@ -15,7 +15,7 @@ import pytest
 
 from bench import __main__, report
 from bench.errors import BenchError
-from bench.results import files, packed, runs, tidy
+from bench.results import files, packed, packed_records, runs, tidy
 from bench.results.packed import BESIDE, ITEMS, RECORDS
 from bench.running import runner
 from bench.running.ledger import Ledger
@@ -169,11 +169,11 @@ def test_a_record_that_was_changed_is_told_by_its_checksum(loose: Path) -> None:
     packed.pack(loose)
     texts = packed.Pack(loose).records
     cell = sorted(texts)[1]
-    lines = [packed._line(name, text) for name, text in sorted(texts.items())]
+    lines = [packed_records.line(name, text) for name, text in sorted(texts.items())]
     changed = lines[1].replace(b'\\"reason\\": \\"\\"', b'\\"reason\\": \\"x\\"')
     assert changed != lines[1]
     lines[1] = changed
-    parts = [lines[start : start + packed._TOGETHER] for start in range(0, len(lines), packed._TOGETHER)]
+    parts = [lines[start : start + packed_records.TOGETHER] for start in range(0, len(lines), packed_records.TOGETHER)]
     (loose / RECORDS).write_bytes(b"".join(gzip.compress(b"".join(part)) for part in parts))
     found = runs.read(loose)
     assert found.damaged[RECORDS].startswith(f"the record of {cell} is not what its checksum says; ")
@@ -223,11 +223,11 @@ def test_one_flipped_bit_costs_a_few_records(tmp_path: Path) -> None:
     packed.pack(run)
     content = bytearray((run / RECORDS).read_bytes())
     cells = runs.read(run).info["cells"]
-    assert len(cells) > 3 * packed._TOGETHER
+    assert len(cells) > 3 * packed_records.TOGETHER
     content[200] ^= 1
     (run / RECORDS).write_bytes(bytes(content))
     found = packed.Pack(run)
-    assert len(cells) - packed._TOGETHER <= len(found.records) < len(cells)
+    assert len(cells) - packed_records.TOGETHER <= len(found.records) < len(cells)
     aside = packed.unpack(run)
     assert list(aside) == [f"damaged-{RECORDS}"]
     (run / RECORDS).write_bytes(b"another")
@@ -236,9 +236,9 @@ def test_one_flipped_bit_costs_a_few_records(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_read_again_stays_in_the_folder(loose: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    before, line = tiny.cells(loose), packed._line
+    before, line = tiny.cells(loose), packed_records.line
     lost = sorted(runs.read(loose).info["cells"])[3]
-    monkeypatch.setattr(packed, "_line", lambda cell, text: b"{}\n" if cell == lost else line(cell, text))
+    monkeypatch.setattr(packed_records, "line", lambda cell, text: b"{}\n" if cell == lost else line(cell, text))
     packed.pack(loose)
     assert [path.name for path in (loose / "cells").glob("*")] == [f"{lost}.json"]
     assert tiny.cells(loose) == before
