@@ -49,8 +49,8 @@ def fidelity(evaluation: Evaluation, *, space: str = "digit_classifier", weights
     precision, recall, density, coverage = [None] * 4 if errors is None else errors.tolist()
     covered = float(near.covered.mean())
     if evaluation.stands_for:
-        scale = uncovered(*evaluation.stands_for, _DENSITY_K) / uncovered(n, m, _DENSITY_K)
-        covered, coverage = 1 - (1 - covered) * scale, None if coverage is None else coverage * scale
+        full, own = uncovered(*evaluation.stands_for, _DENSITY_K), uncovered(n, m, _DENSITY_K)
+        covered, coverage = 1 - (1 - covered) * full / own, None if coverage is None else coverage * full / own
     shrinkage, reached = evaluation.shrinkage, near.reached.astype(float)
     return [
         Score(f"fid[{space}]", shrinkage * fid, "", "lower", n, shrinkage * frechet_error(samples, references)),
