@@ -9,8 +9,8 @@ def build(folder: Path, reports: Path, tell: Callable[[str], object] | None = No
     """Make the report of a run: the same bytes from the same results.
 
     Writes ``index.html``, where there are several models or targets ``across.html``, ``table.csv`` (one row per
-    model, target, data quality, metric, approach and data size) and ``plots/*.svg`` and ``*.png`` into
-    ``reports/<suite>/<run>``.
+    model, target, data quality, metric, approach and data size), where from_scratch has two data sizes ``worth.csv``,
+    and ``plots/*.svg`` and ``*.png`` into ``reports/<suite>/<run>``.
 
     Args:
         folder: a run's, which holds ``run.json``.
@@ -21,7 +21,7 @@ def build(folder: Path, reports: Path, tell: Callable[[str], object] | None = No
         The path of ``index.html``. Raises :class:`bench.errors.ResultsError` where there is no run, or nothing in it.
     """
     from bench.errors import ResultsError
-    from bench.report import across, aggregate, curves, page, plots, sections
+    from bench.report import across, aggregate, curves, page, plots, sections, worth
     from bench.results import files, runs, tidy
 
     run = runs.read(folder)
@@ -32,21 +32,25 @@ def build(folder: Path, reports: Path, tell: Callable[[str], object] | None = No
     summary = aggregate.summarise(frame)
     into = reports / str(info["suite"]) / str(info["run"])
     found = sections.split(frame, summary, info["primary"])
-    look, parts = plots.styles(found), []
+    look, parts, rows, worths = plots.styles(found), [], aggregate.spread(frame), []
     for index, section in enumerate(found, start=1):
         mine = [record for record in records if sections.holds(section, record)]
-        drawn = plots.draw(section, curves.read_curves(run, mine), look)
+        tracks = curves.read_tracks(run, mine)
+        drawn = plots.draw(section, curves.pooled(tracks), look)
+        worths.append(worth.find(section, rows, tracks))
         stem = f"{index}-{_slug(section.title.replace(' → ', '-'))}"
         for name, formats in drawn.items():
             for kind, content in formats.items():
                 files.write_atomically(into / "plots" / f"{stem}-{name}.{kind}", _writer(content))
-        parts.append(page.part(run, section, mine, drawn))
+        parts.append(page.part(run, section, mine, drawn, worths[-1]))
     ranked = across.rankings(found, frame)
     html = page.render(run, parts, across=bool(ranked))
     if ranked:
         files.write_atomically(into / "across.html", _writer(across.render(info, ranked).encode()))
     table = summary.drop(columns="spans").to_csv(index=False, lineterminator="\n")
     files.write_atomically(into / "table.csv", _writer(table.encode()))
+    if known := [one for one in worths if one]:
+        files.write_atomically(into / "worth.csv", _writer(worth.csv(known).encode()))
     files.write_atomically(into / "index.html", _writer(html.encode()))
     if tell:
         for line in run.told():
