@@ -10,6 +10,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The run, and where its report goes."""
     _arguments.add_run(parser)
     _arguments.add_folder(parser, "reports")
+    parser.add_argument(
+        "--baseline", metavar="NAME", help="an approach that all others are held against, beside the controls"
+    )
     _arguments.add_json(parser)
 
 
@@ -19,7 +22,7 @@ def call(chosen: argparse.Namespace) -> int:
 
     folder = _arguments.run_folder(chosen)
     damaged: list[str] = []
-    page = report.build(folder, chosen.reports, damaged.append)
+    page = report.build(folder, chosen.reports, damaged.append, baseline=chosen.baseline)
     _saying.tell(damaged)
     print(json.dumps({"results": str(folder), "report": str(page)}) if chosen.json else page)
     return int(bool(damaged))

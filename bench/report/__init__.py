@@ -5,7 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 
-def build(folder: Path, reports: Path, tell: Callable[[str], object] | None = None) -> Path:
+def build(
+    folder: Path, reports: Path, tell: Callable[[str], object] | None = None, *, baseline: str | None = None
+) -> Path:
     """Make the report of a run: the same bytes from the same results.
 
     Writes ``index.html``, where there are several models or targets ``across.html``, ``table.csv`` (one row per
@@ -16,20 +18,27 @@ def build(folder: Path, reports: Path, tell: Callable[[str], object] | None = No
         folder: a run's, which holds ``run.json``.
         reports: where reports land.
         tell: is given a line for each damaged file; the page says so in any case.
+        baseline: an approach or a control of the run that all others are held against, too.
 
     Returns:
-        The path of ``index.html``. Raises :class:`bench.errors.ResultsError` where there is no run, or nothing in it.
+        The path of ``index.html``. Raises :class:`bench.errors.ResultsError` where there is no run, nothing in it, or
+        no approach of the baseline's name.
     """
     from bench.errors import ResultsError
     from bench.report import across, aggregate, curves, page, plots, sections, worth
     from bench.results import files, runs, tidy
+    from bench.words import cut
 
     run = runs.read(folder)
     if not (records := run.records):
         raise ResultsError(f"{folder}: no cell has finished; run the suite first")
     info = run.info
     frame = aggregate.in_every_quality(tidy.table(records))
-    summary = aggregate.summarise(frame)
+    if baseline is not None and baseline not in (names := list(frame["approach"].unique())):
+        raise ResultsError(
+            f"{folder}: baseline {cut(baseline, 60)!r} is no approach of this run; it has {', '.join(names)}"
+        )
+    summary = aggregate.summarise(frame, baseline=baseline)
     into = reports / str(info["suite"]) / str(info["run"])
     found = sections.split(frame, summary, info["primary"])
     look, parts, rows, worths = plots.styles(found), [], aggregate.spread(frame), []
@@ -44,10 +53,11 @@ def build(folder: Path, reports: Path, tell: Callable[[str], object] | None = No
                 files.write_atomically(into / "plots" / f"{stem}-{name}.{kind}", _writer(content))
         parts.append(page.part(run, section, mine, drawn, worths[-1]))
     ranked = across.rankings(found, frame)
-    html = page.render(run, parts, across=bool(ranked))
+    html = page.render(run, parts, across=bool(ranked), baseline=baseline)
     if ranked:
         files.write_atomically(into / "across.html", _writer(across.render(info, ranked).encode()))
-    table = summary.drop(columns="spans").to_csv(index=False, lineterminator="\n")
+    unasked = [name for name in aggregate.AGAINST_BASELINE if baseline is None]
+    table = summary.drop(columns=["spans", *unasked]).to_csv(index=False, lineterminator="\n")
     files.write_atomically(into / "table.csv", _writer(table.encode()))
     if known := [one for one in worths if one]:
         files.write_atomically(into / "worth.csv", _writer(worth.csv(known).encode()))

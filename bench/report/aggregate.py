@@ -5,7 +5,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bench.report import comparisons
 from bench.statistics import intervals
+from bench.statistics.best import sidak
+from bench.statistics.variances import ROUNDING
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,8 +19,16 @@ REAL = {"real_data": "floor", "training_data": "domain shift of the split"}
 CONTROLS = ("zero_shot", "from_scratch", *REAL)
 """What every run holds beside the approaches: the untouched model, no transfer at all, and real items."""
 
-BEST, TIED, AHEAD = "best", "tied", "ahead"
-"""Marks. The best mean among the approaches; what cannot be told apart from it; a control that is better than it."""
+COST_UNITS = ("s", "ms", "bytes", "FLOP")
+COST_NAMES = (
+    *("mfu", "trials", "training_steps", "target_steps", "training_examples", "pool_examples"),
+    *("trainable_parameters", "stored_parameters", "total_parameters"),
+)
+"""Units and names of what is spent, and no quality."""
+
+BEST, TIED, OUTDONE, AHEAD = comparisons.BEST, comparisons.TIED, comparisons.OUTDONE, comparisons.AHEAD
+
+AGAINST_BASELINE = [f"behind_baseline{end}" for end in ("", "_low", "_high")]
 
 PAIR = ["model", "target", "data_quality"]
 COLUMN = [*PAIR, "metric", "data_size"]
@@ -52,33 +63,53 @@ def spread(frame: "pd.DataFrame") -> "pd.DataFrame":
     fixed = scored[scored["data_size"] == 0].drop(columns="data_size").merge(sizes, on=PAIR, how="left")
     fixed["data_size"] = fixed["data_size"].fillna(0).astype("int64")
     rows = _concat([fixed[list(scored.columns)], scored[scored["data_size"] > 0]])
-    return rows.assign(spans=np.arange(len(rows)) < len(fixed), control=rows["options"].map(control_of))
+    controls = {options: control_of(options) for options in rows["options"].unique()}
+    return rows.assign(spans=np.arange(len(rows)) < len(fixed), control=rows["options"].map(controls))
 
 
-def summarise(frame: "pd.DataFrame", confidence: float = 0.95) -> "pd.DataFrame":
+def is_cost(metric: str, unit: str) -> bool:
+    """Whether a metric is one of time, memory or size."""
+    return unit in COST_UNITS or unit.endswith("/s") or metric in COST_NAMES
+
+
+def summarise(
+    frame: "pd.DataFrame",
+    confidence: float = 0.95,
+    *,
+    baseline: str | None = None,
+    items: comparisons.Items | None = None,
+) -> "pd.DataFrame":
     """One row per (model, target, data quality, metric, approach, data size), in the suite's order, controls first.
 
     Args:
         frame: the tidy table, columns as in :data:`bench.results.tidy.COLUMNS`.
-        confidence: of every interval.
+        confidence: of every interval; those of a column hold together.
+        baseline: an approach or a control that all others are held against, too.
+        items: gives the covariance over test items for a column, so that comparisons cover these, too.
 
     Returns:
         Columns ``model, target, data_quality, metric, approach, data_size`` and
 
-        - ``mean``, ``half_width`` (Student's t over seeds; NaN with one seed), ``seeds`` (how many have a value);
+        - ``mean``, ``half_width`` (NaN with one seed), ``covers`` (what that is about: "seeds", "seeds and test items",
+          "test items" where seeds make no difference, or ""), ``seeds`` (how many have a value);
         - ``unit``, ``better``, ``control`` (see :func:`control_of`), ``spans`` (one value for every data size);
         - ``n_low``, ``n_high``: the fewest and the most things that one of the values rests on;
-        - ``behind``, ``behind_half_width``, ``pairs``: by how much it is worse than the column's best approach, taken
-          seed by seed, with the interval of these differences and their number; negative where it is better;
-        - ``mark``: ``best``, ``tied`` (the interval of the differences holds zero, or there is none, or on the seeds
-          that both have it is even better), ``ahead``, or "".
+        - ``behind``, ``behind_low``, ``behind_high``, ``behind_covers``: by how much it is worse than the best approach
+          of its column, seed by seed, with a simultaneous interval and what that covers; a control that is better than
+          the best is behind by less than nothing; ``pairs``: seeds that it shares with the best;
+        - ``mark``: of :mod:`bench.report.comparisons`, or "";
+        - ``behind_zero_shot``, ``behind_from_scratch`` and ``behind_baseline``, each with ``_low`` and ``_high``: the
+          same against one of them, simultaneous over all approaches of the column;
+        - ``harm``, ``negative_transfer``: whether an approach is worse than zero_shot, and than from_scratch, beyond
+          that interval; never so of a cost.
     """
     rows = spread(frame)
     summary = (
         rows.groupby(POINT, sort=False)
         .agg(
             mean=("value", "mean"),
-            deviation=("value", "std"),
+            half_width=("value", "std"),
+            covers=("metric", "first"),
             seeds=("seed", "nunique"),
             unit=("unit", "first"),
             better=("better", "first"),
@@ -86,13 +117,77 @@ def summarise(frame: "pd.DataFrame", confidence: float = 0.95) -> "pd.DataFrame"
             spans=("spans", "first"),
             n_low=("n", "min"),
             n_high=("n", "max"),
+            error=("error", "mean"),
         )
         .reset_index()
     )
-    summary["half_width"] = intervals.half_width(summary.pop("deviation"), summary["seeds"], confidence)
-    summary = _in_order(summary, frame).merge(_differences(rows, summary, confidence), on=POINT, how="left")
-    summary["pairs"] = summary["pairs"].fillna(0).astype("int64")
-    return summary.assign(mark=_marks(summary)).drop(columns="is_best")
+    deviation, error = summary["half_width"].to_numpy(), summary.pop("error").to_numpy()
+    summary["half_width"], summary["covers"] = _plus_minus(summary, deviation, error, confidence)
+    judged = _judged(rows, summary, confidence, baseline, items)
+    return _in_order(summary.assign(**judged), frame)
+
+
+def _plus_minus(
+    summary: "pd.DataFrame", deviation: np.ndarray, error: np.ndarray, confidence: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Half the width of the means' intervals, and what they cover.
+
+    Student's t over seeds. All seeds are scored on the same test items, so that a score's own standard error is the
+    mean's, too, whatever their number; both parts are added in squares, each with its own critical value.
+    """
+    seeds = summary["seeds"].to_numpy()
+    deviation = np.where(deviation <= ROUNDING * summary["mean"].abs(), 0.0, deviation)
+    over_seeds = intervals.half_width(deviation, seeds, confidence)
+    known = np.isfinite(error)
+    half_width = np.hypot(over_seeds, np.where(known, error, 0.0) * sidak(1, confidence))
+    covers = np.select([seeds < 2, ~known, deviation > 0], ["", comparisons.SEEDS, comparisons.BOTH], comparisons.ITEMS)
+    return half_width, covers
+
+
+def _judged(
+    rows: "pd.DataFrame",
+    summary: "pd.DataFrame",
+    confidence: float,
+    baseline: str | None,
+    items: comparisons.Items | None,
+) -> dict[str, np.ndarray]:
+    """What :func:`bench.report.comparisons.judge` says of each column, for all rows of a summary in its first order."""
+    count = len(summary)
+    found = comparisons.unknown(count)
+    sign = summary["better"].map({"lower": 1.0, "higher": -1.0}).to_numpy(dtype=float)
+    points = rows.groupby(POINT, sort=False).ngroup().to_numpy()
+    columns = summary.groupby(COLUMN, sort=False).ngroup().to_numpy()
+    order = np.argsort(columns[points], kind="stable")
+    values, seeds = rows["value"].to_numpy(dtype=float)[order], rows["seed"].to_numpy()[order]
+    points = points[order]
+    ends = np.flatnonzero(np.diff(columns[points], append=-1)) + 1
+    names, controls = summary["approach"].to_numpy(), summary["control"].to_numpy()
+    costs = [is_cost(*pair) for pair in zip(summary["metric"], summary["unit"], strict=True)]
+    baselines = [None] * count if baseline is None else names == baseline
+    for start, end in zip([0, *ends], ends, strict=False):
+        mine, at = np.unique(points[start:end], return_inverse=True)
+        if not np.isnan(sign[mine[0]]):
+            known, when = np.unique(seeds[start:end], return_inverse=True)
+            losses = sign[mine[0]] * _table(at, when, values[start:end], (len(mine), len(known)))
+            column = comparisons.Column(
+                losses,
+                list(controls[mine]),
+                items(tuple(summary[COLUMN].iloc[mine[0]]), list(names[mine])) if items else None,
+                bool(costs[mine[0]]),
+                next((index for index, row in enumerate(mine) if baselines[row]), None),
+            )
+            for name, told in comparisons.judge(column, confidence).items():
+                found[name][mine] = told
+    return found
+
+
+def _table(row: np.ndarray, column: np.ndarray, values: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Values in their cells, NaN where there is none; where there are several, their mean."""
+    cell, size = row * shape[1] + column, shape[0] * shape[1]
+    count = np.bincount(cell, minlength=size)
+    total = np.bincount(cell, weights=values, minlength=size)
+    means = np.divide(total, count, out=np.full(size, np.nan), where=count > 0)
+    return np.asarray(means.reshape(shape))
 
 
 def _in_order(summary: "pd.DataFrame", frame: "pd.DataFrame") -> "pd.DataFrame":
@@ -105,40 +200,11 @@ def _in_order(summary: "pd.DataFrame", frame: "pd.DataFrame") -> "pd.DataFrame":
     return summary.loc[keys.sort_values(list(keys.columns), kind="stable").index].reset_index(drop=True)
 
 
-def _differences(rows: "pd.DataFrame", summary: "pd.DataFrame", confidence: float) -> "pd.DataFrame":
-    """Each point against the best approach of its column, over the seeds that both have."""
-    loss = summary["mean"] * _sign(summary)
-    candidates = summary[(summary["control"] == "") & loss.notna()]
-    best = candidates.loc[
-        loss[candidates.index].groupby([candidates[key] for key in COLUMN], sort=False).idxmin(), POINT
-    ]
-    reference = rows.merge(best, on=POINT)[[*COLUMN, "approach", "seed", "value"]]
-    paired = rows.merge(reference, on=[*COLUMN, "seed"], suffixes=("", "_best"))
-    paired["difference"] = (paired["value"] - paired["value_best"]) * _sign(paired)
-    found = paired.groupby(POINT, sort=False)["difference"].agg(["mean", "std", "count"]).reset_index()
-    found["behind_half_width"] = intervals.half_width(found.pop("std"), found["count"], confidence)
-    found = found.rename(columns={"mean": "behind", "count": "pairs"})
-    return found.merge(best.assign(is_best=True), on=POINT, how="left")
-
-
-def _marks(summary: "pd.DataFrame") -> np.ndarray:
-    """Marks of :func:`summarise`; real items are no competitors, and get none."""
-    compared = summary["behind"].notna() & ~summary["control"].isin(list(REAL))
-    worse = summary["behind"] > summary["behind_half_width"]  # false too where there is no interval
-    ahead = compared & (summary["control"] != "") & (summary["behind"] < -summary["behind_half_width"])
-    return np.select([summary["is_best"].notna(), ahead, compared & ~worse], [BEST, AHEAD, TIED], "")
-
-
 def ends(frame: "pd.DataFrame") -> "pd.DataFrame":
     """One row per (model, target, quality, approach, data size, status, reason) with the ``seeds`` that ended so."""
     cells = frame.drop_duplicates(["cell", "data_quality"])
     keys = [*PAIR, "approach", "data_size", "status", "reason"]
     return cells.groupby(keys, sort=False)["seed"].agg(list).rename("seeds").reset_index()
-
-
-def _sign(rows: "pd.DataFrame") -> "pd.Series[float]":
-    """1 where lower is better, -1 where higher is, NaN where neither is."""
-    return rows["better"].map({"lower": 1.0, "higher": -1.0}).astype("float64")
 
 
 def _concat(parts: "list[pd.DataFrame]") -> "pd.DataFrame":

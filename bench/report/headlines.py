@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from bench.report import tables, wording
-from bench.report.aggregate import BEST, TIED
+from bench.report.comparisons import HELD_AGAINST, OUTDONE
 from bench.report.sections import SECONDS, STORAGE, Point, Section
 
 _COST_WORDS = {
@@ -21,13 +21,15 @@ class Difference:
 
     Attributes:
         other: name of the other one.
-        amount: size of the mean difference over shared seeds, with its interval, as text.
-        verdict: ``better``, ``worse``, or ``unclear`` (the interval holds zero); ``unknown`` with fewer than two pairs.
+        amount: size of the mean difference over shared seeds, as text.
+        interval: the difference's simultaneous interval, as text; empty where there is none.
+        verdict: ``better``, ``worse``, or ``unclear`` (the interval holds zero); ``unknown`` where there is none.
         better: whether the best approach's mean is the better one.
     """
 
     other: str
     amount: str
+    interval: str
     verdict: str
     better: bool
 
@@ -41,8 +43,11 @@ class Answer:
         best: the approach with the best mean; None where no approach has a value.
         score: its mean and interval, as text.
         seeds: how many it rests on.
-        tied: against the approaches that cannot be told apart from it.
+        compared: whether there are seeds enough to tell approaches apart.
+        tied: against the others that may be the best as well.
+        nothing_apart: whether that are all others that were compared, two or more in all.
         ahead_of: the best of the others, where nothing is tied.
+        outdone: whether its mean is worse than the untouched model's.
         controls: against zero_shot and from_scratch, where they have values.
         costs: of the best approach, in words.
         cheapest: the cheapest to train among it and those tied whose mean beats every control, and its costs, where
@@ -53,8 +58,11 @@ class Answer:
     best: str | None
     score: str = ""
     seeds: int = 0
+    compared: bool = False
     tied: tuple[Difference, ...] = ()
+    nothing_apart: bool = False
     ahead_of: Difference | None = None
+    outdone: bool = False
     controls: tuple[Difference, ...] = ()
     costs: str = ""
     cheapest: tuple[str, str] | None = None
@@ -67,34 +75,50 @@ def answers(section: Section) -> list[Answer]:
 
 def _answer(section: Section, size: int) -> Answer:
     column = section.column(section.primary, size)
-    best = next((point for point in column if point.mark == BEST), None)
+    best = section.leader(section.primary, size)
     if best is None:
         return Answer(size, None)
     places = tables.places(section, section.primary)
     others = [point for point in column if not point.control and point is not best and point.pairs]
-    tied = [point for point in others if point.mark == TIED]
-    controls = [point for point in column if point.control in ("zero_shot", "from_scratch") and point.pairs]
-    second = min(others, key=lambda point: point.behind, default=None)
+    tied = [point for point in others if point.mark]
+    compared = [point for point in others if math.isfinite(point.behind_high)]
+    second = min(compared, key=lambda point: point.behind, default=None)
     return Answer(
         size=size,
         best=best.approach,
         score=_interval(best.mean, best.half_width, places),
         seeds=best.seeds,
-        tied=tuple(_difference(point, places) for point in tied),
-        ahead_of=_difference(second, places) if second and not tied else None,
-        controls=tuple(_difference(point, places) for point in controls),
+        compared=bool(best.mark),
+        tied=tuple(_behind(point, places) for point in tied),
+        nothing_apart=bool(tied) and len(tied) == len(compared),
+        ahead_of=_behind(second, places) if second and not tied else None,
+        outdone=best.mark == OUTDONE,
+        controls=tuple(_against(best, point, places) for point in column if point.control in HELD_AGAINST),
         costs=_costs(section, best.approach, size),
-        cheapest=_cheapest(section, best, [p for p in tied if all(p.behind < c.behind for c in controls)], size),
+        cheapest=_cheapest(section, best, [point for point in tied if _is_worth_it(point)], size),
     )
 
 
-def _difference(point: Point, places: int) -> Difference:
-    known = math.isfinite(point.behind_half_width)
-    apart = abs(point.behind) > point.behind_half_width
-    verdict = "unknown" if not known else "unclear" if not apart else "better" if point.behind > 0 else "worse"
-    return Difference(
-        point.approach, _interval(abs(point.behind), point.behind_half_width, places), verdict, point.behind > 0
-    )
+def _behind(point: Point, places: int) -> Difference:
+    """The best approach against one that is behind it; where it may be nothing, the far end says it."""
+    interval = wording.gap_interval(point.behind_low, point.behind_high, places)
+    if point.behind_low == 0:
+        interval = f"at most {wording.number(point.behind_high, places)}".replace(" ", "\N{NO-BREAK SPACE}")
+    verdict = "unclear" if point.mark else "better"
+    return Difference(point.approach, wording.number(abs(point.behind), places), interval, verdict, point.behind >= 0)
+
+
+def _against(best: Point, control: Point, places: int) -> Difference:
+    behind, low, high = best.behind_of(control.control)
+    known = math.isfinite(low)
+    verdict = "unknown" if not known else "worse" if low > 0 else "better" if high < 0 else "unclear"
+    interval = wording.gap_interval(low, high, places)
+    return Difference(control.approach, wording.number(abs(behind), places), interval, verdict, behind < 0)
+
+
+def _is_worth_it(point: Point) -> bool:
+    """Whether its mean beats those of the controls that there are."""
+    return not (point.behind_zero_shot >= 0 or point.behind_from_scratch >= 0)
 
 
 def _interval(mean: float, half_width: float, places: int) -> str:
@@ -117,9 +141,10 @@ def _costs(section: Section, approach: str, size: int) -> str:
 
 
 def _cheapest(section: Section, best: Point, tied: list[Point], size: int) -> tuple[str, str] | None:
-    """By training time; None where that is the best itself, or where a single seed says nothing about ties."""
+    """By training time; None where that is the best itself."""
     seconds = section.first_measured(SECONDS)
-    among = [best, *(point for point in tied if math.isfinite(point.behind_half_width))]
-    timed = {p.approach: cost.mean for p in among if seconds and (cost := section.point(seconds, p.approach, size))}
+    timed = {
+        p.approach: cost.mean for p in (best, *tied) if seconds and (cost := section.point(seconds, p.approach, size))
+    }
     name = min(timed, key=lambda approach: timed[approach], default=best.approach)
     return None if name == best.approach else (name, _costs(section, name, size))

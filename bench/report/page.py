@@ -29,6 +29,7 @@ class Part:
     section: Section
     answers: list[headlines.Answer]
     primary: tables.Table
+    against: list[tuple[str, str, list[tables.Gap]]]
     others: list[tables.Table]
     costs: list[costs.CostTable]
     plots: list[tuple[str, str, str]]
@@ -59,6 +60,7 @@ def part(
         section=section,
         answers=headlines.answers(section),
         primary=tables.side_by_side(section, section.primary),
+        against=tables.against_baseline(section),
         others=[tables.side_by_side(section, metric) for metric in section.qualities()[1:]],
         costs=costs.cost_tables(section),
         plots=[
@@ -84,17 +86,19 @@ def environment() -> Environment:
     )
     found.filters["soft"] = soft
     found.filters["tag"] = lambda control: aggregate.REAL.get(control, "control")
+    found.filters["worse_sign"] = {"zero_shot": "▼", "from_scratch": "▽"}.__getitem__
     found.tests["real"] = aggregate.REAL.__contains__
     return found
 
 
-def render(run: runs.Found, parts: list[Part], *, across: bool = False) -> str:
+def render(run: runs.Found, parts: list[Part], *, across: bool = False, baseline: str | None = None) -> str:
     """The page as HTML.
 
     Args:
         run: what the run's folder holds.
         parts: the sections, in order.
         across: whether there is a page that ranks approaches across them.
+        baseline: what all approaches were held against beside the controls.
     """
     info, records = run.info, run.records
     statuses = Counter(record["happened"]["status"] for record in records)
@@ -111,7 +115,8 @@ def render(run: runs.Found, parts: list[Part], *, across: bool = False) -> str:
             environment=circumstances.environment(info, records),
             damaged=circumstances.damaged(run.damaged),
             words=wording,
-            marks={"best": "★", "tied": "≈", "ahead": "▲", "": ""},
+            marks={"best": "★", "tied": "≈", "outdone": "☆", "ahead": "▲", "": ""},
+            baseline=baseline,
         )
     )
 

@@ -8,11 +8,6 @@ from bench.report import aggregate
 if TYPE_CHECKING:
     import pandas as pd
 
-COST_UNITS = ("s", "ms", "bytes", "FLOP")
-COST_NAMES = (
-    *("mfu", "trials", "training_steps", "target_steps", "training_examples", "pool_examples"),
-    *("trainable_parameters", "stored_parameters", "total_parameters"),
-)
 _MOST_LINES = 16
 UNRESTORED = "unrestored"
 _BY_TOKEN = (
@@ -33,6 +28,7 @@ class Point(NamedTuple):
     data_size: int
     mean: float
     half_width: float
+    covers: str
     seeds: int
     unit: str
     better: str
@@ -41,9 +37,27 @@ class Point(NamedTuple):
     n_low: int
     n_high: int
     behind: float
-    behind_half_width: float
+    behind_low: float
+    behind_high: float
+    behind_covers: str
     pairs: int
     mark: str
+    behind_zero_shot: float
+    behind_zero_shot_low: float
+    behind_zero_shot_high: float
+    behind_from_scratch: float
+    behind_from_scratch_low: float
+    behind_from_scratch_high: float
+    behind_baseline: float
+    behind_baseline_low: float
+    behind_baseline_high: float
+    harm: bool
+    negative_transfer: bool
+
+    def behind_of(self, other: str) -> tuple[float, float, float]:
+        """By how much it is behind ``zero_shot``, ``from_scratch`` or ``baseline``, and the interval's ends."""
+        named = self._asdict()
+        return (named[f"behind_{other}"], named[f"behind_{other}_low"], named[f"behind_{other}_high"])
 
 
 class End(NamedTuple):
@@ -105,6 +119,12 @@ class Section:
             self.column(self.primary, size), key=lambda point: -point.mean if point.better == "higher" else point.mean
         )
 
+    def leader(self, metric: str, size: int) -> Point | None:
+        """The best approach: the best mean of those that may be the best, or, where nothing was told apart, of all."""
+        found = [point for point in self.column(metric, size) if not point.control and point.better != "none"]
+        among = [point for point in found if point.mark] or found
+        return min(among, key=lambda point: -point.mean if point.better == "higher" else point.mean, default=None)
+
     def lossy(self, metric: str) -> float:
         """The share of the texts' bytes that the model's tokenizer does not give back, where the metric counts what its
         tokens cost. Above 0 such a score is not that of the text: it stands beside other approaches on this model, and
@@ -128,7 +148,7 @@ class Section:
 
     def costs(self) -> list[str]:
         """Metrics of time, memory and size."""
-        return [name for name in self.metrics if _is_cost(self.one_of(name))]
+        return [name for name in self.metrics if aggregate.is_cost(name, self.one_of(name).unit)]
 
     def qualities(self) -> list[str]:
         """All other metrics, the primary one first."""
@@ -170,7 +190,7 @@ def _section(rows: "pd.DataFrame", summary: "pd.DataFrame", ends: "pd.DataFrame"
     metrics = list(dict.fromkeys(point.metric for point in points))
     wanted = primary.get(first["family"]) or primary.get(first["modality"], "")
     if points and wanted not in metrics:
-        wanted = next((point.metric for point in points if not _is_cost(point)), metrics[0])
+        wanted = next((point.metric for point in points if not aggregate.is_cost(point.metric, point.unit)), metrics[0])
     ended: dict[tuple[str, int], list[End]] = {}
     for row in ends[["approach", "data_size", *End._fields]].itertuples(index=False, name=None):
         ended.setdefault(row[:2], []).append(End._make(row[2:]))
@@ -183,7 +203,3 @@ def _section(rows: "pd.DataFrame", summary: "pd.DataFrame", ends: "pd.DataFrame"
         points={(point.metric, point.approach, point.data_size): point for point in points},
         ends=ended,
     )
-
-
-def _is_cost(point: Point) -> bool:
-    return point.unit in COST_UNITS or point.unit.endswith("/s") or point.metric in COST_NAMES

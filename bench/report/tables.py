@@ -1,8 +1,10 @@
 """The side-by-side table of one metric, ready to be set by the page and by the terminal."""
 
+import math
 from dataclasses import dataclass
 
 from bench.report import wording
+from bench.report.comparisons import BOTH, HELD_AGAINST, ITEMS, SEEDS
 from bench.report.sections import UNRESTORED, Point, Section
 
 NONE = "—"
@@ -28,12 +30,14 @@ class Entry:
         mean, half_width: as text; ``mean`` is ``—`` where there is no value.
         mark: of :func:`bench.report.aggregate.summarise`.
         note: why there is no value, or how many seeds are missing; mostly empty.
+        worse_than: the controls that it is worse than.
     """
 
     mean: str
     half_width: str = ""
     mark: str = ""
     note: str = ""
+    worse_than: tuple[str, ...] = ()
 
     @property
     def has_value(self) -> bool:
@@ -53,8 +57,11 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """Approach × data size for one metric. ``seeds`` and ``n`` say in words what each entry rests on, ``lossy`` is
-    :meth:`bench.report.sections.Section.lossy`."""
+    """Approach × data size for one metric.
+
+    ``seeds`` and ``n`` say in words what each entry rests on, ``covers`` what ± is about, ``lossy`` is
+    :meth:`bench.report.sections.Section.lossy`.
+    """
 
     metric: str
     unit: str
@@ -63,6 +70,7 @@ class Table:
     rows: list[Row]
     seeds: str
     n: str
+    covers: str = ""
     lossy: float = 0.0
 
     @property
@@ -97,8 +105,48 @@ def side_by_side(section: Section, metric: str) -> Table:
         rows=rows,
         seeds=span([point.seeds for point in points.values()], "seed"),
         n=span([n for point in points.values() for n in (point.n_low, point.n_high)], ""),
+        covers=covered([point.covers for point in points.values()]),
         lossy=section.lossy(metric),
     )
+
+
+def covered(covers: list[str]) -> str:
+    """What the intervals of a table are about, in words; empty where there is none."""
+    found = set(covers) - {""}
+    if not found or found == {SEEDS}:
+        return "".join(found)
+    return f"{SEEDS}, and test items where known" if SEEDS in found else BOTH if BOTH in found else ITEMS
+
+
+@dataclass(frozen=True)
+class Gap:
+    """An approach against a baseline: the difference and its interval in words.
+
+    ``verdict`` is ``better``, ``worse``, or empty where the interval holds zero.
+    """
+
+    difference: str = NONE
+    interval: str = ""
+    verdict: str = ""
+
+
+def against_baseline(section: Section) -> list[tuple[str, str, list[Gap]]]:
+    """(approach, control, one entry per data size) of the primary metric; empty where no baseline was asked for."""
+    digits = places(section, section.primary)
+    rows = []
+    for approach, control in section.approaches.items():
+        points = [section.point(section.primary, approach, size) for size in section.sizes]
+        if any(point is not None and not math.isnan(point.behind_baseline) for point in points):
+            rows.append((approach, control, [_gap(point, digits) for point in points]))
+    return rows
+
+
+def _gap(point: Point | None, digits: int) -> Gap:
+    behind, low, high = point.behind_of("baseline") if point else (math.nan,) * 3
+    if math.isnan(behind):
+        return Gap()
+    verdict = "worse" if low > 0 else "better" if high < 0 else ""
+    return Gap(wording.gap(behind, digits), wording.gap_interval(low, high, digits), verdict)
 
 
 def places(section: Section, metric: str) -> int:
@@ -122,4 +170,5 @@ def _entry(section: Section, point: Point | None, approach: str, size: int, digi
         return Entry(NONE, note=", ".join(bad) or ("not measured" if ends else "not run"))
     mean, half_width = wording.number(point.mean, digits), wording.plus_minus(point.half_width, digits)
     note = f"{point.seeds} of {asked} seeds" if point.seeds < asked else ""
-    return Entry(mean, half_width, point.mark, note)
+    worse_than = [control for control, mark in HELD_AGAINST.items() if getattr(point, mark)]
+    return Entry(mean, half_width, point.mark, note, tuple(worse_than))

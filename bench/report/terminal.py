@@ -7,17 +7,19 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from bench.report import aggregate, sections, tables, wording
+from bench.report import aggregate, comparisons, sections, tables, wording
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_MARKS = {aggregate.BEST: "*", aggregate.TIED: "~", aggregate.AHEAD: "^", "": ""}
-_STYLES = {aggregate.BEST: "bold green", aggregate.TIED: "green", aggregate.AHEAD: "bold yellow", "": ""}
+_MARKS = {comparisons.BEST: "*", comparisons.TIED: "~", comparisons.OUTDONE: "o", comparisons.AHEAD: "^", "": ""}
+_STYLES = {comparisons.BEST: "bold green", comparisons.TIED: "green", comparisons.AHEAD: "bold yellow"}
+_WORSE_THAN = {"zero_shot": "!", "from_scratch": "<"}
 _GAP = 3  # what rich puts between two columns
 _LEGEND = (
-    "* best mean of the approaches  ~ not distinguishable from it  ^ control ahead\n"
-    "± 95 % interval of the mean over seeds; marks compare seed by seed with the best"
+    "* best mean  ~ may be the best, too  o the same, but zero_shot's mean is better\n"
+    "^ control ahead of the best  ! worse than zero_shot  < worse than from_scratch\n"
+    "± 95 % interval; * ~ o of a column hold the best approach with 95 % confidence"
 )
 
 
@@ -46,14 +48,15 @@ class _Fitted:
         table, section = self.table, self.section
         direction = wording.DIRECTIONS.get(table.better, "")
         unit = f" [{table.unit}]" if table.unit else ""
-        facts = ", ".join(part for part in (direction, table.seeds, f"each on n = {table.n}") if part)
+        covers = f"± over {table.covers}" if table.covers else "no interval, no marks"
+        facts = ", ".join(part for part in (direction, table.seeds, f"each on n = {table.n}", covers) if part)
         yield Text(f"{section.title}: {table.name}{unit}" if table.metric else section.title, style="bold")
         entries = [entry for row in table.rows for entry in row.entries]
         if any(entry.has_value for entry in entries):
             yield Text(facts, style="dim")
         if table.remark:
             yield Text(table.remark, style="yellow")
-        widths = (max((len(entry.half_width) for entry in entries), default=0), 1 + any(map(_short, entries)))
+        widths = tuple(max((len(of(entry)) for entry in entries), default=0) for of in (_half_width, _signs))
         texts = [[_text(entry, *widths) for entry in row.entries] for row in table.rows]
         names = max((len(row.approach) for row in table.rows), default=0)
         widest = max(len("10 000 examples"), *(len(text) for line in texts for text in line))
@@ -79,7 +82,7 @@ class _Fitted:
         for index, (row, line) in enumerate(zip(self.table.rows, texts, strict=True)):
             following = self.table.rows[index + 1 : index + 2]
             marks = [entry.mark for entry in row.entries[columns]]
-            cells = [Text(text, style=_STYLES[mark]) for text, mark in zip(line[columns], marks, strict=True)]
+            cells = [Text(text, style=_STYLES.get(mark, "")) for text, mark in zip(line[columns], marks, strict=True)]
             ends_controls = bool(row.control and following and not following[0].control)
             name = Text(row.approach, style="dim" if row.control else "")
             shown.add_row(name, *cells, end_section=ends_controls)
@@ -91,9 +94,19 @@ def _short(entry: tables.Entry) -> bool:
     return bool(entry.has_value and entry.note)
 
 
+def _half_width(entry: tables.Entry) -> str:
+    return entry.half_width
+
+
+def _signs(entry: tables.Entry) -> str:
+    """``~<†``."""
+    if not entry.has_value:
+        return ""
+    return _MARKS[entry.mark] + "".join(_WORSE_THAN[name] for name in entry.worse_than) + "†" * bool(entry.note)
+
+
 def _text(entry: tables.Entry, interval: int, marks: int) -> str:
     """``2.254 ±0.033 *``, or ``— diverged``: interval and marks as wide as told, so that numbers stand in line."""
     if not entry.has_value:
         return f"— {entry.note}".removesuffix(" not measured")
-    mark = _MARKS[entry.mark] + ("†" if entry.note else "")
-    return f"{entry.mean} {entry.half_width:<{interval}} {mark:<{marks}}"
+    return f"{entry.mean} {entry.half_width:<{interval}} {_signs(entry):<{marks}}"

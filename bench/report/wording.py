@@ -48,6 +48,23 @@ def plus_minus(half_width: float, places: int) -> str:
     return f"±{number(half_width, places)}"
 
 
+def gap(behind: float, places: int) -> str:
+    """``0.13 better``, ``0.02 worse``, ``0.00``."""
+    shown = number(abs(behind), places)
+    return f"{shown}\N{NO-BREAK SPACE}{'worse' if behind > 0 else 'better'}" if behind else shown
+
+
+def gap_interval(low: float, high: float, places: int) -> str:
+    """``0.09 to 0.17`` of how far one is behind or ahead, ``0.05 worse to 0.09 better`` where it may be either."""
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return ""
+    near, far = sorted((low, high), key=abs)
+    if low < 0 < high:
+        return f"{number(high, places)} worse to {number(-low, places)} better".replace(" ", "\N{NO-BREAK SPACE}")
+    shown = f"{number(abs(near), places)} to {number(abs(far), places)}"
+    return "" if low == high else shown.replace(" ", "\N{NO-BREAK SPACE}")
+
+
 def quantity(value: float, unit: str, half_width: float = math.nan) -> tuple[str, str, str]:
     """A cost as (number, interval, unit with its prefix), three significant digits: 2 214 000 bytes is 2.21 MB."""
     if not math.isfinite(value):

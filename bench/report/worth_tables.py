@@ -7,7 +7,7 @@ from bench.report import tables, wording
 from bench.report.worth import SCRATCH, Found, Reached
 from bench.statistics.worth import AT_LEAST, AT_MOST, UNKNOWN, Worth
 
-SAVES, COSTS = "saves", "costs"
+SAVES, SHORT = "saves", "short"
 """Marks: surely worth more from-scratch examples than it was given, and surely fewer."""
 
 _SIGNS = {AT_LEAST: "≥\N{NO-BREAK SPACE}", AT_MOST: "≤\N{NO-BREAK SPACE}"}
@@ -106,7 +106,7 @@ def multiplier(worth: Worth | None, size: int) -> Entry:
     if worth is None:
         return Entry(tables.NONE)
     value, low, high = worth.multiplier(size)
-    mark = SAVES if low > 1 else COSTS if high < 1 else ""
+    mark = SAVES if low > 1 else SHORT if high < 1 else ""
     return _entry(worth, "×", value, low, high, mark)
 
 

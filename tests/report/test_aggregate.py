@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -57,14 +58,91 @@ def test_marks_compare_seed_by_seed():
     """Seeds differ much, approaches little: the intervals overlap, the differences are clear."""
     values = {
         ("full_finetuning", 50): seeds(1.00, 2.00, 3.00),
-        ("lora", 50): seeds(1.10, 2.11, 3.09),
-        ("noisy", 50): seeds(1.30, 1.90, 3.20),
+        ("lora", 50): seeds(1.30, 2.33, 3.27),
+        ("noisy", 50): seeds(1.05, 1.95, 3.05),
     }
     summary = summarise(frame_of(values))
     assert marks(summary, 50) == {"full_finetuning": "best", "lora": "", "noisy": "tied"}
-    lora = summary[summary["approach"] == "lora"].iloc[0]
-    assert (lora["behind"], lora["behind_half_width"]) == pytest.approx(interval([0.10, 0.11, 0.09]))
-    assert lora["pairs"] == 3
+    rows = summary.set_index("approach")
+    assert rows.loc["lora", "behind"] == pytest.approx(0.3)
+    assert 0 < rows.loc["lora", "behind_low"] < 0.3 < rows.loc["lora", "behind_high"]
+    assert rows.loc["noisy", "behind_low"] == 0
+    assert rows["pairs"].tolist() == [3, 3, 3]
+    assert set(rows["behind_covers"]) == {"seeds"}
+
+
+def test_what_the_interval_covers():
+    """Student's interval over seeds, the score's own standard error over the test items, or both in squares."""
+    values = {("zero_shot", 0): seeds(2.0, 2.0, 2.0), ("a", 50): seeds(1.0, 2.0, 4.0), ("b", 50): seeds(1.0)}
+    rows = summarise(frame_of(values, error=0.5)).set_index("approach")
+    assert rows["covers"].to_dict() == {"zero_shot": "test items", "a": "seeds and test items", "b": ""}
+    assert rows.loc["zero_shot", "half_width"] == pytest.approx(0.5 * 1.959964)
+    assert rows.loc["a", "half_width"] == pytest.approx(math.hypot(interval([1.0, 2.0, 4.0])[1], 0.5 * 1.959964))
+    assert math.isnan(rows.loc["b", "half_width"])
+    plain = summarise(frame_of(values)).set_index("approach")
+    assert plain["covers"].to_dict() == {"zero_shot": "seeds", "a": "seeds", "b": ""}
+    assert plain.loc["zero_shot", "half_width"] == 0
+
+
+def test_worse_than_a_control_is_marked_beyond_its_interval():
+    values = {
+        ("zero_shot", 0): seeds(2.0, 2.0, 2.0, 2.0), ("from_scratch", 50): seeds(5.0, 5.1, 4.9, 5.0),
+        ("good", 50): seeds(1.0, 1.1, 0.9, 1.0), ("as_it_was", 50): seeds(2.0, 2.1, 2.0, 1.9),
+        ("harmful", 50): seeds(3.0, 3.1, 2.9, 3.0), ("worst", 50): seeds(9.0, 9.1, 9.2, 9.1),
+    }  # fmt: skip
+    rows = summarise(frame_of(values)).set_index("approach")
+    assert rows.index[rows["harm"]].tolist() == ["harmful", "worst"]
+    assert rows.index[rows["negative_transfer"]].tolist() == ["worst"]
+    assert rows.loc["harmful", "behind_zero_shot"] == pytest.approx(1.0)
+    assert rows.loc["harmful", "behind_zero_shot_low"] > 0
+    assert rows.loc["good", "behind_from_scratch_high"] < 0
+    higher = summarise(frame_of(values, better="higher")).set_index("approach")
+    assert higher.index[higher["harm"]].tolist() == ["good"]
+    costs = summarise(frame_of(values, metric="training_seconds", unit="s"))
+    assert not costs[["harm", "negative_transfer"]].any(axis=None), "to train costs more than not to"
+
+
+def test_what_is_worse_than_the_untouched_model_is_never_green():
+    """With one seed less than it takes to call it harm, and where the mean alone is worse."""
+    values = {("zero_shot", 0): seeds(1.9, 1.9), ("a", 50): seeds(1.8, 2.1), ("b", 50): seeds(1.7, 2.4)}
+    assert marks(summarise(frame_of(values)), 50) == {"zero_shot": "tied", "a": "outdone", "b": "outdone"}
+    values[("a", 50)] = seeds(1.8, 1.9)
+    assert marks(summarise(frame_of(values)), 50) == {"zero_shot": "tied", "a": "best", "b": "outdone"}
+
+
+def test_against_a_baseline():
+    values = {
+        ("zero_shot", 0): seeds(5.0, 5.0, 5.0), ("a", 50): seeds(1.0, 2.0, 3.0), ("b", 50): seeds(2.0, 3.1, 3.9),
+        ("c", 50): seeds(1.1, 2.0, 2.9),
+    }  # fmt: skip
+    rows = summarise(frame_of(values), baseline="c").set_index("approach")
+    assert rows.loc["c", ["behind_baseline", "behind_baseline_low", "behind_baseline_high"]].tolist() == [0, 0, 0]
+    assert rows.loc["b", "behind_baseline"] == pytest.approx(1.0)
+    assert rows.loc["b", "behind_baseline_low"] > 0 > rows.loc["a", "behind_baseline_low"]
+    assert rows.loc["zero_shot", "behind_baseline"] == pytest.approx(3.0)
+    control = summarise(frame_of(values), baseline="zero_shot").set_index("approach")
+    assert control["behind_baseline"].tolist()[1:] == control["behind_zero_shot"].tolist()[1:]
+    assert summarise(frame_of(values))["behind_baseline"].isna().all()
+
+
+def test_comparisons_over_test_items_too():
+    """Two approaches that differ by 1 on items that are scored alike, or on others for each."""
+    values = {("zero_shot", 0): seeds(5.0, 5.0, 5.0), ("a", 50): seeds(1.0, 1.0, 1.0), ("b", 50): seeds(2.0, 2.0, 2.0)}
+    asked = []
+
+    def apart(column, names):
+        asked.append((column, names))
+        return np.eye(3)
+
+    frame = frame_of(values)
+    assert marks(summarise(frame, items=lambda *_: np.ones((3, 3))), 50) == {"zero_shot": "", "a": "best", "b": ""}
+    rows = summarise(frame, items=apart).set_index("approach")
+    assert rows["mark"].tolist() == ["", "best", "tied"]
+    assert rows.loc["b", "behind_high"] == pytest.approx(1 + 1.959964 * math.sqrt(2))
+    assert set(rows["behind_covers"]) == {"seeds and test items"}
+    assert asked == [(("m", "b", "clean", "bits_per_byte", 50), ["zero_shot", "a", "b"])]
+    unknown = summarise(frame, items=lambda *_: np.full((3, 3), np.nan))
+    assert set(unknown["behind_covers"]) == {"seeds"}
 
 
 @pytest.mark.parametrize(("better", "best"), [("lower", "a"), ("higher", "b"), ("none", None)])
@@ -77,15 +155,18 @@ def test_best_goes_by_the_direction(better, best):
 def test_a_control_is_never_best_but_can_be_ahead():
     values = {("zero_shot", 0): seeds(1.0, 1.01), ("real_data", 0): seeds(0.0, 0.0), ("lora", 50): seeds(2.0, 2.02)}
     values[("training_data", 0)] = seeds(0.5, 0.51)
-    found = {"zero_shot": "ahead", "real_data": "", "training_data": "", "lora": "best"}
+    found = {"zero_shot": "ahead", "real_data": "", "training_data": "", "lora": "outdone"}
     assert marks(summarise(frame_of(values)), 50) == found
 
 
 def test_with_one_seed_nothing_can_be_told_apart():
     values = {("a", 50): seeds(1.0), ("b", 50): seeds(9.0), ("from_scratch", 50): seeds(5.0)}
     summary = summarise(frame_of(values))
-    assert marks(summary, 50) == {"from_scratch": "tied", "a": "best", "b": "tied"}
-    assert summary["half_width"].isna().all()
+    assert marks(summary, 50) == {"from_scratch": "", "a": "", "b": ""}
+    assert summary[["half_width", "behind_low", "behind_high"]].isna().all(axis=None)
+    assert summary["covers"].tolist() == [""] * 3
+    assert summary["behind"].tolist() == [4.0, 0.0, 8.0]
+    assert not summary[["harm", "negative_transfer"]].any(axis=None)
 
 
 def test_only_seeds_that_both_have_are_compared():
@@ -97,7 +178,7 @@ def test_only_seeds_that_both_have_are_compared():
 
 def test_what_is_better_on_the_shared_seeds_does_not_lose():
     """The best mean owes itself to a seed that the other lost."""
-    values = {("a", 50): seeds(0.0, 2.0, 2.1), ("b", 50): {1: 1.9, 2: 2.0}}
+    values = {("a", 50): seeds(0.0, 2.0, 2.1), ("b", 50): {1: 1.9, 2: 2.05}}
     assert marks(summarise(frame_of(values)), 50) == {"a": "best", "b": "tied"}
 
 
@@ -121,6 +202,22 @@ def test_nothing_measured_gives_an_empty_summary():
 
 
 def test_pairs_of_model_and_target_do_not_mix():
-    frames = [frame_of({("a", 50): seeds(value)}, model=model, cell=model) for model, value in (("m", 1.0), ("k", 3.0))]
+    frames = [frame_of({("a", 50): seeds(value, value)}, model=model) for model, value in (("m", 1.0), ("k", 3.0))]
     summary = summarise(pd.concat(frames, ignore_index=True))
     assert summary[["model", "mean", "mark"]].to_numpy().tolist() == [["m", 1.0, "best"], ["k", 3.0, "best"]]
+
+
+@pytest.mark.parametrize("values", [(1.0, 1.0, 1.0), (0.0, 0.0), (1e300, -1e300, 1e300), (5e-324, 0.0), (7.0,)])
+def test_scores_that_say_nothing_are_gaps_and_no_warnings(values):
+    names = ("zero_shot", "from_scratch", "real_data", "a", "b")
+    summary = summarise(frame_of({(name, 50): seeds(*values) for name in names}), baseline="a")
+    assert len(summary) == 5
+    assert set(summary["mark"]) <= ({""} if len(values) == 1 else {"best", "tied", ""})
+    assert not summary["harm"].any()
+
+
+def test_one_approach_alone_and_controls_alone():
+    assert (
+        marks(summarise(frame_of({("a", 50): seeds(1.0, 2.0), ("zero_shot", 0): seeds(9.0, 9.0)})), 50)["a"] == "best"
+    )
+    assert marks(summarise(frame_of({("from_scratch", 50): seeds(1.0, 2.0)})), 50) == {"from_scratch": ""}

@@ -54,6 +54,16 @@ def test_nothing_to_report(tmp_path):
         report.build(tmp_path, tmp_path)
 
 
+def test_against_a_baseline(run, page, tmp_path):
+    made = report.build(run, tmp_path, baseline="lora")
+    assert "<h3>Against lora</h3>" in made.read_text(encoding="utf-8")
+    assert "<h3>Against" not in page.read_text(encoding="utf-8")
+    assert "behind_baseline_low" in pd.read_csv(made.parent / "table.csv")
+    assert "behind_baseline_low" not in pd.read_csv(page.parent / "table.csv")
+    with pytest.raises(ResultsError, match=r"'loro' is no approach of this run; it has zero_shot, .*lora"):
+        report.build(run, tmp_path, baseline="loro")
+
+
 def test_torch_is_not_needed(run, tmp_path):
     code = (
         "import sys; from pathlib import Path; from bench import report; from bench.report import terminal\n"

@@ -30,7 +30,28 @@ def test_ties_are_named_and_nobody_wins():
     answer = answer_of({("a", 50): seeds(1.0, 1.2), ("b", 50): seeds(1.3, 1.1), ("c", 50): seeds(3.0, 3.2)})
     assert [difference.other for difference in answer.tied] == ["b"]
     assert answer.tied[0].verdict == "unclear"
+    assert answer.tied[0].interval.startswith("at\N{NO-BREAK SPACE}most")
     assert answer.ahead_of is None
+    assert not answer.nothing_apart, "c is worse than both"
+
+
+def test_more_seeds_where_nothing_can_be_told_apart():
+    answer = answer_of({("a", 50): seeds(1.0, 1.2), ("b", 50): seeds(1.3, 1.1)})
+    assert answer.compared
+    assert answer.nothing_apart
+
+
+def test_a_single_seed_leads_without_a_verdict():
+    answer = answer_of({("a", 50): seeds(1.0), ("b", 50): seeds(1.3)})
+    assert (answer.best, answer.compared, answer.tied, answer.nothing_apart) == ("a", False, (), False)
+
+
+def test_the_best_approach_may_be_worse_than_none():
+    values = {("a", 50): seeds(1.0, 1.1, 1.0), ("b", 50): seeds(9.0, 9.1, 9.0)}
+    answer = answer_of({("zero_shot", 0): seeds(0.5, 0.5, 0.5)} | values)
+    assert (answer.best, answer.outdone) == ("a", True)
+    assert answer.controls[0].verdict == "worse"
+    assert answer.ahead_of.other == "b"
 
 
 def test_against_controls():
@@ -113,3 +134,26 @@ def test_table_leaves_out_what_a_metric_does_not_concern():
     )
     assert [row.approach for row in tables.side_by_side(section, "bits_per_byte").rows] == ["a"]
     assert [row.approach for row in tables.side_by_side(section, "self_bleu").rows] == ["real_data", "a"]
+
+
+def test_table_says_what_intervals_cover_and_who_is_worse():
+    values = {("zero_shot", 0): seeds(2.0, 2.0, 2.0), ("a", 50): seeds(1.0, 1.1, 1.2), ("b", 50): seeds(5.0, 5.1, 5.2)}
+    plain, with_items = (section_of(frame_of(values, error=error)) for error in (float("nan"), 0.1))
+    assert tables.side_by_side(plain, "bits_per_byte").covers == "seeds"
+    table = tables.side_by_side(with_items, "bits_per_byte")
+    assert table.covers == "seeds and test items"
+    assert [entry.worse_than for row in table.rows for entry in row.entries] == [(), (), ("zero_shot",)]
+    assert tables.covered(["", ""]) == ""
+    assert tables.covered(["seeds", "test items", ""]) == "seeds, and test items where known"
+    assert tables.against_baseline(plain) == []
+
+
+def test_table_against_a_baseline():
+    frame = frame_of(
+        {("a", 50): seeds(1.0, 1.1, 1.2), ("b", 50): seeds(5.0, 5.1, 5.3), ("c", 50): seeds(("failed", "x"))}
+    )
+    (section,) = sections.split(frame, summarise(frame, baseline="a"), PRIMARY)
+    rows = {name: gaps for name, _, gaps in tables.against_baseline(section)}
+    assert list(rows) == ["a", "b"]
+    assert rows["b"][0].verdict == "worse"
+    assert rows["b"][0].difference == "4.03\N{NO-BREAK SPACE}worse"

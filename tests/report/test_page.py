@@ -94,8 +94,21 @@ def test_numbers_stand_with_interval_direction_and_n(read):
     assert "bits_per_byte in bits/byte · ↓ lower is better · mean ± 95 % interval over 2 to 3 seeds" in shown
     assert "each score on n = 412" in shown
     assert re.search(
-        r"full_finetuning wins with 2\.\d+ ± 0\.\d+ bits/byte \(3 seeds\), 0\.\d+ ± 0\.\d+ better than", shown
+        r"full_finetuning wins with 2\.\d+ ± 0\.\d+ bits/byte \(3 seeds\), 0\.\d+ \(0\.\d+ to 0\.\d+\) better than",
+        shown,
     )
+
+
+def test_says_what_marks_warrant(read):
+    shown = " ".join("".join(read.text).split())
+    for words in (
+        "Together they hold the best approach of a column with 95 % confidence",
+        "With one seed there is no interval and no mark",
+        "Harm: worse than zero_shot",
+        "Negative transfer: worse than from_scratch",
+    ):
+        assert words in shown
+    assert "▼worse than zero_shot: 2." in shown, "distillation on text"
 
 
 def test_failures_have_their_reasons(read):

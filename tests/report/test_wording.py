@@ -74,3 +74,18 @@ def test_duration(seconds, text):
 
 def test_lists():
     assert [wording.listed(names) for names in ([], ["a"], ["a", "b", "c"])] == ["", "a", "a, b and c"]
+
+
+@pytest.mark.parametrize(
+    ("behind", "low", "high", "difference", "between"),
+    [
+        (0.13, 0.09, 0.17, "0.13 worse", "0.09 to 0.17"),
+        (-0.13, -0.17, -0.09, "0.13 better", "0.09 to 0.17"),
+        (-0.02, -0.09, 0.05, "0.02 better", "0.05 worse to 0.09 better"),
+        (0.0, 0.0, 0.0, "0.00", ""),
+        (0.4, math.nan, math.nan, "0.40 worse", ""),
+    ],
+)
+def test_differences_say_in_which_direction(behind, low, high, difference, between):
+    assert wording.gap(behind, 2) == difference.replace(" ", "\N{NO-BREAK SPACE}")
+    assert wording.gap_interval(low, high, 2) == between.replace(" ", "\N{NO-BREAK SPACE}")

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from bench.report import wording
+from bench.report.comparisons import BEST, TIED
 from bench.report.plots import canvas
 from bench.report.plots.canvas import Style
 from bench.report.sections import Point, Section
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _ROW = 0.19  # inches
-_LEADING, _OTHERS = "#D55E00", "#7a9cc6"  # the best with what cannot be told from it, and the rest
+_LEADING, _OTHERS = "#D55E00", "#7a9cc6"  # what may be the best, and the rest
 
 
 def ranking(section: Section, look: dict[str, Style]) -> "Figure":
@@ -47,6 +48,8 @@ def _places(columns: dict[int, dict[str, Point]], name: str, sign: int) -> list[
 def _draw(axis: "Axes", height: int, point: Point, style: Style) -> None:
     if point.control:
         axis.axvline(point.mean, color=style.colour, linestyle=style.line, linewidth=1.0, zorder=1)
-    colour, marker = (style.colour, style.marker) if point.control else (_LEADING if point.mark else _OTHERS, "o")
+    colour, marker = (
+        (style.colour, style.marker) if point.control else (_LEADING if point.mark in (BEST, TIED) else _OTHERS, "o")
+    )
     width = canvas.interval(point)
     axis.errorbar(point.mean, height, xerr=width, color=colour, fmt=marker, markersize=4, linewidth=1.2)
