@@ -20,17 +20,20 @@ def add_folder(parser: argparse.ArgumentParser, name: str) -> None:
 
 def add_run(parser: argparse.ArgumentParser) -> None:
     """A run; :func:`run_folder` says which."""
-    parser.add_argument("results", type=Path, help="a run's folder, or a suite's folder or name (its latest run)")
+    parser.add_argument("results", type=Path, help="a run's folder, or its suite's folder or name (the latest run)")
 
 
 def run_folder(chosen: argparse.Namespace) -> Path:
-    """Of the run that was named, by its own folder or by its suite's."""
+    """Of the run that was named, by its own folder, or by its suite's folder or name: the latest, or the only one."""
     from bench.results import runs
 
     folder: Path = chosen.results
     if not folder.exists() and (named := Path("results") / folder).is_dir():
         folder = named
-    return runs.latest(folder) or folder
+    if latest := runs.latest(folder):
+        return latest
+    alone = [path.parent for path in folder.glob("*/run.json")]
+    return alone[0] if len(alone) == 1 else folder
 
 
 def add_workers(parser: argparse.ArgumentParser, of: str) -> None:

@@ -11,6 +11,7 @@ from bench.report.sections import Section
 from bench.words import counted
 
 _COSTS = {"memory": "of memory", "seconds": "of training", "storage": "stored"}
+_WORDS = {"memory": "memory", "seconds": "time", "storage": "storage"}
 _CONTROLS = {"zero_shot": ", the pretrained model as it is", "from_scratch": ", without the pretrained model"}
 
 
@@ -76,7 +77,7 @@ class Advice:
     open: str
 
 
-HEAD = ("", "behind the best mean", "training", "memory", "stored", "")
+HEAD = ("", "behind", "training", "memory", "stored", "")
 """Heads of :attr:`Advice.rows`."""
 
 
@@ -89,10 +90,7 @@ def advise(section: Section, answer: Answer, wish: Wish) -> Advice:
         verdict=f"Take {take.approach}{_CONTROLS.get(take.control, '')}." if take else f"Nothing: {answer.nothing}.",
         evidence=_evidence(section, answer, take, wish) if take else [],
         rows=_rows(section, answer, take) if take else [],
-        out=[
-            *(f"{name} takes {_over(over, wish)}" for name, over in answer.too_large.items()),
-            *(f"{name}: {why}" for name, why in answer.unknown.items()),
-        ],
+        out=_out(answer, wish),
         open=f"{'More seeds would tell' if take else 'This would'}: {_cells(answer.cells)}" if answer.cells else "",
     )
 
@@ -112,12 +110,10 @@ def _evidence(section: Section, answer: Answer, take: Standing, wish: Wish) -> l
         return [*found, "Nothing else fits, so nothing was compared."]
     if not answer.others:
         return [*found, "It is the best of those that fit, with 95 % confidence."]
-    where = " at either size" if len(answer.sizes) > 1 else ""
-    chosen = "It trains fastest of those" if wish.optimise == "cost" else "It has the best mean, but these others"
-    said = (
-        f"{chosen} that may be the best{where}" if wish.optimise == "cost" else f"{chosen} may be the best, too{where}"
-    )
-    return [*found, f"{said} (95 % confidence)."]
+    others = "one other" if len(answer.others) == 1 else f"{len(answer.others)} others"
+    where = ", at one of the two sizes at least" if len(answer.sizes) > 1 else ""
+    chosen = "It trains fastest of those that" if wish.optimise == "cost" else f"It has the best mean, but {others}"
+    return [*found, f"{chosen} may be the best{where} (95 % confidence)."]
 
 
 def _rows(section: Section, answer: Answer, take: Standing) -> list[list[str]]:
@@ -130,7 +126,7 @@ def _rows(section: Section, answer: Answer, take: Standing) -> list[list[str]]:
         less = answer.cheaper(one)
         remarks = ["take this" if one is take else "" if one.in_running else "not among the best"]
         remarks += ["runner-up"] if one is answer.runner_up else []
-        remarks += [f"less {wording.listed(less)}"] if less and one.in_running else []
+        remarks += [f"less {wording.listed([_WORDS[name] for name in less])}"] if less and one.in_running else []
         costs = [
             wording.in_words(one.costs[name], MEASURES[name]) if name in one.costs else tables.NONE
             for name in ("seconds", "memory", "storage")
@@ -140,19 +136,27 @@ def _rows(section: Section, answer: Answer, take: Standing) -> list[list[str]]:
 
 
 def _gap(one: Standing, places: int) -> str:
-    """``0.021 (0 to 0.051)``."""
+    """``best``, ``0.021 (≤ 0.051)`` where it may be nothing, or ``0.021 (0.005 to 0.051)``."""
+    if one.behind == 0:
+        return "best"
     shown = wording.number(one.behind, places)
     if not math.isfinite(one.high):
         return shown if math.isfinite(one.behind) else tables.NONE
+    if one.low == 0:
+        return f"{shown} (≤\N{NO-BREAK SPACE}{wording.number(one.high, places)})"
     return f"{shown} ({wording.number(one.low, places)} to {wording.number(one.high, places)})"
 
 
-def _over(over: dict[str, float], wish: Wish) -> str:
-    return ", ".join(
-        f"{wording.in_words(value, MEASURES[what])} {_COSTS[what]}, more than "
-        f"{wording.in_words(wish.limits[what], MEASURES[what])}"
-        for what, value in over.items()
-    )
+def _out(answer: Answer, wish: Wish) -> list[str]:
+    """A line for each limit and each reason: ``more than 100 MB of memory: lora (118 MB), dora (121 MB)``."""
+    found: dict[str, list[str]] = {}
+    for name, over in answer.too_large.items():
+        for what, value in over.items():
+            limit = f"more than {wording.in_words(wish.limits[what], MEASURES[what])} {_COSTS[what]}"
+            found.setdefault(limit, []).append(f"{name} ({wording.in_words(value, MEASURES[what])})")
+    for name, why in answer.unknown.items():
+        found.setdefault(why, []).append(name)
+    return [f"{why}: {', '.join(names)}" for why, names in found.items()]
 
 
 def _cells(cells: Cells) -> str:

@@ -24,9 +24,9 @@ _KINDS = ("reserved", "allocated", "rss")
 _TRAINING = tuple(f"{stage}_peak_{kind}" for stage in ("tuning", "training") for kind in _KINDS)
 _SAMPLING = tuple(f"inference_peak_{kind}" for kind in _KINDS)
 MEASURES = {"memory": "bytes", "seconds": "s", "storage": "bytes"}
-"""What an approach costs, and in its unit. ``memory`` is the peak of training (of all trials, where that was
+"""What an approach costs, and in which unit. ``memory`` is the peak of training (of all trials, where that was
 measured) or of sampling, whichever is more: what a machine must have, in the worst of all seeds. ``seconds`` are those
-of all trials, where measured, and ``storage`` is what is kept beside the pretrained model: both are means over seeds."""
+of all trials, where measured, and ``storage`` is what is kept beside the pretrained model: means over seeds."""
 
 
 @dataclass(frozen=True)
@@ -150,4 +150,6 @@ class Measured:
         if not all(found):
             return None
         values = np.array([over(one.values()) for one in found])
+        if values.min() == values.max():
+            return float(values[0])  # to the last digit
         return float(np.exp(where.mixed(np.log(values))) if (values > 0).all() else where.mixed(values))

@@ -16,6 +16,7 @@ from bench.statistics import intervals
 from bench.statistics.variances import ROUNDING
 
 _MORE_SEEDS = 5
+_LESS = 0.95
 
 
 @dataclass(frozen=True)
@@ -86,9 +87,10 @@ class Answer:
     cells: Cells | None = None
 
     def cheaper(self, other: Standing) -> list[str]:
-        """In which of :data:`bench.report.candidates.MEASURES` another one takes less than the approach to take."""
+        """In which of :data:`bench.report.candidates.MEASURES` another one takes at least a twentieth less than the
+        approach to take: a smaller difference may be that of two measurements."""
         mine = self.take.costs if self.take else {}
-        return [name for name in MEASURES if other.costs.get(name, math.inf) < mine.get(name, -math.inf)]
+        return [name for name in MEASURES if other.costs.get(name, math.inf) < _LESS * mine.get(name, -math.inf)]
 
 
 def recommend(measured: Measured, wish: Wish) -> Answer:
@@ -147,7 +149,9 @@ def _none_fits(
         }
     least = min(too_large, key=lambda name: max(value / wish.limits[what] for what, value in too_large[name].items()))
     hint = (
-        "with fewer steps or trials" if "memory" not in too_large[least] else "with a smaller budget.micro_batch_size"
+        "with fewer steps or trials"
+        if "memory" not in too_large[least]
+        else "with smaller batches (budget.micro_batch_size, evaluation.batch_size)"
     )
     return {
         "nothing": f"no approach fits; {least} comes nearest",
