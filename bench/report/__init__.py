@@ -11,8 +11,9 @@ def build(
     """Make the report of a run: the same bytes from the same results.
 
     Writes ``index.html``, where there are several models or targets ``across.html``, ``table.csv`` (one row per
-    model, target, data quality, metric, approach and data size), where from_scratch has two data sizes ``worth.csv``,
-    and ``plots/*.svg`` and ``*.png`` into ``reports/<suite>/<run>``.
+    model, target, data quality, metric, approach and data size), ``pairs.csv`` (every approach against every other, by
+    the metric that ranks), where from_scratch has two data sizes ``worth.csv`` (what approaches are worth) and
+    ``plots/*.svg`` and ``*.png`` into ``reports/<suite>/<run>``.
 
     Args:
         folder: a run's, which holds ``run.json``.
@@ -61,6 +62,9 @@ def build(
     files.write_atomically(into / "table.csv", _writer(table.encode()))
     if known := [one for one in worths if one]:
         files.write_atomically(into / "worth.csv", _writer(worth.csv(known).encode()))
+    ranking = {(section.model, section.target, section.data_quality): section.primary for section in found}
+    pairs = aggregate.pairs(frame, ranking).to_csv(index=False, lineterminator="\n", float_format="%.6g")
+    files.write_atomically(into / "pairs.csv", _writer(pairs.encode()))
     files.write_atomically(into / "index.html", _writer(html.encode()))
     if tell:
         for line in run.told():

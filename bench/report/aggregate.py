@@ -1,12 +1,13 @@
 """From the tidy table to what a reader compares: means and intervals over seeds, and who is best, with honest ties."""
 
 import json
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bench.report import comparisons
-from bench.statistics import intervals
+from bench.statistics import against, intervals
 from bench.statistics.best import sidak
 from bench.statistics.variances import ROUNDING
 
@@ -144,6 +145,62 @@ def _plus_minus(
     return half_width, covers
 
 
+def pairs(frame: "pd.DataFrame", primary: dict[tuple[str, str, str], str]) -> "pd.DataFrame":
+    """Every approach against every other by the metric that ranks, p-values adjusted after Holm within each column.
+
+    Args:
+        frame: the tidy table.
+        primary: (model, target, data quality) to the metric.
+
+    Returns:
+        Columns ``model, target, data_quality, metric, data_size, first, second``, ``difference`` (first minus second
+        over shared seeds, in the metric's unit), ``error``, ``p``, ``p_holm``; a row for each pair that is comparable.
+    """
+    import pandas as pd
+
+    keys = list(zip(*(frame[key] for key in PAIR), strict=True))
+    ranking = frame[[primary.get(key) == metric for key, metric in zip(keys, frame["metric"], strict=True)]]
+    names = [*COLUMN, "first", "second", "difference", "error", "p", "p_holm"]
+    rows, parts = spread(ranking), []
+    points = rows.groupby(POINT, sort=False)[["better", "control"]].first().reset_index()
+    for mine, values in _columns(rows, points):
+        approaches = mine[points["control"].to_numpy()[mine] == ""]
+        if points["better"].iloc[mine[0]] != "none" and len(approaches) > 1:
+            found = against.pairs(values[np.isin(mine, approaches)])
+            known = points.iloc[approaches]
+            part = pd.DataFrame({name: known[name].iloc[0] for name in COLUMN}, index=range(len(found.p)))
+            labels = known["approach"].to_numpy()
+            parts.append(
+                part.assign(
+                    first=labels[found.first],
+                    second=labels[found.second],
+                    difference=found.difference,
+                    error=found.error,
+                    p=found.p,
+                    p_holm=found.adjusted,
+                )
+            )
+    return _concat(parts)[names] if parts else pd.DataFrame(columns=names)
+
+
+def _columns(rows: "pd.DataFrame", points: "pd.DataFrame") -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """For each column which of the points it holds, and their values by seed, NaN where there is none.
+
+    Args:
+        rows: :func:`spread`.
+        points: one row per point, in the order in which they come in ``rows``.
+    """
+    point = rows.groupby(POINT, sort=False).ngroup().to_numpy()
+    column = points.groupby(COLUMN, sort=False).ngroup().to_numpy()[point] if len(points) else point
+    order = np.argsort(column, kind="stable")
+    values, seeds, point = rows["value"].to_numpy(dtype=float)[order], rows["seed"].to_numpy()[order], point[order]
+    ends = np.flatnonzero(np.diff(column[order], append=-1)) + 1
+    for start, end in zip([0, *ends], ends, strict=False):
+        mine, at = np.unique(point[start:end], return_inverse=True)
+        known, when = np.unique(seeds[start:end], return_inverse=True)
+        yield mine, _table(at, when, values[start:end], (len(mine), len(known)))
+
+
 def _judged(
     rows: "pd.DataFrame",
     summary: "pd.DataFrame",
@@ -152,32 +209,23 @@ def _judged(
     items: comparisons.Items | None,
 ) -> dict[str, np.ndarray]:
     """What :func:`bench.report.comparisons.judge` says of each column, for all rows of a summary in its first order."""
-    count = len(summary)
-    found = comparisons.unknown(count)
+    found = comparisons.unknown(len(summary))
     sign = summary["better"].map({"lower": 1.0, "higher": -1.0}).to_numpy(dtype=float)
-    points = rows.groupby(POINT, sort=False).ngroup().to_numpy()
-    columns = summary.groupby(COLUMN, sort=False).ngroup().to_numpy()
-    order = np.argsort(columns[points], kind="stable")
-    values, seeds = rows["value"].to_numpy(dtype=float)[order], rows["seed"].to_numpy()[order]
-    points = points[order]
-    ends = np.flatnonzero(np.diff(columns[points], append=-1)) + 1
     names, controls = summary["approach"].to_numpy(), summary["control"].to_numpy()
     costs = [is_cost(*pair) for pair in zip(summary["metric"], summary["unit"], strict=True)]
-    baselines = [None] * count if baseline is None else names == baseline
-    for start, end in zip([0, *ends], ends, strict=False):
-        mine, at = np.unique(points[start:end], return_inverse=True)
-        if not np.isnan(sign[mine[0]]):
-            known, when = np.unique(seeds[start:end], return_inverse=True)
-            losses = sign[mine[0]] * _table(at, when, values[start:end], (len(mine), len(known)))
-            column = comparisons.Column(
-                losses,
-                list(controls[mine]),
-                items(tuple(summary[COLUMN].iloc[mine[0]]), list(names[mine])) if items else None,
-                bool(costs[mine[0]]),
-                next((index for index, row in enumerate(mine) if baselines[row]), None),
-            )
-            for name, told in comparisons.judge(column, confidence).items():
-                found[name][mine] = told
+    for mine, values in _columns(rows, summary):
+        if np.isnan(sign[mine[0]]):
+            continue
+        approaches = list(names[mine])
+        column = comparisons.Column(
+            losses=sign[mine[0]] * values,
+            controls=list(controls[mine]),
+            items=items(tuple(summary[COLUMN].iloc[mine[0]]), approaches) if items else None,
+            is_cost=costs[mine[0]],
+            baseline=approaches.index(baseline) if baseline in approaches else None,
+        )
+        for name, told in comparisons.judge(column, confidence).items():
+            found[name][mine] = told
     return found
 
 

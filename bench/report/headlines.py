@@ -44,7 +44,7 @@ class Answer:
         score: its mean and interval, as text.
         seeds: how many it rests on.
         compared: whether there are seeds enough to tell approaches apart.
-        tied: against the others that may be the best as well.
+        tied: against the others that may be the best as well, closest first.
         nothing_apart: whether that are all others that were compared, two or more in all.
         ahead_of: the best of the others, where nothing is tied.
         outdone: whether its mean is worse than the untouched model's.
@@ -80,7 +80,7 @@ def _answer(section: Section, size: int) -> Answer:
         return Answer(size, None)
     places = tables.places(section, section.primary)
     others = [point for point in column if not point.control and point is not best and point.pairs]
-    tied = [point for point in others if point.mark]
+    tied = sorted((point for point in others if point.mark), key=lambda point: point.behind)
     compared = [point for point in others if math.isfinite(point.behind_high)]
     second = min(compared, key=lambda point: point.behind, default=None)
     return Answer(

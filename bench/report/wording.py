@@ -5,6 +5,9 @@ import math
 ARROWS = {"lower": "↓", "higher": "↑", "none": ""}
 DIRECTIONS = {"lower": "↓ lower is better", "higher": "↑ higher is better", "none": ""}
 
+NAMED = 5
+"""How many a sentence names; of more it gives the number."""
+
 _BYTES = "bytes"
 _SCALES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.report.aggregate import ends, summarise
+from bench.report.aggregate import ends, pairs, summarise
 from bench.statistics.intervals import interval
 from tests.report.frames import frame_of, seeds
 
@@ -64,9 +64,9 @@ def test_marks_compare_seed_by_seed():
     summary = summarise(frame_of(values))
     assert marks(summary, 50) == {"full_finetuning": "best", "lora": "", "noisy": "tied"}
     rows = summary.set_index("approach")
-    assert rows.loc["lora", "behind"] == pytest.approx(0.3)
-    assert 0 < rows.loc["lora", "behind_low"] < 0.3 < rows.loc["lora", "behind_high"]
-    assert rows.loc["noisy", "behind_low"] == 0
+    assert rows["behind"]["lora"] == pytest.approx(0.3)
+    assert 0 < rows["behind_low"]["lora"] < 0.3 < rows["behind_high"]["lora"]
+    assert rows["behind_low"]["noisy"] == 0
     assert rows["pairs"].tolist() == [3, 3, 3]
     assert set(rows["behind_covers"]) == {"seeds"}
 
@@ -76,12 +76,12 @@ def test_what_the_interval_covers():
     values = {("zero_shot", 0): seeds(2.0, 2.0, 2.0), ("a", 50): seeds(1.0, 2.0, 4.0), ("b", 50): seeds(1.0)}
     rows = summarise(frame_of(values, error=0.5)).set_index("approach")
     assert rows["covers"].to_dict() == {"zero_shot": "test items", "a": "seeds and test items", "b": ""}
-    assert rows.loc["zero_shot", "half_width"] == pytest.approx(0.5 * 1.959964)
-    assert rows.loc["a", "half_width"] == pytest.approx(math.hypot(interval([1.0, 2.0, 4.0])[1], 0.5 * 1.959964))
-    assert math.isnan(rows.loc["b", "half_width"])
+    assert rows["half_width"]["zero_shot"] == pytest.approx(0.5 * 1.959964)
+    assert rows["half_width"]["a"] == pytest.approx(math.hypot(interval([1.0, 2.0, 4.0])[1], 0.5 * 1.959964))
+    assert math.isnan(rows["half_width"]["b"])
     plain = summarise(frame_of(values)).set_index("approach")
     assert plain["covers"].to_dict() == {"zero_shot": "seeds", "a": "seeds", "b": ""}
-    assert plain.loc["zero_shot", "half_width"] == 0
+    assert plain["half_width"]["zero_shot"] == 0
 
 
 def test_worse_than_a_control_is_marked_beyond_its_interval():
@@ -93,9 +93,9 @@ def test_worse_than_a_control_is_marked_beyond_its_interval():
     rows = summarise(frame_of(values)).set_index("approach")
     assert rows.index[rows["harm"]].tolist() == ["harmful", "worst"]
     assert rows.index[rows["negative_transfer"]].tolist() == ["worst"]
-    assert rows.loc["harmful", "behind_zero_shot"] == pytest.approx(1.0)
-    assert rows.loc["harmful", "behind_zero_shot_low"] > 0
-    assert rows.loc["good", "behind_from_scratch_high"] < 0
+    assert rows["behind_zero_shot"]["harmful"] == pytest.approx(1.0)
+    assert rows["behind_zero_shot_low"]["harmful"] > 0
+    assert rows["behind_from_scratch_high"]["good"] < 0
     higher = summarise(frame_of(values, better="higher")).set_index("approach")
     assert higher.index[higher["harm"]].tolist() == ["good"]
     costs = summarise(frame_of(values, metric="training_seconds", unit="s"))
@@ -116,10 +116,10 @@ def test_against_a_baseline():
         ("c", 50): seeds(1.1, 2.0, 2.9),
     }  # fmt: skip
     rows = summarise(frame_of(values), baseline="c").set_index("approach")
-    assert rows.loc["c", ["behind_baseline", "behind_baseline_low", "behind_baseline_high"]].tolist() == [0, 0, 0]
-    assert rows.loc["b", "behind_baseline"] == pytest.approx(1.0)
-    assert rows.loc["b", "behind_baseline_low"] > 0 > rows.loc["a", "behind_baseline_low"]
-    assert rows.loc["zero_shot", "behind_baseline"] == pytest.approx(3.0)
+    assert [rows[name]["c"] for name in ["behind_baseline", "behind_baseline_low", "behind_baseline_high"]] == [0, 0, 0]
+    assert rows["behind_baseline"]["b"] == pytest.approx(1.0)
+    assert rows["behind_baseline_low"]["b"] > 0 > rows["behind_baseline_low"]["a"]
+    assert rows["behind_baseline"]["zero_shot"] == pytest.approx(3.0)
     control = summarise(frame_of(values), baseline="zero_shot").set_index("approach")
     assert control["behind_baseline"].tolist()[1:] == control["behind_zero_shot"].tolist()[1:]
     assert summarise(frame_of(values))["behind_baseline"].isna().all()
@@ -138,7 +138,7 @@ def test_comparisons_over_test_items_too():
     assert marks(summarise(frame, items=lambda *_: np.ones((3, 3))), 50) == {"zero_shot": "", "a": "best", "b": ""}
     rows = summarise(frame, items=apart).set_index("approach")
     assert rows["mark"].tolist() == ["", "best", "tied"]
-    assert rows.loc["b", "behind_high"] == pytest.approx(1 + 1.959964 * math.sqrt(2))
+    assert rows["behind_high"]["b"] == pytest.approx(1 + 1.959964 * math.sqrt(2))
     assert set(rows["behind_covers"]) == {"seeds and test items"}
     assert asked == [(("m", "b", "clean", "bits_per_byte", 50), ["zero_shot", "a", "b"])]
     unknown = summarise(frame, items=lambda *_: np.full((3, 3), np.nan))
@@ -221,3 +221,17 @@ def test_one_approach_alone_and_controls_alone():
         marks(summarise(frame_of({("a", 50): seeds(1.0, 2.0), ("zero_shot", 0): seeds(9.0, 9.0)})), 50)["a"] == "best"
     )
     assert marks(summarise(frame_of({("from_scratch", 50): seeds(1.0, 2.0)})), 50) == {"from_scratch": ""}
+
+
+def test_all_pairs_by_the_metric_that_ranks():
+    values = {("zero_shot", 0): seeds(9.0, 9.0), ("a", 50): seeds(1.0, 2.0, 3.1), ("b", 50): seeds(1.1, 2.0, 2.9)}
+    values |= {("c", 50): seeds(8.0, 9.1, 9.9), ("lone", 50): seeds(4.0)}
+    frame = pd.concat([frame_of(values), frame_of(values, metric="other")], ignore_index=True)
+    found = pairs(frame, {("m", "b", "clean"): "bits_per_byte"})
+    assert found[["metric", "first", "second"]].to_numpy().tolist() == [
+        ["bits_per_byte", "a", "b"], ["bits_per_byte", "a", "c"], ["bits_per_byte", "b", "c"],
+    ]  # fmt: skip
+    assert found["difference"].tolist() == pytest.approx([0.1 / 3, -20.9 / 3, -21 / 3])
+    assert (found["p_holm"] < 0.05).tolist() == [False, True, True]
+    assert pairs(frame_of({("a", 50): seeds(("failed", "x"))}), {}).empty
+    assert pairs(frame_of({("a", 50): seeds(1.0)}), {("m", "b", "clean"): "bits_per_byte"}).empty

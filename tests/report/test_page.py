@@ -4,10 +4,13 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from bench.report import headlines, samples, sections, wording
 from bench.report import page as page_module
-from bench.report import samples
+from bench.report.aggregate import summarise
+from tests.report.frames import frame_of, seeds
 
 VOID = {"meta", "img", "br", "wbr", "col", "link", "input", "hr"}
 
@@ -155,3 +158,16 @@ def test_unprintable_characters_are_replaced(text, shown):
 def test_long_texts_are_shortened():
     assert samples.shortened("short") == "short"
     assert len(samples.shortened("x" * 1000)) < 300
+
+
+def test_a_sentence_names_few_and_counts_the_rest():
+    random = np.random.default_rng(0)
+    frame = frame_of({(f"a{index}", 50): seeds(*random.normal(size=3)) for index in range(9)})
+    (section,) = sections.split(frame, summarise(frame), {"text": "bits_per_byte"})
+    (answer,) = headlines.answers(section)
+    source = '{% import "parts.html.jinja" as parts with context %}{{ parts.answer(answer, "", words) }}'
+    shown = page_module.environment().from_string(source).render(answer=answer, words=wording)
+    assert shown.count(" behind, at") == 5
+    assert "or one of 3 more" in shown
+    assert "nothing can be told apart" in shown
+    assert "More seeds would tell more." in shown
