@@ -20,20 +20,25 @@ def add_folder(parser: argparse.ArgumentParser, name: str) -> None:
 
 def add_run(parser: argparse.ArgumentParser) -> None:
     """A run; :func:`run_folder` says which."""
-    parser.add_argument("results", type=Path, help="a run's folder, or a suite's (its latest run)")
+    parser.add_argument("results", type=Path, help="a run's folder, or its suite's folder or name (the latest run)")
 
 
 def run_folder(chosen: argparse.Namespace) -> Path:
-    """Of the run that was named, by its own folder or by its suite's."""
+    """Of the run that was named, by its own folder, or by its suite's folder or name: the latest, or the only one."""
     from bench.results import runs
 
     folder: Path = chosen.results
-    return runs.latest(folder) or folder
+    if not folder.exists() and (named := Path("results") / folder).is_dir():
+        folder = named
+    if latest := runs.latest(folder):
+        return latest
+    alone = [path.parent for path in folder.glob("*/run.json")]
+    return alone[0] if len(alone) == 1 else folder
 
 
 def add_workers(parser: argparse.ArgumentParser, of: str) -> None:
     """How many cells train at a time."""
-    parser.add_argument("--workers", type=_count, metavar="N", help=of)
+    parser.add_argument("--workers", type=count, metavar="N", help=of)
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
@@ -51,7 +56,8 @@ def _suites(prefix: str, **_: Any) -> list[str]:
     return [*{*here, *(path.stem for path in loading.available())}, *FilesCompleter(("yaml", "yml"))(prefix)]
 
 
-def _count(text: str) -> int:
+def count(text: str) -> int:
+    """A whole number of one or more."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{cut(text, 60)!r} is not a number of one or more")
     return int(text)

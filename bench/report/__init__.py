@@ -12,8 +12,8 @@ def build(
 
     Writes ``index.html``, where there are several models or targets ``across.html`` and ``across.csv`` (one row per
     data size and approach), ``table.csv`` (one row per model, target, data quality, metric, approach and data size),
-    ``pairs.csv`` (every approach against every other, by the metric that ranks) and ``plots/*.svg`` and ``*.png`` into
-    ``reports/<suite>/<run>``.
+    ``pairs.csv`` (every approach against every other, by the metric that ranks), where from_scratch has two data sizes
+    ``worth.csv`` (what approaches are worth), and ``plots/*.svg`` and ``*.png`` into ``reports/<suite>/<run>``.
 
     Args:
         folder: a run's, which holds ``run.json``.
@@ -26,7 +26,7 @@ def build(
         no approach of the baseline's name.
     """
     from bench.errors import ResultsError
-    from bench.report import across, aggregate, curves, items, page, plots, sections
+    from bench.report import across, aggregate, curves, items, page, plots, sections, worth
     from bench.results import files, runs, tidy
     from bench.words import cut
 
@@ -42,13 +42,15 @@ def build(
     summary = aggregate.summarise(frame, baseline=baseline, items=items.of_run(run))
     into = reports / str(info["suite"]) / str(info["run"])
     found = sections.split(frame, summary, info["primary"])
-    look, parts = plots.styles(found), []
+    look, parts, rows, worths = plots.styles(found), [], aggregate.spread(frame), []
     for index, section in enumerate(found, start=1):
         mine = [record for record in records if sections.holds(section, record)]
-        drawn = plots.draw(section, curves.read_curves(run, mine), look)
+        tracks = curves.read_tracks(run, mine)
+        drawn = plots.draw(section, curves.pooled(tracks), look)
+        worths.append(worth.find(section, rows, tracks))
         stem = f"{index}-{_slug(section.title.replace(' → ', '-'))}"
         _write_figures(into, stem, drawn)
-        parts.append(page.part(run, section, mine, drawn))
+        parts.append(page.part(run, section, mine, drawn, worths[-1]))
     ranked = across.rankings(found, frame)
     html = page.render(run, parts, across=bool(ranked), baseline=baseline)
     if ranked:
@@ -60,6 +62,8 @@ def build(
     unasked = [name for name in aggregate.AGAINST_BASELINE if baseline is None]
     table = summary.drop(columns=["spans", *unasked]).to_csv(index=False, lineterminator="\n")
     files.write_atomically(into / "table.csv", _writer(table.encode()))
+    if known := [one for one in worths if one]:
+        files.write_atomically(into / "worth.csv", _writer(worth.csv(known).encode()))
     by = {(section.model, section.target, section.data_quality): section.primary for section in found}
     pairs = aggregate.pairs(frame, by).to_csv(index=False, lineterminator="\n", float_format="%.6g")
     files.write_atomically(into / "pairs.csv", _writer(pairs.encode()))

@@ -9,8 +9,9 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from bench.report import aggregate, circumstances, costs, curves, headlines, samples, tables, wording
+from bench.report import aggregate, circumstances, costs, curves, headlines, samples, tables, wording, worth_tables
 from bench.report.sections import Section
+from bench.report.worth import Found
 from bench.results import runs
 
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -36,9 +37,16 @@ class Part:
     chosen: dict[tuple[str, int], list[str]]
     failures: list[circumstances.Failure]
     skipped: list[tuple[str, str, list[str]]]
+    worth: worth_tables.Shown | None = None
 
 
-def part(run: runs.Found, section: Section, records: list[dict[str, Any]], plots: dict[str, dict[str, bytes]]) -> Part:
+def part(
+    run: runs.Found,
+    section: Section,
+    records: list[dict[str, Any]],
+    plots: dict[str, dict[str, bytes]],
+    worth: Found | None = None,
+) -> Part:
     """Collect a section.
 
     Args:
@@ -46,6 +54,7 @@ def part(run: runs.Found, section: Section, records: list[dict[str, Any]], plots
         section: its numbers.
         records: its records.
         plots: figure name to bytes by format, as :func:`bench.report.plots.draw` returns them.
+        worth: what its approaches are worth, where that can be told.
     """
     return Part(
         section=section,
@@ -61,6 +70,7 @@ def part(run: runs.Found, section: Section, records: list[dict[str, Any]], plots
         chosen=curves.chosen_values(records),
         failures=circumstances.failures(section),
         skipped=circumstances.skipped(records),
+        worth=worth_tables.show(worth) if worth else None,
     )
 
 

@@ -19,7 +19,7 @@ def contents(folder):
 def test_files_and_place(run, page):
     assert page.parts[-3:] == ("quickstart", run.name, "index.html")
     suffixes = [path.suffix for path in contents(page.parent)]
-    assert (suffixes.count(".svg"), suffixes.count(".png"), suffixes.count(".csv")) == (6, 6, 3)
+    assert (suffixes.count(".svg"), suffixes.count(".png"), suffixes.count(".csv")) == (6, 6, 4)
     assert page.stat().st_size < 2_000_000
 
 

@@ -157,3 +157,20 @@ def test_every_shipped_suite_loads_and_says_what_it_is_for(path: Path) -> None:
 
 def test_the_promised_suites_are_shipped() -> None:
     assert {path.stem for path in loading.available()} >= {"quickstart", "text_small", "images_small", "gpu_embedded"}
+
+
+def test_the_data_curve_is_what_it_says() -> None:
+    """Text and images, eight approaches beside the controls, six data sizes, five seeds; all of it applies."""
+    cells = loading.load("data_curve").cells
+    trained = [cell for cell in cells if cell.data_size and not cell.control]
+    assert {cell.modality for cell in cells} == {"text", "image"}
+    assert {
+        cell.model_name: len({c.approach for c in trained if c.model_name == cell.model_name}) for cell in trained
+    } == {
+        "docstring_gpt2": 8,
+        "glyph_vae": 8,
+    }
+    assert len({cell.data_size for cell in trained}) == 6
+    assert {cell.seed for cell in trained} == set(range(5))
+    assert len(trained) == 2 * 8 * 6 * 5
+    assert not any(cell.reason for cell in cells)

@@ -26,7 +26,7 @@ def draw(section: Section, curves: dict[tuple[str, int], Curve], look: dict[str,
 
     Args:
         section: what to show.
-        curves: of :func:`bench.report.curves.read_curves`.
+        curves: of :func:`bench.report.curves.pooled`.
         look: of :func:`styles`, one for the whole run.
     """
     from matplotlib import rc_context

@@ -1,0 +1,171 @@
+"""A recommendation as people read it and as scripts do."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from bench.report import tables, wording
+from bench.report.candidates import MEASURES
+from bench.report.recommendation import Answer, Cells, Standing, Wish
+from bench.report.sections import Section
+from bench.words import counted
+
+_COSTS = {"memory": "of memory", "seconds": "of training", "storage": "stored"}
+_WORDS = {"memory": "memory", "seconds": "time", "storage": "storage"}
+_CONTROLS = {"zero_shot": ", the pretrained model as it is", "from_scratch": ", without the pretrained model"}
+
+
+def as_json(section: Section, answer: Answer) -> dict[str, Any]:
+    """An answer as plain values; what is not known is null.
+
+    ``model``, ``target``, ``data_quality``, ``metric``, ``unit``, ``better``: of the section. ``sizes``: the measured
+    data sizes that it rests on. ``take`` and ``runner_up``: null, or ``approach``, ``control`` (empty, ``zero_shot``
+    or ``from_scratch``), ``mean``, ``half_width``, ``seeds``, ``behind`` (the best mean of those that fit),
+    ``behind_low``, ``behind_high``, ``may_be_best``, and ``memory`` and ``storage`` in bytes and ``seconds``.
+    ``not_told_apart``: a list of such, each with ``cheaper_in``, a list of these three. ``too_large``: approach to
+    what it takes where that is more than the limit. ``unknown``: approach to a reason. ``nothing``: why there is no
+    answer, or null. ``cells``: null, or ``approaches``, ``data_sizes``, ``seeds`` and ``hint``, which would answer or
+    settle it.
+    """
+    point = section.one_of(section.primary) if section.points else None
+    cells = answer.cells
+    return {
+        **{name: getattr(section, name) for name in ("model", "target", "data_quality")},
+        "metric": section.primary,
+        "unit": point.unit if point else "",
+        "better": point.better if point else "none",
+        "sizes": answer.sizes,
+        "take": _plain(answer.take),
+        "runner_up": _plain(answer.runner_up),
+        "not_told_apart": [{**(_plain(one) or {}), "cheaper_in": answer.cheaper(one)} for one in answer.others],
+        "too_large": answer.too_large,
+        "unknown": answer.unknown,
+        "nothing": answer.nothing or None,
+        "cells": vars(cells) if cells else None,
+    }
+
+
+def _plain(one: Standing | None) -> dict[str, Any] | None:
+    if one is None:
+        return None
+    numbers = {"mean": one.mean, "half_width": one.half_width, "seeds": one.seeds, "behind": one.behind}
+    numbers |= {"behind_low": one.low, "behind_high": one.high}
+    numbers |= {name: one.costs.get(name, math.nan) for name in MEASURES}
+    known = {name: value if math.isfinite(value) else None for name, value in numbers.items()}
+    return {"approach": one.approach, "control": one.control, "may_be_best": one.in_running, **known}
+
+
+@dataclass(frozen=True)
+class Advice:
+    """An answer in words.
+
+    Attributes:
+        title: what was asked of which section.
+        verdict: what to take, or that nothing can be said.
+        evidence: sentences below it.
+        rows: the approach to take, what cannot be told from the best, and the runner-up: name, how far behind the best
+            mean, seconds, memory, storage, remark; empty where nothing can be said.
+        out: what was not compared, and why.
+        open: what would answer or settle it; empty where nothing is open.
+    """
+
+    title: str
+    verdict: str
+    evidence: list[str]
+    rows: list[list[str]]
+    out: list[str]
+    open: str
+
+
+HEAD = ("", "behind", "training", "memory", "stored", "")
+"""Heads of :attr:`Advice.rows`."""
+
+
+def advise(section: Section, answer: Answer, wish: Wish) -> Advice:
+    """An answer in words."""
+    between = f", between the measured {answer.sizes[0]} and {answer.sizes[1]}" if len(answer.sizes) > 1 else ""
+    take = answer.take
+    return Advice(
+        title=f"{section.title}, {wording.examples(wish.data_size)}{between}",
+        verdict=f"Take {take.approach}{_CONTROLS.get(take.control, '')}." if take else f"Nothing: {answer.nothing}.",
+        evidence=_evidence(section, answer, take, wish) if take else [],
+        rows=_rows(section, answer, take) if take else [],
+        out=_out(answer, wish),
+        open=f"{'More seeds would tell' if take else 'This would'}: {_cells(answer.cells)}" if answer.cells else "",
+    )
+
+
+def _evidence(section: Section, answer: Answer, take: Standing, wish: Wish) -> list[str]:
+    point, places = section.one_of(section.primary), tables.places(section, section.primary)
+    score = [
+        section.primary,
+        wording.number(take.mean, places),
+        wording.plus_minus(take.half_width, places),
+        point.unit,
+    ]
+    facts = [wording.DIRECTIONS[point.better], counted(take.seeds, "seed")]
+    facts += ["straight in log data size between these"] if len(answer.sizes) > 1 else []
+    found = [f"{' '.join(part for part in score if part)} ({'; '.join(facts)})"]
+    if answer.runner_up is None:
+        return [*found, "Nothing else fits, so nothing was compared."]
+    if not answer.others:
+        return [*found, "It is the best of those that fit, with 95 % confidence."]
+    others = "one other" if len(answer.others) == 1 else f"{len(answer.others)} others"
+    where = ", at one of the two sizes at least" if len(answer.sizes) > 1 else ""
+    chosen = "It trains fastest of those that" if wish.optimise == "cost" else f"It has the best mean, but {others}"
+    return [*found, f"{chosen} may be the best{where} (95 % confidence)."]
+
+
+def _rows(section: Section, answer: Answer, take: Standing) -> list[list[str]]:
+    places = tables.places(section, section.primary)
+    shown = [take, *answer.others]
+    if answer.runner_up and answer.runner_up not in shown:
+        shown.append(answer.runner_up)
+    rows = []
+    for one in shown:
+        less = answer.cheaper(one)
+        remarks = ["take this" if one is take else "" if one.in_running else "not among the best"]
+        remarks += ["runner-up"] if one is answer.runner_up else []
+        remarks += [f"less {wording.listed([_WORDS[name] for name in less])}"] if less and one.in_running else []
+        costs = [
+            wording.in_words(one.costs[name], MEASURES[name]) if name in one.costs else tables.NONE
+            for name in ("seconds", "memory", "storage")
+        ]
+        rows.append([one.approach, _gap(one, places), *costs, ", ".join(part for part in remarks if part)])
+    return rows
+
+
+def _gap(one: Standing, places: int) -> str:
+    """``best``, ``0.021 (≤ 0.051)`` where it may be nothing, or ``0.021 (0.005 to 0.051)``."""
+    if one.behind == 0:
+        return "best"
+    shown = wording.number(one.behind, places)
+    if not math.isfinite(one.high):
+        return shown if math.isfinite(one.behind) else tables.NONE
+    if one.low == 0:
+        return f"{shown} (≤\N{NO-BREAK SPACE}{wording.number(one.high, places)})"
+    return f"{shown} ({wording.number(one.low, places)} to {wording.number(one.high, places)})"
+
+
+def _out(answer: Answer, wish: Wish) -> list[str]:
+    """A line for each limit and each reason: ``more than 100 MB of memory: lora (118 MB), dora (121 MB)``."""
+    found: dict[str, list[str]] = {}
+    for name, over in answer.too_large.items():
+        for what, value in over.items():
+            limit = f"more than {wording.in_words(wish.limits[what], MEASURES[what])} {_COSTS[what]}"
+            found.setdefault(limit, []).append(f"{name} ({wording.in_words(value, MEASURES[what])})")
+    for name, why in answer.unknown.items():
+        found.setdefault(why, []).append(name)
+    return [f"{why}: {', '.join(names)}" for why, names in found.items()]
+
+
+def _cells(cells: Cells) -> str:
+    sizes = wording.listed([wording.number(size, 0) for size in cells.data_sizes])
+    parts = [", ".join(cells.approaches), f"data_sizes {sizes}", f"seeds {_range(cells.seeds)}"]
+    return "; ".join(parts) + (f"; {cells.hint}" if cells.hint else "")
+
+
+def _range(seeds: list[int]) -> str:
+    if len(seeds) > 2 and seeds == list(range(seeds[0], seeds[-1] + 1)):
+        return f"{seeds[0]} to {seeds[-1]}"
+    return wording.listed([str(seed) for seed in seeds])
