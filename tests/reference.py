@@ -58,7 +58,7 @@ def main() -> None:
         shrink(run)
         assert Ledger(loading.load(run.parent.name), run, retry=False).is_settled(), run
         report = ROOT / "reports" / run.parent.name / run.name
-        for path in (*report.glob("plots/*"), report / "table.csv"):
+        for path in (*report.glob("plots/*"), report / "table.csv", report / "pairs.csv"):
             if path.relative_to(ROOT).as_posix() not in shown:
                 path.unlink(missing_ok=True)
 
