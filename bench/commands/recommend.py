@@ -96,14 +96,16 @@ def _show(told: "list[Advice]", machine: str) -> None:
         for line in one.evidence:
             console.print(Text(_plain(line)))
         if one.rows:
-            table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+            table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
             longest = max(len(word) for row in one.rows for word in row[0].split())
             for place, head in enumerate(advice.HEAD):
                 least = None if place else min(longest, _WIDEST)
-                table.add_column(head, justify="right" if head else "left", no_wrap=bool(head), min_width=least)
+                table.add_column(
+                    head, justify="right" if head else "left", no_wrap=bool(head), min_width=least, overflow="fold"
+                )
             for place, row in enumerate(one.rows):
                 table.add_row(*(Text(_plain(entry), style="green" if not place else "") for entry in row))
-            console.print(table)
+            console.print(table, crop=False)  # a terminal folds what is too wide: nothing is lost
         for line in one.out:
             console.print(Text(f"out: {_plain(line)}", style="dim"))
         if one.open:
