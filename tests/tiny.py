@@ -15,7 +15,7 @@ import psutil
 import yaml
 
 import bench
-from bench.results import packed, runs
+from bench.results import items, packed, runs
 
 TIMINGS = ("seconds", "latency", "throughput", "memory", "peak")
 """What the names of scores have in them that differ from run to run."""
@@ -110,6 +110,7 @@ def cells(run: Path) -> dict[str, bytes]:
     pack = packed.Pack(run)
     found = {f"{cell}.json": text.encode() for cell, text in pack.records.items()}
     found |= {name.removeprefix("cells/"): pack.content(name) or b"" for name in pack.names() if "cells/" in name}
+    found |= {f"{cell}/{items.NAME}": items.encoded(pack.items.scores(cell)) for cell in pack.items.cells}
     return found | {name: content for name, (_, content) in states(run / "cells").items()}
 
 

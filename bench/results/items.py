@@ -78,10 +78,11 @@ def write(path: Path, scores: Mapping[str, Floats]) -> None:
 
 def add(path: Path, scores: Mapping[str, Floats]) -> None:
     """:func:`write` beside what is stored of other scores already."""
+    if not scores:
+        return
     before: Scores = {}
-    if scores and path.exists():
-        with suppress(Damaged):
-            before = decoded(files.content(path))
+    with suppress(Damaged):
+        before = decoded(files.content(path)) if path.exists() else {}
     write(path, before | dict(scores))
 
 

@@ -193,6 +193,7 @@ def test_a_vocabulary_of_no_size(family: str, size: Any) -> None:
 def test_a_network_beyond_the_memory_is_not_built(family: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Counted as the library has it, whatever the words of its config."""
     kind, folder = plugins.find("families", family).load(), saved(model_of(family), tmp_path)
+    monkeypatch.setattr(extent, "_ANYWHERE", 0)
     monkeypatch.setattr(extent, "_memory", lambda: 100)
     with pytest.raises(CheckpointError, match=r"its weights take .* and this machine has 0 GB of memory; name"):
         kind.from_architecture({}, data_of(family))
