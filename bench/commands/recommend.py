@@ -29,6 +29,7 @@ _BYTES = {
     **{p + "b": 1000**n for n, p in enumerate("kmgt", 1)},
     **{p + "ib": 1024**n for n, p in enumerate("kmgt", 1)},
 }
+_REMARK = 10  # characters of the longest word of a remark
 _WIDEST = 30  # characters of a name that no line breaks
 _SECONDS = {"": 1, "s": 1, "min": 60, "h": 3600}
 
@@ -99,7 +100,7 @@ def _show(told: "list[Advice]", machine: str) -> None:
             table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
             longest = max(len(word) for row in one.rows for word in row[0].split())
             for place, head in enumerate(advice.HEAD):
-                least = None if place else min(longest, _WIDEST)
+                least = 0 if head else _REMARK if place else min(longest, _WIDEST)
                 table.add_column(head, justify="right" if head else "left", no_wrap=bool(head), min_width=least)
             for place, row in enumerate(one.rows):
                 table.add_row(*(Text(_plain(entry), style="green" if not place else "") for entry in row))
