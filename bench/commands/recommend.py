@@ -97,7 +97,7 @@ def _show(told: "list[Advice]", machine: str) -> None:
         for line in one.evidence:
             console.print(Text(_plain(line)))
         if one.rows:
-            table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+            table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
             longest = max(len(word) for row in one.rows for word in row[0].split())
             for place, head in enumerate(advice.HEAD):
                 least = 0 if head else _REMARK if place else min(longest, _WIDEST)
