@@ -29,6 +29,7 @@ _BYTES = {
     **{p + "b": 1000**n for n, p in enumerate("kmgt", 1)},
     **{p + "ib": 1024**n for n, p in enumerate("kmgt", 1)},
 }
+_REMARK = 10  # characters of the longest word of a remark
 _WIDEST = 30  # characters of a name that no line breaks
 _SECONDS = {"": 1, "s": 1, "min": 60, "h": 3600}
 
@@ -53,13 +54,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def call(chosen: argparse.Namespace) -> int:
     """1 where nothing can be said."""
-    from bench.report import advice, aggregate, candidates, items, recommendation, sections
+    from bench.report import advice, aggregate, candidates, recommendation, sections
     from bench.results import runs, tidy
 
     folder = _arguments.run_folder(chosen)
     run = runs.read(folder)
     if not run.records:
         raise ResultsError(f"{folder}: no cell has finished; run the suite first")
+    _saying.tell(run.told())
     frame = aggregate.in_every_quality(tidy.table(run.records))
     for name in ("model", "target"):
         frame = _only(frame, name, getattr(chosen, name), str(folder))
@@ -68,9 +70,8 @@ def call(chosen: argparse.Namespace) -> int:
     rows = aggregate.spread(frame)
     found = [
         (section, recommendation.recommend(candidates.Measured(section, rows), wish))
-        for section in sections.split(frame, aggregate.summarise(frame, items=items.of_run(run)), run.info["primary"])
+        for section in sections.split(frame, aggregate.summarise(frame), run.info["primary"])
     ]
-    _saying.tell(run.told())
     machine = _machine(run.info)
     if chosen.json:
         asked = {"data_size": wish.data_size, **{name: limits.get(name) for name in candidates.MEASURES}}
@@ -99,13 +100,11 @@ def _show(told: "list[Advice]", machine: str) -> None:
             table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
             longest = max(len(word) for row in one.rows for word in row[0].split())
             for place, head in enumerate(advice.HEAD):
-                least = None if place else min(longest, _WIDEST)
-                table.add_column(
-                    head, justify="right" if head else "left", no_wrap=bool(head), min_width=least, overflow="fold"
-                )
+                least = 0 if head else _REMARK if place else min(longest, _WIDEST)
+                table.add_column(head, justify="right" if head else "left", no_wrap=bool(head), min_width=least)
             for place, row in enumerate(one.rows):
                 table.add_row(*(Text(_plain(entry), style="green" if not place else "") for entry in row))
-            console.print(table, crop=False)  # a terminal folds what is too wide: nothing is lost
+            console.print(table)
         for line in one.out:
             console.print(Text(f"out: {_plain(line)}", style="dim"))
         if one.open:

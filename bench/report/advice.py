@@ -124,7 +124,7 @@ def _rows(section: Section, answer: Answer, take: Standing) -> list[list[str]]:
     rows = []
     for one in shown:
         less = answer.cheaper(one)
-        remarks = ["take this" if one is take else "" if one.in_running else "not among the best"]
+        remarks = ["take this" if one is take else ""]
         remarks += ["runner-up"] if one is answer.runner_up else []
         remarks += [f"less {wording.listed([_WORDS[name] for name in less])}"] if less and one.in_running else []
         costs = [
@@ -136,7 +136,7 @@ def _rows(section: Section, answer: Answer, take: Standing) -> list[list[str]]:
 
 
 def _gap(one: Standing, places: int) -> str:
-    """``best``, ``0.021 (≤ 0.051)`` where it may be nothing, or ``0.021 (0.005 to 0.051)``."""
+    """``best``, ``0.021 (≤ 0.051)`` where it may be nothing, or ``0.021 (0.005–0.051)``."""
     if one.behind == 0:
         return "best"
     shown = wording.number(one.behind, places)
@@ -144,7 +144,7 @@ def _gap(one: Standing, places: int) -> str:
         return shown if math.isfinite(one.behind) else tables.NONE
     if one.low == 0:
         return f"{shown} (≤\N{NO-BREAK SPACE}{wording.number(one.high, places)})"
-    return f"{shown} ({wording.number(one.low, places)} to {wording.number(one.high, places)})"
+    return f"{shown} ({wording.number(one.low, places)}–{wording.number(one.high, places)})"
 
 
 def _out(answer: Answer, wish: Wish) -> list[str]:
