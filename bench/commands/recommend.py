@@ -54,14 +54,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def call(chosen: argparse.Namespace) -> int:
     """1 where nothing can be said."""
-    from bench.report import advice, aggregate, candidates, recommendation, sections
+    from bench.report import advice, aggregate, candidates, items, recommendation, sections
     from bench.results import runs, tidy
 
     folder = _arguments.run_folder(chosen)
     run = runs.read(folder)
     if not run.records:
         raise ResultsError(f"{folder}: no cell has finished; run the suite first")
-    _saying.tell(run.told())
     frame = aggregate.in_every_quality(tidy.table(run.records))
     for name in ("model", "target"):
         frame = _only(frame, name, getattr(chosen, name), str(folder))
@@ -70,8 +69,9 @@ def call(chosen: argparse.Namespace) -> int:
     rows = aggregate.spread(frame)
     found = [
         (section, recommendation.recommend(candidates.Measured(section, rows), wish))
-        for section in sections.split(frame, aggregate.summarise(frame), run.info["primary"])
+        for section in sections.split(frame, aggregate.summarise(frame, items=items.of_run(run)), run.info["primary"])
     ]
+    _saying.tell(run.told())
     machine = _machine(run.info)
     if chosen.json:
         asked = {"data_size": wish.data_size, **{name: limits.get(name) for name in candidates.MEASURES}}
