@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from bench import __version__
-from bench.commands import _saying
+from bench.commands import _arguments, _saying
 from bench.errors import BenchError
 
 _OF_FOLDERS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EIO)
@@ -79,12 +79,7 @@ def make_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for path in sorted((Path(__file__).parent / "commands").glob("[a-z]*.py")):
         module = importlib.import_module(f"bench.commands.{path.stem}")
-        told = str(module.__doc__)
-        first = told.split("\n", 1)[0].rstrip(".")
-        about = argparse.RawDescriptionHelpFormatter
-        command = commands.add_parser(
-            path.stem, help=first[0].lower() + first[1:], description=told.replace("``", "`"), formatter_class=about
-        )
+        command = _arguments.add_parser(commands, path.stem, str(module.__doc__).replace("``", "`"))
         module.add_arguments(command)
         command.set_defaults(call=module.call)
     return parser

@@ -13,6 +13,16 @@ def add_suite(parser: argparse.ArgumentParser) -> None:
     action.completer = _suites
 
 
+def add_parser(parsers: Any, name: str, told: str) -> argparse.ArgumentParser:
+    """Something to choose, of which ``told`` is the help: its first line stands in the list."""
+    first = told.split("\n", 1)[0].rstrip(".")
+    about = argparse.RawDescriptionHelpFormatter
+    made: argparse.ArgumentParser = parsers.add_parser(
+        name, help=first[0].lower() + first[1:], description=told, formatter_class=about
+    )
+    return made
+
+
 def add_folder(parser: argparse.ArgumentParser, name: str) -> None:
     """``--results`` or ``--reports``."""
     parser.add_argument(f"--{name}", type=Path, default=Path(name), metavar="DIR", help=f"default: {name}")

@@ -23,10 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     kinds = parser.add_subparsers(required=True, metavar="SOURCE")
     for name in importing.sources():
         module = importing.find(name)
-        told = str(module.__doc__).replace("``", "")
-        about = argparse.RawDescriptionHelpFormatter
-        first = told.split("\n", 1)[0].rstrip(".")
-        source = kinds.add_parser(name, help=first[0].lower() + first[1:], description=told, formatter_class=about)
+        source = _arguments.add_parser(kinds, name, str(module.__doc__).replace("``", ""))
         module.add_arguments(source)
         source.add_argument("--suite", default=module.SUITE, metavar="NAME", help=f"default: {module.SUITE}")
         source.add_argument("--run", metavar="NAME", help="name of the run (default: the time)")

@@ -1,13 +1,13 @@
 """What test items say of the comparisons in a run: the covariance of approaches over them, column by column."""
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from bench.report import comparisons
+from bench.report.comparisons import Floats
 from bench.results import runs
-
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
+from bench.statistics.items import covariance
 
 Column = tuple[str, str, str, str, int]
 """Model, target, data quality, metric and data size: what :func:`bench.report.aggregate.summarise` calls a column."""
@@ -24,7 +24,7 @@ class OverItems(NamedTuple):
     """
 
     approaches: list[str]
-    covariance: "npt.NDArray[np.float64]"
+    covariance: Floats
     items: int
 
 
@@ -32,9 +32,7 @@ def of_run(run: runs.Found) -> comparisons.Items:
     """What :func:`bench.report.aggregate.summarise` asks for of a run, from :func:`over_items`."""
     found = over_items(run)
 
-    def covariance(column: tuple[Any, ...], approaches: list[str]) -> "npt.NDArray[np.float64] | None":
-        import numpy as np
-
+    def of_column(column: tuple[Any, ...], approaches: list[str]) -> Floats | None:
         if (known := found.get(column)) is None:
             return None
         place = {name: index for index, name in enumerate(known.approaches)}
@@ -44,7 +42,7 @@ def of_run(run: runs.Found) -> comparisons.Items:
         whole[np.ix_(mine, mine)] = known.covariance[np.ix_(theirs, theirs)]
         return whole
 
-    return covariance
+    return of_column
 
 
 def over_items(run: runs.Found) -> dict[Column, OverItems]:
@@ -53,10 +51,6 @@ def over_items(run: runs.Found) -> dict[Column, OverItems]:
     An approach that uses no target data stands in each column of its model and target, as in the summary. What is
     damaged is noted in ``run`` and left out, so ask before :meth:`bench.results.runs.Found.told`.
     """
-    import numpy as np
-
-    from bench.statistics.items import covariance
-
     learned: dict[tuple[str, str], dict[tuple[str, int], None]] = {}  # of each pair the qualities and sizes
     for asked in (record["asked"] for record in run.records):
         if asked["data_size"]:

@@ -8,11 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.statistics import best
-from bench.statistics.best import sidak
+from bench.statistics.best import CHUNK, sidak
 from bench.statistics.variances import PRIOR_FREEDOM, ROUNDING, Floats, Table, of_differences
 
 _SHARED = (0.0, 0.7, 0.9, 0.95, 1.0)
-_CHUNK = 4_000_000  # scores that are drawn at a time
 
 Source = Callable[[int, int], float]
 """How many approaches, and over how many seeds, to the critical value of :func:`critical`."""
@@ -69,7 +68,7 @@ def critical(
     """
     shares = _SHARED if approaches > 1 else (0.0,)
     largest = np.empty((tables, len(shares)))
-    step = max(1, _CHUNK // (approaches * seeds))
+    step = max(1, CHUNK // (approaches * seeds))
     for start in range(0, tables, step):
         here = slice(start, min(start + step, tables))
         own = generator.standard_normal((here.stop - start, approaches, seeds))

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from bench.statistics.variances import Floats, Mask, Table, design_of, of_deviations, of_differences
 
-_CHUNK = 4_000_000  # scores that are drawn at a time
+CHUNK = 4_000_000  # scores that are drawn at a time
 _SPREAD_OF_SETS = 0.7
 SPREAD = 0.5
 """Standard deviation of the logarithm of the approaches' variances in tables that are drawn. A set is to err as rarely
@@ -82,7 +82,7 @@ def constants(
         sizes = np.unique(np.geomspace(2, count, _SIZES).round().astype(int))
     shapes, shape = [design.from_mean(order[:size]).T for size in sizes], design.from_one(first)[others].T
     deviations, differences = np.empty((tables, len(sizes))), np.empty(tables)
-    step = max(1, _CHUNK // design.held.size)
+    step = max(1, CHUNK // design.held.size)
     for start in range(0, tables, step):
         here = slice(start, min(start + step, tables))
         noise = generator.standard_normal((here.stop - start, *design.held.shape))
