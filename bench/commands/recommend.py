@@ -66,10 +66,10 @@ def call(chosen: argparse.Namespace) -> int:
         frame = _only(frame, name, getattr(chosen, name), str(folder))
     limits = {name: value for name in candidates.MEASURES if (value := getattr(chosen, name)) is not None}
     wish = recommendation.Wish(chosen.data_size, limits, chosen.optimise)
-    rows = aggregate.spread(frame)
+    rows, over_items = aggregate.spread(frame), items.of_run(run)
     found = [
-        (section, recommendation.recommend(candidates.Measured(section, rows), wish))
-        for section in sections.split(frame, aggregate.summarise(frame, items=items.of_run(run)), run.info["primary"])
+        (section, recommendation.recommend(candidates.Measured(section, rows, over_items), wish))
+        for section in sections.split(frame, aggregate.summarise(frame, items=over_items), run.info["primary"])
     ]
     _saying.tell(run.told())
     machine = _machine(run.info)

@@ -22,7 +22,7 @@ def call(chosen: argparse.Namespace) -> int:
 
     folder = _arguments.run_folder(chosen)
     damaged: list[str] = []
-    page = report.build(folder, chosen.reports, damaged.append, baseline=chosen.baseline)
+    page = report.build(folder, chosen.reports, damaged.append, baseline=chosen.baseline).page
     _saying.tell(damaged)
     print(json.dumps({"results": str(folder), "report": str(page)}) if chosen.json else page)
     return int(bool(damaged))

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from collections import Counter
 
 from bench.commands import _arguments, _saying
 from bench.words import counted
@@ -26,7 +27,6 @@ def call(chosen: argparse.Namespace) -> int:
     from rich.console import Console
 
     from bench import plugins
-    from bench.results import runs, tidy
     from bench.running import progress, runner
     from bench.suite import loading
 
@@ -38,18 +38,17 @@ def call(chosen: argparse.Namespace) -> int:
     aside = [f"{path}: what it held was made anew where it could not be read" for path in folder.glob("damaged-*")]
     _saying.tell(sorted(aside))
     from bench import report
-    from bench.report import circumstances, items, terminal
+    from bench.report import circumstances, terminal
 
-    page = report.build(folder, chosen.reports)
-    found, frame = runs.read(folder), tidy.read(folder)
+    page, found, sections = report.build(folder, chosen.reports)
     left_out = circumstances.left_out(found.records)
-    statuses = frame.drop_duplicates("cell")["status"].value_counts().to_dict()
+    statuses = dict(Counter(record["happened"]["status"] for record in found.records).most_common())
     if chosen.json:
         said = {"cells": statuses, "left_out": left_out, "results": str(folder), "report": str(page)}
         print(json.dumps(counts | said))
     else:
         console = Console()
-        terminal.summary(frame, suite.primary(), console, items.of_run(found))
+        terminal.summary(sections, console)
         were = "was" if counts["kept"] == 1 else "were"
         already = f", {counts['kept']} {were} there already" if counts["kept"] else ""
         ends = ", ".join(f"{number} {status}" for status, number in statuses.items())

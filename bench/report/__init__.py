@@ -3,11 +3,30 @@
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from bench.report.sections import Section
+    from bench.results import runs
+
+
+class Built(NamedTuple):
+    """A report that was made, and what it was made from, for who goes on to show it.
+
+    Attributes:
+        page: the path of ``index.html``.
+        run: as it was read.
+        sections: what the page says, part by part.
+    """
+
+    page: Path
+    run: "runs.Found"
+    sections: "list[Section]"
 
 
 def build(
     folder: Path, reports: Path, tell: Callable[[str], object] | None = None, *, baseline: str | None = None
-) -> Path:
+) -> Built:
     """Make the report of a run: the same bytes from the same results.
 
     Writes ``index.html``, where there are several models or targets ``across.html`` and ``across.csv`` (one row per
@@ -21,9 +40,8 @@ def build(
         tell: is given a line for each damaged file; the page says so in any case.
         baseline: an approach or a control of the run that all others are held against, too.
 
-    Returns:
-        The path of ``index.html``. Raises :class:`bench.errors.ResultsError` where there is no run, nothing in it, or
-        no approach of the baseline's name.
+    Raises:
+        ResultsError: where there is no run, nothing in it, or no approach of the baseline's name.
     """
     from bench.errors import ResultsError
     from bench.report import across, aggregate, curves, items, page, plots, sections, worth
@@ -71,7 +89,7 @@ def build(
     if tell:
         for line in run.told():
             tell(line)
-    return into / "index.html"
+    return Built(into / "index.html", run, found)
 
 
 def _write_figures(into: Path, stem: str, drawn: dict[str, dict[str, bytes]]) -> None:

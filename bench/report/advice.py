@@ -20,7 +20,7 @@ def as_json(section: Section, answer: Answer) -> dict[str, Any]:
 
     ``model``, ``target``, ``data_quality``, ``metric``, ``unit``, ``better``: of the section. ``sizes``: the measured
     data sizes that it rests on. ``take`` and ``runner_up``: null, or ``approach``, ``control`` (empty, ``zero_shot``
-    or ``from_scratch``), ``mean``, ``half_width``, ``seeds``, ``behind`` (the best mean of those that fit),
+    or ``from_scratch``), ``mean``, ``half_width``, ``covers``, ``seeds``, ``behind`` (the best mean of those that fit),
     ``behind_low``, ``behind_high``, ``may_be_best``, and ``memory`` and ``storage`` in bytes and ``seconds``.
     ``not_told_apart``: a list of such, each with ``cheaper_in``, a list of these three. ``too_large``: approach to
     what it takes where that is more than the limit. ``unknown``: approach to a reason. ``nothing``: why there is no
@@ -48,11 +48,12 @@ def as_json(section: Section, answer: Answer) -> dict[str, Any]:
 def _plain(one: Standing | None) -> dict[str, Any] | None:
     if one is None:
         return None
+    names = {"approach": one.approach, "control": one.control, "may_be_best": one.in_running, "covers": one.covers}
     numbers = {"mean": one.mean, "half_width": one.half_width, "seeds": one.seeds, "behind": one.behind}
     numbers |= {"behind_low": one.low, "behind_high": one.high}
     numbers |= {name: one.costs.get(name, math.nan) for name in MEASURES}
     known = {name: value if math.isfinite(value) else None for name, value in numbers.items()}
-    return {"approach": one.approach, "control": one.control, "may_be_best": one.in_running, **known}
+    return names | known
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,7 @@ def _evidence(section: Section, answer: Answer, take: Standing, wish: Wish) -> l
         point.unit,
     ]
     facts = [wording.DIRECTIONS[point.better], counted(take.seeds, "seed")]
+    facts += [f"± over {take.covers}"] if take.covers else []
     facts += ["straight in log data size between these"] if len(answer.sizes) > 1 else []
     found = [f"{' '.join(part for part in score if part)} ({'; '.join(facts)})"]
     if answer.runner_up is None:

@@ -8,10 +8,10 @@ import numpy as np
 
 from bench.report import comparisons
 from bench.statistics import against, intervals
-from bench.statistics.best import sidak
 from bench.statistics.variances import ROUNDING
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
     import pandas as pd
 
 REAL = {"real_data": "floor", "training_data": "domain shift of the split"}
@@ -122,27 +122,33 @@ def summarise(
         )
         .reset_index()
     )
-    deviation, error = summary["half_width"].to_numpy(), summary.pop("error").to_numpy()
-    summary["half_width"], summary["covers"] = _plus_minus(summary, deviation, error, confidence)
+    known = summary["mean"], summary["half_width"], summary.pop("error"), summary["seeds"]
+    summary["half_width"], summary["covers"] = plus_minus(*known, confidence)
     judged = _judged(rows, summary, confidence, baseline, items)
     return _in_order(summary.assign(**judged), frame)
 
 
-def _plus_minus(
-    summary: "pd.DataFrame", deviation: np.ndarray, error: np.ndarray, confidence: float
+def plus_minus(
+    mean: "npt.ArrayLike",
+    deviation: "npt.ArrayLike",
+    error: "npt.ArrayLike",
+    seeds: "npt.ArrayLike",
+    confidence: float = 0.95,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Half the width of the means' intervals, and what they cover.
+    """Half the width of the means' intervals, and what they cover, as of :func:`summarise`.
 
-    Student's t over seeds. All seeds are scored on the same test items, so that a score's own standard error is the
-    mean's, too, whatever their number; both parts are added in squares, each with its own critical value.
+    Over test items, too, where a score knows its own standard error (:func:`bench.statistics.intervals.with_items`).
+
+    Args:
+        mean, deviation, error, seeds: means over seeds, standard deviations, mean standard errors over test items (NaN
+            where they are not known), and numbers of seeds; each of shape (n,).
+        confidence: of the intervals.
     """
-    seeds = summary["seeds"].to_numpy()
-    deviation = np.where(deviation <= ROUNDING * summary["mean"].abs(), 0.0, deviation)
-    over_seeds = intervals.half_width(deviation, seeds, confidence)
-    known = np.isfinite(error)
-    half_width = np.hypot(over_seeds, np.where(known, error, 0.0) * sidak(1, confidence))
-    covers = np.select([seeds < 2, ~known, deviation > 0], ["", comparisons.SEEDS, comparisons.BOTH], comparisons.ITEMS)
-    return half_width, covers
+    mean, deviation, error, seeds = (np.asarray(one) for one in (mean, deviation, error, seeds))
+    deviation = np.where(deviation <= ROUNDING * np.abs(mean), 0.0, deviation)
+    half_width = intervals.with_items(deviation, seeds, error, confidence)
+    known = [seeds < 2, ~np.isfinite(error), deviation > 0]
+    return half_width, np.select(known, ["", comparisons.SEEDS, comparisons.BOTH], comparisons.ITEMS)
 
 
 def pairs(frame: "pd.DataFrame", primary: dict[tuple[str, str, str], str]) -> "pd.DataFrame":

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.report import aggregate
+from bench.report.comparisons import Items
 from bench.report.sections import SECONDS, Section
 from bench.report.tables import STATUS_WORDS
 
@@ -37,6 +38,8 @@ class Candidate:
         approach: its name.
         control: which control it is; empty for an approach.
         scores: at the neighbouring measured sizes, shape (1 or 2, seeds); NaN where a seed has none.
+        errors: their standard errors over test items at each size, means over seeds, shape (1 or 2,); NaN where a
+            metric knows none.
         costs: of :data:`MEASURES`, those that are known.
         missing: why there is nothing to compare; empty where there is.
     """
@@ -44,6 +47,7 @@ class Candidate:
     approach: str
     control: str
     scores: Floats
+    errors: Floats
     costs: dict[str, float] = field(default_factory=dict)
     missing: str = ""
 
@@ -83,23 +87,27 @@ class Measured:
     Args:
         section: the section.
         rows: of :func:`bench.report.aggregate.spread`; those of the section are looked for.
+        items: covariances over test items, as :func:`bench.report.aggregate.summarise` takes them.
 
     Attributes:
         seeds: that any approach has a score of, ascending.
         names: approaches and controls that can be taken: all but real items.
     """
 
-    def __init__(self, section: Section, rows: "pd.DataFrame") -> None:
-        self.section = section
+    def __init__(self, section: Section, rows: "pd.DataFrame", items: Items | None = None) -> None:
+        self.section, self._items = section, items
         mine = rows[
             (rows["model"] == section.model)
             & (rows["target"] == section.target)
             & (rows["data_quality"] == section.data_quality)
         ]
         self._values: dict[tuple[str, str, int], dict[int, float]] = {}
-        columns = mine[["metric", "approach", "data_size", "seed", "value"]]
-        for metric, approach, size, seed, value in columns.itertuples(index=False, name=None):
+        self._errors: dict[tuple[str, str, int], list[float]] = {}
+        columns = mine[["metric", "approach", "data_size", "seed", "value", "error"]]
+        for metric, approach, size, seed, value, error in columns.itertuples(index=False, name=None):
             self._values.setdefault((metric, approach, int(size)), {})[int(seed)] = value
+            if math.isfinite(error):
+                self._errors.setdefault((metric, approach, int(size)), []).append(error)
         self.names = [name for name, control in section.approaches.items() if control not in aggregate.REAL]
         scored = (self.scores(name, size) for name in self.names for size in section.sizes)
         self.seeds = sorted({seed for found in scored for seed in found})
@@ -118,7 +126,17 @@ class Measured:
             for size, found in zip(where.sizes, scores, strict=True)
             if not found
         ]
-        return Candidate(approach, control, rows, self._costs(approach, where), " and ".join(missing))
+        known = (self._errors.get((self.section.primary, approach, size), [math.nan]) for size in where.sizes)
+        errors = np.array([fmean(errors) for errors in known])
+        return Candidate(approach, control, rows, errors, self._costs(approach, where), " and ".join(missing))
+
+    def over_items(self, approaches: list[str], size: int) -> Floats | None:
+        """Covariance over test items of approaches at a measured size, by the primary metric; None where not known."""
+        if self._items is None:
+            return None
+        section = self.section
+        key = section.model, section.target, section.data_quality, section.primary, size
+        return self._items(key, approaches)
 
     def _end(self, approach: str, size: int) -> str:
         bad = [end.status for end in self.section.ended(approach, size) if end.status != "ok"]

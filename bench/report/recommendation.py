@@ -9,11 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from bench.report import comparisons
+from bench.report import aggregate, comparisons
 from bench.report.candidates import MEASURES, Between, Candidate, Floats, Measured, between
 from bench.report.comparisons import BEST, TIED, Column
-from bench.statistics import intervals
-from bench.statistics.variances import ROUNDING
 
 _MORE_SEEDS = 5
 _LESS = 0.95
@@ -35,7 +33,7 @@ class Standing:
 
     Attributes:
         approach, control, costs: as of :class:`bench.report.candidates.Candidate`.
-        mean, half_width, seeds: of the primary metric; Student's t over seeds, NaN with one.
+        mean, half_width, covers, seeds: of the primary metric, as of :func:`bench.report.aggregate.summarise`.
         behind, low, high: by how much it is worse than the best mean of those that fit, with a simultaneous interval.
         in_running: whether it may be the best at the size, or at either of the two that it is between.
     """
@@ -45,6 +43,7 @@ class Standing:
     costs: dict[str, float]
     mean: float
     half_width: float
+    covers: str
     seeds: int
     behind: float
     low: float
@@ -163,8 +162,9 @@ def _among(fitting: list[Candidate], wish: Wish, where: Between, measured: Measu
     """The answer, where at least one candidate fits."""
     sign = -1.0 if measured.section.one_of(measured.section.primary).better == "higher" else 1.0
     scores = np.array([one.scores for one in fitting])  # (candidates, sizes, seeds)
-    marked = [_may_be_best(sign * scores[:, index]) for index in range(len(where.sizes))]
     names, seeds = [one.approach for one in fitting], measured.seeds
+    items = [measured.over_items(names, size) for size in where.sizes]
+    marked = [_may_be_best(sign * scores[:, index], known) for index, known in enumerate(items)]
     if len(fitting) > 1 and not all(marks.any() for marks in marked):
         more = [*seeds, *_further(seeds)][:_MORE_SEEDS]
         few = "one seed is" if len(seeds) == 1 else "too few seeds are"
@@ -173,8 +173,7 @@ def _among(fitting: list[Candidate], wish: Wish, where: Between, measured: Measu
             **common, nothing=why, cells=Cells(names, where.sizes, [seed for seed in more if seed not in seeds] or more)
         )
     in_running = np.any(marked, axis=0)
-    mixed = where.mixed(np.moveaxis(scores, 1, 0))
-    standings = _standings(fitting, mixed, sign, in_running)
+    standings = _standings(fitting, where, sign, items, in_running)
     running = [one for one in standings if one.in_running]
     unpriced = [one.approach for one in running if "seconds" not in one.costs]
     if wish.optimise == "cost" and unpriced:
@@ -194,24 +193,31 @@ def _among(fitting: list[Candidate], wish: Wish, where: Between, measured: Measu
     )
 
 
-def _may_be_best(losses: Floats) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
+def _may_be_best(losses: Floats, items: Floats | None) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
     """Which candidates are in the model confidence set, controls among them: shape (candidates,)."""
     if len(losses) == 1:
         return np.array([True])
-    marks = comparisons.judge(Column(losses, [""] * len(losses)))["mark"]
+    marks = comparisons.judge(Column(losses, [""] * len(losses), items))["mark"]
     return np.isin(marks, [BEST, TIED])
 
 
-def _standings(fitting: list[Candidate], mixed: Floats, sign: float, in_running: Any) -> list[Standing]:
-    judged = comparisons.judge(Column(sign * mixed, [""] * len(mixed)))
+def _standings(
+    fitting: list[Candidate], where: Between, sign: float, items: list[Floats | None], in_running: Any
+) -> list[Standing]:
+    """Errors and covariances over test items are mixed as scores are: between two sizes that is the most they can be,
+    since the items are the same at both."""
+    known = [one for one in items if one is not None]
+    over_items = where.mixed(np.array(known)) if len(known) == len(items) else None
+    mixed = where.mixed(np.array([one.scores for one in fitting]).swapaxes(0, 1))
+    judged = comparisons.judge(Column(sign * mixed, [""] * len(mixed), over_items))
     found = []
     for index, one in enumerate(fitting):
-        known = mixed[index][np.isfinite(mixed[index])]
-        mean, half_width = intervals.interval(known)
-        half_width = 0.0 if half_width <= ROUNDING * abs(mean) else half_width
+        scores = mixed[index][np.isfinite(mixed[index])]
+        mean, deviation = scores.mean(), scores.std(ddof=1) if len(scores) > 1 else math.nan
+        half_width, covers = aggregate.plus_minus([mean], [deviation], [where.mixed(one.errors)], [len(scores)])
         behind, low, high = (float(judged[name][index]) for name in ("behind", "behind_low", "behind_high"))
-        fixed = one.approach, one.control, one.costs
-        found.append(Standing(*fixed, mean, half_width, len(known), behind, low, high, bool(in_running[index])))
+        score = float(mean), float(half_width[0]), str(covers[0]), len(scores)
+        found.append(Standing(one.approach, one.control, one.costs, *score, behind, low, high, bool(in_running[index])))
     return found
 
 

@@ -1,16 +1,11 @@
 """The table that ``bench run`` ends with: the primary metric, approach × data size, as wide as the terminal."""
 
-from typing import TYPE_CHECKING
-
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from bench.report import aggregate, comparisons, sections, tables, wording
-
-if TYPE_CHECKING:
-    import pandas as pd
+from bench.report import comparisons, sections, tables, wording
 
 _MARKS = {comparisons.BEST: "*", comparisons.TIED: "~", comparisons.OUTDONE: "o", comparisons.AHEAD: "^", "": ""}
 _STYLES = {comparisons.BEST: "bold green", comparisons.TIED: "green", comparisons.AHEAD: "bold yellow"}
@@ -23,19 +18,9 @@ _LEGEND = (
 )
 
 
-def summary(
-    frame: "pd.DataFrame", primary: dict[str, str], console: Console, items: comparisons.Items | None = None
-) -> None:
-    """Print a table per (model, target).
-
-    Args:
-        frame: the tidy table.
-        primary: family to the metric that ranks.
-        console: where to; its width decides how many data sizes stand side by side.
-        items: covariances over test items, as :func:`bench.report.aggregate.summarise` takes them.
-    """
-    frame = aggregate.in_every_quality(frame)
-    for section in sections.split(frame, aggregate.summarise(frame, items=items), primary):
+def summary(found: list[sections.Section], console: Console) -> None:
+    """Print a table per section, each as wide as the console: that decides how many data sizes stand side by side."""
+    for section in found:
         console.print(_Fitted(section))
     console.print(_LEGEND, style="dim", highlight=False)
 

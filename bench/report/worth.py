@@ -52,8 +52,8 @@ class Found:
         seeds: the most seeds that an interval rests on; below 2 there is none.
         worth: by approach and data size, 0 for what has one value for all.
         areas: approach to mean, half width of its interval and number of seeds; those that have every size.
-        target: the validation loss that each seed of from_scratch comes down to at its largest size, or what was asked
-            for; NaN where there are no curves.
+        target: the validation loss that each seed of from_scratch comes down to at its largest size; NaN where there
+            are no curves.
         reached: by approach and data size.
     """
 
@@ -68,14 +68,13 @@ class Found:
     reached: dict[Key, Reached]
 
 
-def find(section: Section, rows: "pd.DataFrame", tracks: dict[Key, Track], target: float | None = None) -> Found | None:
+def find(section: Section, rows: "pd.DataFrame", tracks: dict[Key, Track]) -> Found | None:
     """What a section's approaches are worth by its primary metric; None where from_scratch has too few sizes.
 
     Args:
         section: the section.
         rows: of :func:`bench.report.aggregate.spread`; those of the section are looked for.
         tracks: of :func:`bench.report.curves.read_tracks`.
-        target: validation loss to reach, in place of from_scratch's own.
     """
     scores = _scores(section, rows)
     name = next((name for name, control in section.approaches.items() if control == SCRATCH), "")
@@ -90,7 +89,7 @@ def find(section: Section, rows: "pd.DataFrame", tracks: dict[Key, Track], targe
         for key, found in scores.items()
         if key[0] != name and section.approaches[key[0]] not in aggregate.REAL
     }
-    goal = _goal(tracks.get((name, sizes[-1]), {})) if target is None else target
+    goal = _goal(tracks.get((name, sizes[-1]), {}))
     return Found(
         section=section,
         scratch_sizes=sizes,

@@ -30,6 +30,23 @@ def half_width(deviation: npt.ArrayLike, n: npt.ArrayLike, confidence: float = 0
     return np.asarray(np.where(enough, width, np.nan))
 
 
+def with_items(deviation: npt.ArrayLike, n: npt.ArrayLike, error: npt.ArrayLike, confidence: float = 0.95) -> Floats:
+    """Half the width of an interval for a mean over seeds, all of which are scored on the same test items.
+
+    Both parts are added in squares, each with its own critical value: Student's t over seeds, and the normal one for
+    the score's own standard error over test items, which is the mean's, too, whatever the number of seeds.
+
+    Args:
+        deviation, n, confidence: over seeds, as of :func:`half_width`.
+        error: standard errors over test items, broadcastable; NaN where that is not known, and nothing is added.
+    """
+    from scipy.special import ndtri
+
+    error = np.asarray(error, dtype=float)
+    over_items = np.where(np.isfinite(error), error, 0.0) * ndtri((1 + confidence) / 2)
+    return np.asarray(np.hypot(half_width(deviation, n, confidence), over_items))
+
+
 def interval(values: npt.ArrayLike, confidence: float = 0.95) -> tuple[float, float]:
     """Mean of ``values``, shape (n,), and half the width of its Student's t interval.
 

@@ -195,7 +195,7 @@ def test_what_was_damaged_is_counted_in_the_results_and_the_report(
     assert all(record["environment"]["damaged_items"] == {"mine": 2} for record in found)
     told = ["2 of 22 rows of mine, the first: row 21: column 'text' is blank", "mine: 1 other file left out: 1 .pdf"]
     assert all(record["environment"]["left_out"] == told for record in found)
-    page = html.unescape(report.build(folder, tmp_path / "reports").read_text())
+    page = html.unescape(report.build(folder, tmp_path / "reports").page.read_text())
     assert set(tidy.read(folder)["damaged"]) == {2}
     assert "Input left out or changed" in page
     assert all(line in page for line in told)

@@ -185,4 +185,4 @@ def test_a_cell_of_a_plugin_with_a_name_of_ours_runs(installed: Path) -> None:
     assert {name: record["happened"]["status"] for name, record in found.items()} == dict.fromkeys(found, "ok")
     assert found[name]["happened"]["chosen"] == {f"{name}.factor": 0.5}
     assert found["lora"]["happened"]["chosen"] == {"lora.rank": 2}
-    assert report.build(folder, installed / "reports").exists()
+    assert report.build(folder, installed / "reports").page.exists()

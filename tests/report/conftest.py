@@ -15,4 +15,4 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def page(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return report.build(run, tmp_path_factory.mktemp("reports"))
+    return report.build(run, tmp_path_factory.mktemp("reports")).page

@@ -24,7 +24,7 @@ def test_files_and_place(run, page):
 
 
 def test_building_again_gives_the_same_bytes(run, page, tmp_path):
-    again = report.build(run, tmp_path)
+    again = report.build(run, tmp_path).page
     assert contents(again.parent) == contents(page.parent)
 
 
@@ -41,7 +41,7 @@ def test_a_run_that_goes_on_has_a_report_already(tmp_path):
     for cell in info["cells"][5:]:
         runs.record_path(run, cell).unlink()
     files.write_json(run / "run.json", info | {"finished": None, "workers": None})
-    html = report.build(run, tmp_path / "reports").read_text(encoding="utf-8")
+    html = report.build(run, tmp_path / "reports").page.read_text(encoding="utf-8")
     assert f"<b>5</b> of {len(info['cells'])} cells finished" in html
     assert "not finished yet" in html
 
@@ -55,7 +55,7 @@ def test_nothing_to_report(tmp_path):
 
 
 def test_against_a_baseline(run, page, tmp_path):
-    made = report.build(run, tmp_path, baseline="lora")
+    made = report.build(run, tmp_path, baseline="lora").page
     assert "<h3>Against lora</h3>" in made.read_text(encoding="utf-8")
     assert "<h3>Against" not in page.read_text(encoding="utf-8")
     assert "behind_baseline_low" in pd.read_csv(made.parent / "table.csv")

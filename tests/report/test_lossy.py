@@ -75,7 +75,7 @@ def test_the_page_says_what_is_lost() -> None:
 
 def test_the_terminal_says_what_is_lost() -> None:
     file = io.StringIO()
-    terminal.summary(frame({"bytes": 0.0, "lower": 0.47}), PRIMARY, Console(file=file, width=80))
+    terminal.summary(split(frame({"bytes": 0.0, "lower": 0.47})), Console(file=file, width=80))
     first, second = file.getvalue().split("lower → b: ")
     assert "‡" not in first
     assert second.startswith("bits_per_byte ‡ [bits/byte]")

@@ -3,6 +3,7 @@
 import json
 import math
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -26,14 +27,14 @@ def costs(metric, levels, unit):
     return frame_of({key: dict.fromkeys(NOISE, level) for key, level in levels.items()}, metric=metric, unit=unit)
 
 
-def section_of(*frames):
+def section_of(*frames, items=None):
     frame = pd.concat(frames, ignore_index=True)
     (section,) = sections.split(frame, aggregate.summarise(frame), {"text": "bits_per_byte"})
-    return candidates.Measured(section, aggregate.spread(frame))
+    return candidates.Measured(section, aggregate.spread(frame), items)
 
 
-def answer_of(*frames, size=100, **asked):
-    return recommend(section_of(*frames), Wish(size, **asked))
+def answer_of(*frames, size=100, items=None, **asked):
+    return recommend(section_of(*frames, items=items), Wish(size, **asked))
 
 
 BOTH = {("good", 100): 1.0, ("bad", 100): 2.0}
@@ -157,6 +158,42 @@ def test_the_untouched_model_and_no_pretraining_may_be_the_answer_and_real_items
     answer = answer_of(scores(BOTH | {("from_scratch", 100): 0.7}), fixed)
     assert (answer.take.approach, answer.take.control) == ("zero_shot", "zero_shot")
     assert answer.runner_up.approach == "from_scratch"
+
+
+def over_items(variances):
+    """Approaches whose scores have these variances over test items and share nothing, by data size."""
+    return lambda column, approaches: np.eye(len(approaches)) * variances[column[-1]]
+
+
+def test_what_test_items_may_turn_round_is_not_told_apart():
+    """Apart over the seeds; were the test items others, either might be ahead."""
+    apart = scores({("a", 100): 1.0, ("b", 100): 1.1})
+    assert answer_of(apart).others == []
+    few, many = (answer_of(apart, items=over_items({100: variance})) for variance in (0.05**2, 0.005**2))
+    assert [one.approach for one in few.others] == ["b"]
+    assert many.others == []
+    assert few.runner_up.high > many.runner_up.high > answer_of(apart).runner_up.high
+
+
+def test_between_two_sizes_test_items_count_as_at_these():
+    apart = scores({(name, size): level for name, level in (("a", 1.0), ("b", 1.1)) for size in (100, 400)})
+    at_both, at_one = ({100: 0.05**2, 400: 0.05**2}, {100: 0.05**2, 400: 0.0})
+    widths = [
+        (answer := answer_of(apart, size=200, items=items)).runner_up.high - answer.runner_up.low
+        for items in (over_items(at_both), over_items(at_one), None)
+    ]
+    assert widths == sorted(widths, reverse=True)
+    assert widths[0] == pytest.approx(
+        (at := answer_of(apart, items=over_items(at_both)).runner_up).high - at.low, rel=0.05
+    )
+
+
+def test_plus_minus_covers_what_it_does_on_the_page():
+    known, unknown = (answer_of(scores(BOTH, error=error)).take for error in (0.1, math.nan))
+    assert (known.covers, unknown.covers) == ("seeds and test items", "seeds")
+    assert known.half_width == pytest.approx(math.hypot(unknown.half_width, 1.96 * 0.1), rel=1e-4)
+    one = answer_of(scores({("a", 100): 1.0}, {0: 0.0})).take
+    assert (one.covers, math.isnan(one.half_width)) == ("", True)
 
 
 def test_without_scores_there_is_nothing():

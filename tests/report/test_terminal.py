@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from bench.report import terminal
+from bench.report import aggregate, sections, terminal
 from bench.results import tidy
 from tests.report.frames import frame_of, seeds
 from tests.report.runs import PRIMARY
@@ -13,7 +13,9 @@ from tests.report.runs import PRIMARY
 
 def printed(frame, primary, width=80, **options):
     file = io.StringIO()
-    terminal.summary(frame, primary, Console(file=file, width=width, **options))
+    frame = aggregate.in_every_quality(frame)
+    found = sections.split(frame, aggregate.summarise(frame), primary)
+    terminal.summary(found, Console(file=file, width=width, **options))
     return file.getvalue()
 
 

@@ -147,7 +147,7 @@ def test_all_faults_of_a_run_are_told_and_every_cell_is_a_row(tmp_path: Path) ->
     assert "approaches.layer_transfer.options: " in ends["tiny", "layer_transfer", 4][1]
     assert str(tmp_path / "model") in ends["broken", "zero_shot", 0][1]
     assert all(reason.endswith("; then run again with --retry") for status, reason in ends.values() if status != "ok")
-    assert "broken" in report.build(folder, tmp_path / "reports").read_text()
+    assert "broken" in report.build(folder, tmp_path / "reports").page.read_text()
 
 
 def test_what_is_nowhere_ends_its_own_cells_until_it_is_there(
