@@ -1,7 +1,8 @@
 """Make the reference runs that are committed small: ``python -m tests.reference``.
 
-Of the samples those stay that pages show: of each run's first seed, and of pictures the first rows. Figures are in the
-page, and files where the README shows them; the table can be exported. Records, curves and numbers stay as they are.
+Of the samples those stay that pages show: of each run's first seed, and of pictures the first rows; of the curves the
+validations. Figures are in the page, and files where the README shows them; the table can be exported. Records and
+numbers stay as they are.
 """
 
 import io
@@ -33,11 +34,20 @@ def shrink(run: Path) -> None:
 
     def content(name: str) -> bytes:
         whole = pack.content(name) or b""
+        if name.endswith("curve.csv"):
+            return validations(whole)
         return cut(whole) if name.endswith(".png") else whole
 
     packed.write_archive(run, kept, content)
     info = files.read_json(run / "run.json")
     files.write_json(run / "run.json", info | {"packed": packed.checksums(run)})
+
+
+def validations(curve: bytes) -> bytes:
+    """The rows of a curve that validate."""
+    head, *rows = curve.decode().splitlines()
+    column = head.split(",").index("validation_loss")
+    return "\n".join([head, *(row for row in rows if row.split(",")[column]), ""]).encode()
 
 
 def cut(picture: bytes) -> bytes:

@@ -51,7 +51,7 @@ RC: dict[Any, Any] = {
     "xtick.color": "#333333",
     "ytick.color": "#333333",
     "svg.hashsalt": "transferbench",
-    "svg.fonttype": "path",
+    "svg.fonttype": "none",
     "legend.frameon": False,
     "text.parse_math": False,  # names are text, whatever signs stand in them
 }
