@@ -82,7 +82,7 @@ def test_student_is_smaller_and_generates_with_a_cache(kind: str) -> None:
     assert same(before, weights(model)), "the teacher stays as it was"
 
 
-_TURNS = 6
+_TURNS = 12
 
 
 @ALL
