@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 
 from bench.statistics import best
+from bench.statistics.variances import design_of
 
 RANDOM = np.random.default_rng(1)
 
@@ -125,3 +126,16 @@ def test_test_items_are_added_as_a_known_variance():
     assert found.high[1] == pytest.approx(1 + width)
     shared = best.compare(scores, source, np.full((2, 2), 5.0))  # the same items for both: nothing is added
     assert shared.members.tolist() == [True, False]
+
+
+@pytest.mark.parametrize(("approaches", "seeds"), [(2, 10), (8, 3), (8, 10), (36, 3)])
+@pytest.mark.parametrize(("every_second", "most"), [(1.0, 0.05), (2.0, 0.07)])
+def test_of_equal_approaches_one_leaves_the_whole_set_in_one_table_of_twenty(approaches, seeds, every_second, most):
+    """Of many tables; the report's own summary is asked in tests/report/test_calibration.py."""
+    held, tables = np.ones((approaches, seeds), dtype=bool), 12_000
+    design, critical = design_of(held), source(held).deviation[approaches]
+    noise = np.random.default_rng(3).standard_normal((tables, approaches, seeds))
+    effects, variances = design.fit(noise * np.where(np.arange(approaches) % 2, every_second, 1.0)[:, None])
+    away = effects - effects.mean(axis=1, keepdims=True)
+    bounds = critical**2 * (variances @ design.from_mean(np.arange(approaches)).T)
+    assert (away**2 > bounds).any(axis=1).mean() <= most + 3 * np.sqrt(most * (1 - most) / tables)
