@@ -52,7 +52,7 @@ def _uneven(random: np.random.Generator, *shape: int) -> Array:
 
 
 def _one_wild(random: np.random.Generator, *shape: int) -> Array:
-    return random.standard_normal(shape) * np.r_[5.0, np.ones(shape[1] - 1)][:, None]
+    return random.standard_normal(shape) * np.where(np.arange(shape[1]) == 0, 5.0, 1.0)[:, None]
 
 
 BEYOND: dict[str, Draw] = {

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _BYTES = {
     "": 1,
     "b": 1,
+    **{p: 1000**n for n, p in enumerate("kmgt", 1)},
     **{p + "b": 1000**n for n, p in enumerate("kmgt", 1)},
     **{p + "ib": 1024**n for n, p in enumerate("kmgt", 1)},
 }

@@ -95,7 +95,8 @@ class Answer:
 def recommend(measured: Measured, wish: Wish) -> Answer:
     """The approach to take for a section, with its evidence."""
     section, size = measured.section, wish.data_size
-    known = [one for one in section.sizes if one and any(measured.scores(name, one) for name in measured.names)]
+    ours = [name for name in measured.names if not section.approaches[name]] or measured.names  # controls stand at all
+    known = [one for one in section.sizes if one and any(measured.scores(name, one) for name in ours)]
     names = [name for name in measured.names if any(measured.scores(name, one) for one in section.sizes)]
     if not known or section.one_of(section.primary).better == "none":
         metric = section.primary or "the primary metric"

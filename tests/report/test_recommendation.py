@@ -196,6 +196,18 @@ def test_plus_minus_covers_what_it_does_on_the_page():
     assert (one.covers, math.isnan(one.half_width)) == ("", True)
 
 
+def test_sizes_at_which_controls_alone_have_scores_are_no_neighbours():
+    """zero_shot has the same score at all sizes, also where every approach failed."""
+    levels = {("zero_shot", 100): 3.0, ("good", 100): 1.0, ("bad", 100): 2.0, ("zero_shot", 1000): 3.0}
+    failed = frame_of({(name, 1000): dict.fromkeys(NOISE, ("failed", "no")) for name in ("good", "bad")})
+    answer = answer_of(scores(levels), failed, size=300)
+    assert answer.take is None
+    assert "outside" in answer.nothing
+    scratch = {("from_scratch", size): 2.0 for size in (16, 64, 256)}
+    answer = answer_of(scores(scratch | {("good", 16): 1.0, ("good", 256): 0.5}), size=100)
+    assert (answer.take.approach, answer.sizes) == ("good", [16, 256])
+
+
 def test_without_scores_there_is_nothing():
     failed = frame_of({("a", 100): dict.fromkeys(NOISE, ("failed", "no"))})
     assert answer_of(failed).nothing == "no approach has a score with target data"
