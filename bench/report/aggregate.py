@@ -98,6 +98,7 @@ def summarise(
         - ``behind``, ``behind_low``, ``behind_high``, ``behind_covers``: by how much it is worse than the best approach
           of its column, seed by seed, with a simultaneous interval and what that covers; a control that is better than
           the best is behind by less than nothing; ``pairs``: seeds that it shares with the best;
+          ``compared``: whether an approach shares seeds enough with the others to be compared;
         - ``mark``: of :mod:`bench.report.comparisons`, or "";
         - ``behind_zero_shot``, ``behind_from_scratch`` and ``behind_baseline``, each with ``_low`` and ``_high``: the
           same against one of them, simultaneous over all approaches of the column;

@@ -19,8 +19,8 @@ Rows = npt.NDArray[np.int_]
 Found = dict[str, npt.NDArray[Any]]
 
 BEST, TIED, OUTDONE, AHEAD = "best", "tied", "outdone", "ahead"
-"""Marks. The best mean of the set that may be the best; the rest of that set, and controls that cannot be told from it;
-a member of it whose mean is worse than the untouched model's; a control that is better than the best approach."""
+"""Marks. The best of the set that may be the best, over shared seeds; the rest of that set, and controls that cannot be
+told from it; a member of it that is worse than the untouched model; a control that is better than the best approach."""
 
 SEEDS, ITEMS, BOTH = "seeds", "test items", "seeds and test items"
 """What an interval covers."""
@@ -60,6 +60,7 @@ def unknown(rows: int) -> Found:
     found: Found = {name: np.full(rows, np.nan) for name in FLOATS[:3]}
     found["behind_covers"] = np.full(rows, "", dtype=object)
     found["pairs"] = np.zeros(rows, dtype=np.int64)
+    found["compared"] = np.zeros(rows, dtype=bool)
     found["mark"] = np.full(rows, "", dtype=object)
     found |= {name: np.full(rows, np.nan) for name in FLOATS[3:]}
     return found | {name: np.zeros(rows, dtype=bool) for name in HELD_AGAINST.values()}
@@ -78,6 +79,7 @@ def judge(column: Column, confidence: float = 0.95) -> Found:
     for name, values in zip(("behind", "behind_low", "behind_high"), judged[2:], strict=True):
         found[name][ours] = values
     leader = int(ours[_leader(judged, means[ours])])
+    found["compared"][ours] = judged.compared | judged.members
     found["pairs"][ours] = (np.isfinite(of) & np.isfinite(column.losses[leader])).sum(axis=1)
     minus = {int(row): _minus(column, ours, int(row), confidence) for row in np.flatnonzero(~approaches)}
     for row, differences in minus.items():
@@ -89,15 +91,16 @@ def judge(column: Column, confidence: float = 0.95) -> Found:
             found[mark][ours] = (held.low > 0) & (not column.is_cost)
     if column.baseline is not None:
         _against_baseline(found, column, column.baseline, minus, ours, confidence)
-    _mark(found, column, ours[judged.members], means)
+    _mark(found, column, ours[judged.members], leader, means)
     found["behind_covers"][np.isfinite(found["behind_high"])] = SEEDS if items is None else BOTH
     return found
 
 
 def _leader(judged: best.Best, means: Floats) -> int:
-    """The best mean of those that may be the best, or of all where nothing was compared."""
-    among = judged.members if judged.members.any() else np.isfinite(means)
-    return int(np.where(among, means, np.inf).argmin())
+    """The best of those that may be it, over the seeds that they share; the best mean where nothing was compared."""
+    if judged.members.any():
+        return int(np.where(judged.members, judged.behind, np.inf).argmin())
+    return int(np.where(np.isfinite(means), means, np.inf).argmin())
 
 
 def _among(column: Column, rows: Rows) -> Floats | None:
@@ -144,14 +147,15 @@ def _against_baseline(
                 found["behind_baseline" + name][control] = value
 
 
-def _mark(found: Found, column: Column, members: Rows, means: Floats) -> None:
+def _mark(found: Found, column: Column, members: Rows, leader: int, means: Floats) -> None:
     """Real items are no competitors, and get none."""
     if len(members):
         found["mark"][members] = TIED
-        found["mark"][members[means[members].argmin()]] = BEST
+        found["mark"][leader] = BEST
         if "zero_shot" in column.controls and not column.is_cost:
-            untouched = means[column.controls.index("zero_shot")]
-            found["mark"][members[means[members] > untouched]] = OUTDONE
+            apart = found["behind_zero_shot"][members]  # over shared seeds, where there are any
+            by_mean = means[members] - means[column.controls.index("zero_shot")]
+            found["mark"][members[np.where(np.isfinite(apart), apart, by_mean) > 0]] = OUTDONE
     low, high = found["behind_low"], found["behind_high"]
     for row, control in enumerate(column.controls):
         if control in HELD_AGAINST and np.isfinite(high[row]):

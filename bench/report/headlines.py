@@ -14,6 +14,8 @@ _COST_WORDS = {
     "checkpoint_bytes": "of checkpoint",
 }
 
+_NO_FAILURE = ("ok", "not_applicable")
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -40,9 +42,11 @@ class Answer:
 
     Attributes:
         size: target examples.
-        best: the approach with the best mean; None where no approach has a value.
+        best: the best approach (:meth:`bench.report.sections.Section.leader`); None where none has a value.
         score: its mean and interval, as text.
         seeds: how many it rests on.
+        lost: how many more of its seeds ended badly.
+        uncompared: approaches whose mean is better, with too few seeds in common with the others to be compared.
         compared: whether there are seeds enough to tell approaches apart.
         tied: against the others that may be the best as well, closest first.
         nothing_apart: whether that are all others that were compared, two or more in all.
@@ -58,6 +62,8 @@ class Answer:
     best: str | None
     score: str = ""
     seeds: int = 0
+    lost: int = 0
+    uncompared: tuple[str, ...] = ()
     compared: bool = False
     tied: tuple[Difference, ...] = ()
     nothing_apart: bool = False
@@ -88,6 +94,12 @@ def _answer(section: Section, size: int) -> Answer:
         best=best.approach,
         score=_interval(best.mean, best.half_width, places),
         seeds=best.seeds,
+        lost=sum(len(end.seeds) for end in section.ended(best.approach, size) if end.status not in _NO_FAILURE),
+        uncompared=tuple(
+            point.approach
+            for point in column
+            if best.mark and not (point.control or point.compared) and _is_better(point.mean, best)
+        ),
         compared=bool(best.mark),
         tied=tuple(_behind(point, places) for point in tied),
         nothing_apart=bool(tied) and len(tied) == len(compared),
@@ -97,6 +109,10 @@ def _answer(section: Section, size: int) -> Answer:
         costs=_costs(section, best.approach, size),
         cheapest=_cheapest(section, best, [point for point in tied if _is_worth_it(point)], size),
     )
+
+
+def _is_better(mean: float, best: Point) -> bool:
+    return mean > best.mean if best.better == "higher" else mean < best.mean
 
 
 def _behind(point: Point, places: int) -> Difference:

@@ -41,6 +41,7 @@ class Point(NamedTuple):
     behind_high: float
     behind_covers: str
     pairs: int
+    compared: bool
     mark: str
     behind_zero_shot: float
     behind_zero_shot_low: float
@@ -120,10 +121,11 @@ class Section:
         )
 
     def leader(self, metric: str, size: int) -> Point | None:
-        """The best approach: the best mean of those that may be the best, or, where nothing was told apart, of all."""
+        """The best approach over shared seeds of those that may be it; where nothing was told apart, the best mean."""
         found = [point for point in self.column(metric, size) if not point.control and point.better != "none"]
-        among = [point for point in found if point.mark] or found
-        return min(among, key=lambda point: -point.mean if point.better == "higher" else point.mean, default=None)
+        if among := [point for point in found if point.mark]:
+            return min(among, key=lambda point: point.behind)
+        return min(found, key=lambda point: -point.mean if point.better == "higher" else point.mean, default=None)
 
     def lossy(self, metric: str) -> float:
         """The share of the texts' bytes that the model's tokenizer does not give back, where the metric counts what its

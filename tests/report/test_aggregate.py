@@ -177,9 +177,17 @@ def test_only_seeds_that_both_have_are_compared():
 
 
 def test_what_is_better_on_the_shared_seeds_does_not_lose():
-    """The best mean owes itself to a seed that the other lost."""
+    """The best mean owes itself to a seed that the other lost, or another mean its height to one that it alone has."""
     values = {("a", 50): seeds(0.0, 2.0, 2.1), ("b", 50): {1: 1.9, 2: 2.05}}
-    assert marks(summarise(frame_of(values)), 50) == {"a": "best", "b": "tied"}
+    assert marks(summarise(frame_of(values)), 50) == {"a": "tied", "b": "best"}
+    values = {("a", 50): seeds(1.0, 1.1), ("b", 50): seeds(0.9, 1.05, 10.9), ("c", 50): seeds(0.95, 1.2, 11.0)}
+    assert marks(summarise(frame_of(values)), 50)["b"] == "best"
+
+
+def test_worse_than_the_untouched_model_on_every_shared_seed_is_never_green():
+    """Its mean is the better one, as a seed is missing with which the untouched model was bad."""
+    values = {("a", 50): seeds(1.2, 1.3), ("b", 50): seeds(1.2, 1.35), ("zero_shot", 0): seeds(1.0, 1.1, 8.0)}
+    assert {marks(summarise(frame_of(values)), 50)[name] for name in ("a", "b")} == {"outdone"}
 
 
 def test_cells_without_values_leave_the_others_alone():

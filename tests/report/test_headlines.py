@@ -26,6 +26,23 @@ def test_a_clear_winner_is_ahead_of_the_next_best():
     assert (answer.ahead_of.other, answer.ahead_of.verdict) == ("b", "better")
 
 
+def test_what_cannot_be_compared_is_named_and_nobody_wins_over_it():
+    """One seed, or seeds that no other has: its mean is better, and nothing more is known."""
+    for other in ({0: 0.5}, {5: 0.5, 6: 0.6, 7: 0.4}):
+        answer = answer_of({("a", 50): seeds(1.0, 1.01, 1.02), ("b", 50): seeds(2.0, 2.01, 1.99), ("c", 50): other})
+        assert (answer.best, answer.uncompared) == ("a", ("c",))
+    worse = answer_of({("a", 50): seeds(1.0, 1.01, 1.02), ("b", 50): seeds(2.0, 2.01, 1.99), ("c", 50): {0: 5.0}})
+    assert worse.uncompared == ()
+
+
+def test_seeds_that_ended_badly_stand_beside_those_that_did_not():
+    diverged = ("diverged", "loss is nan")
+    answer = answer_of(
+        {("a", 50): seeds(0.8, 0.81, diverged, diverged, diverged), ("b", 50): seeds(1.0, 1.01, 1.0, 0.99, 1.0)}
+    )
+    assert (answer.best, answer.seeds, answer.lost) == ("a", 2, 3)
+
+
 def test_ties_are_named_and_nobody_wins():
     answer = answer_of({("a", 50): seeds(1.0, 1.2), ("b", 50): seeds(1.3, 1.1), ("c", 50): seeds(3.0, 3.2)})
     assert [difference.other for difference in answer.tied] == ["b"]
