@@ -14,14 +14,12 @@ from bench.report.curves import Check, Track
 from bench.report.sections import Section
 from bench.statistics import intervals
 from bench.statistics import worth as statistics
-from bench.statistics.worth import Worth
+from bench.statistics.worth import Key, Worth
 
 if TYPE_CHECKING:
     import pandas as pd
 
 SCRATCH = "from_scratch"
-Key = tuple[str, int]
-"""An approach and a data size; 0 for what uses no target data."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +49,7 @@ class Found:
         rises: pairs of sizes between which it surely gets worse.
         seeds: the most seeds that an interval rests on; below 2 there is none.
         worth: by approach and data size, 0 for what has one value for all.
+        marks: of these, 1 where one is surely more than one per example and -1 where it is less, all held together.
         areas: approach to mean, half width of its interval and number of seeds; those that have every size.
         target: the validation loss that each seed of from_scratch comes down to at its largest size; NaN where there
             are no curves.
@@ -63,6 +62,7 @@ class Found:
     rises: list[tuple[int, int]]
     seeds: int
     worth: dict[Key, Worth]
+    marks: dict[Key, int]
     areas: dict[str, tuple[float, float, int]]
     target: float
     reached: dict[Key, Reached]
@@ -84,11 +84,12 @@ def find(section: Section, rows: "pd.DataFrame", tracks: dict[Key, Track]) -> Fo
     sign = -1.0 if section.one_of(section.primary).better == "higher" else 1.0
     seeds = sorted({seed for found in scores.values() for seed in found})
     scratch = sign * np.array([_row(scores[name, size], seeds) for size in sizes])
-    worth = {
-        key: statistics.worth(sizes, scratch, sign * _row(found, seeds))
+    losses = {
+        key: sign * _row(found, seeds)
         for key, found in scores.items()
         if key[0] != name and section.approaches[key[0]] not in aggregate.REAL
     }
+    worth = {key: statistics.worth(sizes, scratch, mine) for key, mine in losses.items()}
     goal = _goal(tracks.get((name, sizes[-1]), {}))
     return Found(
         section=section,
@@ -97,6 +98,7 @@ def find(section: Section, rows: "pd.DataFrame", tracks: dict[Key, Track]) -> Fo
         rises=[(sizes[right - 1], sizes[right]) for right in statistics.rises(scratch)],
         seeds=max((one.pairs for one in worth.values()), default=0),
         worth=worth,
+        marks=statistics.marks(sizes, scratch, losses),
         areas=_areas(section, scores, seeds),
         target=goal,
         reached={key: _reached(track, goal) for key, track in tracks.items()} if math.isfinite(goal) else {},

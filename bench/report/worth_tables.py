@@ -8,8 +8,10 @@ from bench.report.worth import SCRATCH, Found, Reached
 from bench.statistics.worth import AT_LEAST, AT_MOST, UNKNOWN, Worth
 
 SAVES, SHORT = "saves", "short"
-"""Marks: surely worth more from-scratch examples than it was given, and surely fewer."""
+"""Marks: surely worth more from-scratch examples than it was given, and surely fewer; sure of all of a table together,
+as the intervals, each by itself, are not."""
 
+_MARKS = {1: SAVES, -1: SHORT}
 _SIGNS = {AT_LEAST: "≥\N{NO-BREAK SPACE}", AT_MOST: "≤\N{NO-BREAK SPACE}"}
 
 
@@ -96,17 +98,19 @@ def _rows(found: Found, sizes: list[int]) -> list[Row]:
         if control == SCRATCH:
             rows.append(Row(name, control, [Entry("×1") for _ in sizes], None, area))
         elif level or any((name, size) in found.worth for size in sizes):
-            entries = [multiplier(found.worth.get((name, size)), size) for size in sizes]
+            marks = [_MARKS.get(found.marks.get((name, size), 0), "") for size in sizes]
+            entries = [
+                multiplier(found.worth.get((name, size)), size, mark) for size, mark in zip(sizes, marks, strict=True)
+            ]
             rows.append(Row(name, control, entries, _level(level) if level else None, area))
     return rows
 
 
-def multiplier(worth: Worth | None, size: int) -> Entry:
+def multiplier(worth: Worth | None, size: int, mark: str = "") -> Entry:
     """From-scratch examples per example: ``×4.2``, ``≥ ×8``, ``—``."""
     if worth is None:
         return Entry(tables.NONE)
     value, low, high = worth.multiplier(size)
-    mark = SAVES if low > 1 else SHORT if high < 1 else ""
     return _entry(worth, "×", value, low, high, mark)
 
 

@@ -3,6 +3,7 @@
 Scores are losses throughout: lower is better; who has scores of which higher is better hands in their negatives.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -12,6 +13,8 @@ import numpy.typing as npt
 from bench.statistics.intervals import interval
 
 Floats = npt.NDArray[np.float64]
+Key = tuple[str, int]
+"""A name and how many target examples it was given; 0 for none."""
 
 INSIDE, AT_LEAST, AT_MOST, UNKNOWN = "inside", "at_least", "at_most", "unknown"
 """Where an effective size lies: within what was measured, at its upper or its lower end or beyond, or nowhere that can
@@ -131,6 +134,28 @@ def worth(sizes: npt.ArrayLike, scratch: npt.ArrayLike, losses: npt.ArrayLike, c
     if side == INSIDE and pairs > 1:
         low, high = min(low, effective), max(high, effective)
     return Worth(effective, side, low, high, pairs)
+
+
+def marks(
+    sizes: npt.ArrayLike, scratch: npt.ArrayLike, losses: Mapping[Key, npt.ArrayLike], error: float = 0.05
+) -> dict[Key, int]:
+    """Which entries of a table are surely worth more than they were given, 1, and which surely less, -1.
+
+    All together: with probability 1 - ``error`` none of a table is marked falsely, however its entries depend on each
+    other through the curve they share (Bonferroni).
+
+    Args:
+        sizes, scratch: as of :func:`worth`.
+        losses: (name, examples) to losses, shape (seeds,); what was given no examples, 0, has nothing to compare with.
+        error: the share of tables that may have a false mark.
+    """
+    entries = {key: mine for key, mine in losses.items() if key[1]}
+    found = {}
+    for key, mine in entries.items():
+        _, low, high = worth(sizes, scratch, mine, 1 - error / len(entries)).multiplier(key[1])
+        if low > 1 or high < 1:
+            found[key] = 1 if low > 1 else -1
+    return found
 
 
 def _interval(sizes: Floats, curve: Floats, mine: Floats, confidence: float) -> tuple[float, float, int]:

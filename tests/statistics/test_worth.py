@@ -154,6 +154,28 @@ def test_intervals_hold_the_truth_as_often_as_they_say(seeds, shared):
     assert 0.93 <= held / 1000 <= 0.97
 
 
+@pytest.mark.parametrize("seeds", [3, 5])
+@pytest.mark.parametrize("slope", [0.5, 2.0])
+def test_a_table_of_equals_seldom_has_a_mark(seeds, slope):
+    """All are from_scratch in law; by intervals each of 95 % well over a tenth of such tables have one."""
+    generator, sizes, tables = np.random.default_rng(seeds), np.array([16, 64, 256]), 200
+    curve = -slope * np.log(sizes)[:, None]
+    marked = bare = 0
+    for _ in range(tables):
+        scratch, *others = curve + generator.normal(size=(5, 3, seeds))
+        losses = {(str(k), int(n)): mine[i] for k, mine in enumerate(others) for i, n in enumerate(sizes)}
+        marked += bool(w.marks(sizes, scratch, losses))
+        bare += bool(w.marks(sizes, scratch, losses, 0.05 * len(losses)))
+    assert marked / tables <= 0.08  # 0.05, and two standard errors
+    assert bare / tables > 0.1
+
+
+def test_what_is_plain_is_marked():
+    noise = 0.01 * np.random.default_rng(0).normal(size=(5, 3))
+    losses = {("better", 100): 1.5 + noise[3], ("worse", 100): 2.5 + noise[4], ("none", 0): 1.5 + noise[3]}
+    assert w.marks(SIZES, CURVE + noise[:3], losses) == {("better", 100): 1, ("worse", 100): -1}
+
+
 def test_the_area_is_a_mean_over_log_size():
     assert w.area(SIZES, CURVE).tolist() == pytest.approx([2.0] * 3)
     assert w.area([10, 100, 10_000], [[3.0], [2.0], [1.0]]) == pytest.approx([(2.5 + 2 * 1.5) / 3])
