@@ -31,8 +31,16 @@ def _fourfold(random: np.random.Generator, *shape: int) -> Array:
     return random.standard_normal(shape) * (1 + np.arange(shape[1]) % 2)[:, None]
 
 
-def _variances(random: np.random.Generator, *shape: int) -> Array:
-    return random.standard_normal(shape) * np.exp(0.35 * random.standard_normal((*shape[:2], 1)))
+def _log_normal(deviation: float) -> Draw:
+    """Of variances whose logarithms have this standard deviation."""
+
+    def drawn(random: np.random.Generator, *shape: int) -> Array:
+        return random.standard_normal(shape) * np.exp(deviation / 2 * random.standard_normal((*shape[:2], 1)))
+
+    return drawn
+
+
+_variances = _log_normal(0.7)
 
 
 def _skewed(random: np.random.Generator, *shape: int) -> Array:
@@ -47,17 +55,13 @@ LAWS: dict[str, Draw] = {
 have the standard deviation 0.7; the logarithms of the scores 0.5, a skewness of 1.75."""
 
 
-def _uneven(random: np.random.Generator, *shape: int) -> Array:
-    return random.standard_normal(shape) * np.exp(0.75 * random.standard_normal((*shape[:2], 1)))
-
-
 def _one_wild(random: np.random.Generator, *shape: int) -> Array:
     return random.standard_normal(shape) * np.where(np.arange(shape[1]) == 0, 5.0, 1.0)[:, None]
 
 
 BEYOND: dict[str, Draw] = {
     "every second variance fourfold": _fourfold,
-    "log-normal, 1.5": _uneven,
+    "log-normal, 1.5": _log_normal(1.5),
     "one 25 times the others": _one_wild,
 }
 """Variances that differ as much as, and by more than, what sets and intervals are made for."""

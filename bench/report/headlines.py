@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from bench.report import tables, wording
 from bench.report.comparisons import HELD_AGAINST, OUTDONE
 from bench.report.sections import SECONDS, STORAGE, Point, Section
+from bench.results import schema
 
 _COST_WORDS = {
     "tuning_seconds": "of training (all trials)",
@@ -13,8 +14,6 @@ _COST_WORDS = {
     "stored_parameters": "stored parameters",
     "checkpoint_bytes": "of checkpoint",
 }
-
-_NO_FAILURE = ("ok", "not_applicable")
 
 
 @dataclass(frozen=True)
@@ -94,11 +93,11 @@ def _answer(section: Section, size: int) -> Answer:
         best=best.approach,
         score=_interval(best.mean, best.half_width, places),
         seeds=best.seeds,
-        lost=sum(len(end.seeds) for end in section.ended(best.approach, size) if end.status not in _NO_FAILURE),
+        lost=sum(len(end.seeds) for end in section.ended(best.approach, size) if end.status not in schema.ENDED_WELL),
         uncompared=tuple(
             point.approach
             for point in column
-            if best.mark and not (point.control or point.compared) and _is_better(point.mean, best)
+            if best.mark and not (point.control or point.compared) and point.loss < best.loss
         ),
         compared=bool(best.mark),
         tied=tuple(_behind(point, places) for point in tied),
@@ -109,10 +108,6 @@ def _answer(section: Section, size: int) -> Answer:
         costs=_costs(section, best.approach, size),
         cheapest=_cheapest(section, best, [point for point in tied if _is_worth_it(point)], size),
     )
-
-
-def _is_better(mean: float, best: Point) -> bool:
-    return mean > best.mean if best.better == "higher" else mean < best.mean
 
 
 def _behind(point: Point, places: int) -> Difference:

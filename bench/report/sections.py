@@ -55,6 +55,11 @@ class Point(NamedTuple):
     harm: bool
     negative_transfer: bool
 
+    @property
+    def loss(self) -> float:
+        """The mean, so that lower is better."""
+        return -self.mean if self.better == "higher" else self.mean
+
     def behind_of(self, other: str) -> tuple[float, float, float]:
         """By how much it is behind ``zero_shot``, ``from_scratch`` or ``baseline``, and the interval's ends."""
         named = self._asdict()
@@ -116,16 +121,14 @@ class Section:
 
     def ranked(self, size: int) -> list[Point]:
         """The points of the primary metric at one data size, controls among them, best first."""
-        return sorted(
-            self.column(self.primary, size), key=lambda point: -point.mean if point.better == "higher" else point.mean
-        )
+        return sorted(self.column(self.primary, size), key=lambda point: point.loss)
 
     def leader(self, metric: str, size: int) -> Point | None:
         """The best approach over shared seeds of those that may be it; where nothing was told apart, the best mean."""
         found = [point for point in self.column(metric, size) if not point.control and point.better != "none"]
         if among := [point for point in found if point.mark]:
             return min(among, key=lambda point: point.behind)
-        return min(found, key=lambda point: -point.mean if point.better == "higher" else point.mean, default=None)
+        return min(found, key=lambda point: point.loss, default=None)
 
     def lossy(self, metric: str) -> float:
         """The share of the texts' bytes that the model's tokenizer does not give back, where the metric counts what its

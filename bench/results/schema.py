@@ -10,6 +10,7 @@ from pydantic import ConfigDict, FailFast, Field, with_config
 from typing_extensions import TypedDict  # pydantic takes it from there before Python 3.12
 
 STATUSES = ("ok", "failed", "out_of_memory", "diverged", "timed_out", "not_applicable")
+ENDED_WELL = ("ok", "not_applicable")
 FOLDER = r"[A-Za-z0-9][A-Za-z0-9 _.+,:=()%-]{0,79}"
 """Names of suites and runs, which are folders' too."""
 UNKNOWN = "unknown"

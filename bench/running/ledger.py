@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bench.results import files, packed, runs
+from bench.results.schema import ENDED_WELL
 from bench.running import environment
 from bench.suite.cell import Cell
 from bench.suite.loading import Suite
-
-_GOOD = ("ok", "not_applicable")
 
 
 class End(NamedTuple):
@@ -110,7 +109,7 @@ class Ledger:
         return [
             cell
             for cell in self.cells
-            if not (status := self.end(cell).status) or cell.id in lost or (self.retry and status not in _GOOD)
+            if not (status := self.end(cell).status) or cell.id in lost or (self.retry and status not in ENDED_WELL)
         ]
 
     def to_measure(self) -> list[Cell]:
@@ -173,7 +172,7 @@ class Ledger:
         described = self._described()
         if wrong or not run["finished"] or any(run.get(key) != value for key, value in described.items()):
             return False
-        if self.retry and set(run["ends"]) - set(_GOOD):
+        if self.retry and set(run["ends"]) - set(ENDED_WELL):
             return False
         with suppress(OSError, files.Damaged):
             return bool(run["packed"]) and run["packed"] == packed.checksums(self.folder)

@@ -194,7 +194,10 @@ def contract(approach: str, spec: ModelSpec, folder: Path) -> bool | None:
     ("approach", "family"),
     [
         *(("from_scratch", family) for family in TRAINED_HERE),
-        *(("distillation + augmentation", family) for family in COMPOSED),
+        *(
+            pytest.param("distillation + augmentation", family, marks=() if family in COMPOSED else pytest.mark.whole)
+            for family in TRAINED_HERE
+        ),
     ],
 )
 def test_another_seed_gives_other_weights(approach: str, family: str, checkpoints: dict[str, ModelSpec]) -> None:
