@@ -42,9 +42,23 @@ def items_of(modality: str, seed: int, number: int) -> items.Scores:
     return found
 
 
+def with_steps(curve: str, random: np.random.Generator) -> str:
+    """A committed curve, which has only rows that validate, with a row for each step between them, as runs have."""
+    head, *rows = curve.splitlines()
+    lines, before = [head], 0
+    for row in rows:
+        trial, reached = row.split(",")[0], int(row.split(",")[1])
+        for step in range(before + 1, reached + 1):
+            loss, rate, seconds = (float(number) for number in random.random(3))
+            lines.append(f"{trial},{step},,{loss},,{rate},{seconds}")
+        lines.append(row)
+        before = reached
+    return "\n".join(lines) + "\n"
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The quickstart's records and curves, and samples of its sizes in every cell."""
+    """The quickstart's records, and curves and samples of its sizes in every cell."""
     folder = Path(shutil.copytree(ROOT / "results/quickstart/reference", tmp_path_factory.mktemp("runs") / "reference"))
     packed.unpack(folder)
     random = np.random.default_rng(0)
@@ -54,6 +68,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         beside.mkdir(exist_ok=True)
         name, size = SAMPLES[asked["modality"]]
         (beside / name).write_bytes(random.bytes(size))
+        if (curve := beside / "curve.csv").exists():
+            curve.write_text(with_steps(curve.read_text(), random))
         if asked["approach"] not in ("real_data", "training_data") or asked["modality"] == "image":
             items.write(beside / items.NAME, items_of(asked["modality"], asked["seed"], number))
     packed.pack(folder)
