@@ -151,7 +151,7 @@ class Measured:
 
     @property
     def sizes(self) -> list[int]:
-        """Data sizes at which an approach that is no control has scores, ascending: a control's stand at all of them."""
+        """Data sizes at which an approach that is no control has scores, ascending; a control's may stand at all."""
         names = [name for name in self.names if not self.section.approaches[name]]
         return [size for size in self.section.sizes if size and any(self.scores(name, size) for name in names)]
 

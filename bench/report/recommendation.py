@@ -11,7 +11,7 @@ import numpy as np
 
 from bench.report import standings
 from bench.report.candidates import MEASURES, Between, Candidate, Measured, between
-from bench.report.standings import CONSTANT, EQUAL, Standing
+from bench.report.standings import Standing
 from bench.statistics.variances import comparable
 
 _MORE_SEEDS = 5
@@ -128,7 +128,7 @@ class _Choice:
         self.field = [one for one in self.field if one not in apart]
         if not self.fitting:
             return self._answer(**self._none_fits())
-        if not self.field or self._is_of_controls and any(not one.control for one in self.few + apart):
+        if not self.field or (self._is_of_controls and any(not one.control for one in self.few + apart)):
             return self._too_few(self.few + apart)
         if self._is_of_controls and self._open():
             return self._answer(nothing="controls alone are left, and whether an approach is better is not known")

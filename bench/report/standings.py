@@ -43,17 +43,19 @@ class Standing:
     in_running: bool = False
 
 
-def alone(one: Candidate, where: Between, **compared: float) -> Standing:
-    """A candidate's own scores, and what comparisons said of it."""
+def alone(
+    one: Candidate,
+    where: Between,
+    behind: tuple[float, float, float] = (math.nan, math.nan, math.nan),
+    in_running: bool = False,
+) -> Standing:
+    """A candidate's own scores, and what comparisons said of it: how far behind it is, and that interval's ends."""
     mixed = where.mixed(one.scores)
     scores = mixed[np.isfinite(mixed)]
-    mean, deviation = scores.mean(), scores.std(ddof=1) if len(scores) > 1 else math.nan
+    mean, deviation = scores.mean() if len(scores) else math.nan, scores.std(ddof=1) if len(scores) > 1 else math.nan
     half_width, covers = aggregate.plus_minus([mean], [deviation], [where.mixed(one.errors)], [len(scores)])
     score = float(mean), float(half_width[0]), str(covers[0]), len(scores)
-    in_running = bool(compared.pop("in_running", False))
-    return Standing(
-        one.approach, one.control, one.costs, *score, one.asked, one.failed, **compared, in_running=in_running
-    )
+    return Standing(one.approach, one.control, one.costs, *score, one.asked, one.failed, *behind, in_running)
 
 
 def standings(candidates: list[Candidate], where: Between, measured: Measured) -> list[Standing]:
@@ -75,14 +77,14 @@ def standings(candidates: list[Candidate], where: Between, measured: Measured) -
     if all(controls):
         means = np.nanmean(there.losses, axis=1)
         return [
-            alone(one, where, behind=float(mean - means.min()), in_running=True)
+            alone(one, where, (float(mean - means.min()), math.nan, math.nan), in_running=True)
             for one, mean in zip(candidates, means, strict=True)
         ]
     at_either = [Column(losses[:, index], controls, of) for index, of in enumerate(items)] if len(items) > 1 else []
     in_running = np.any([_may_be_best(column) for column in [there, *at_either]], axis=0)
     behind = _behind(there)
     return [
-        alone(one, where, **dict(zip(("behind", "low", "high"), row, strict=True)), in_running=running)
+        alone(one, where, (row[0], row[1], row[2]), bool(running))
         for one, row, running in zip(candidates, behind.T.tolist(), in_running, strict=True)
     ]
 

@@ -61,7 +61,9 @@ def test_a_model_that_is_not_there_is_named(run: Path, capsys: pytest.CaptureFix
     assert line.startswith(f"bench: {run}: no model 'tiny_gtp2'; did you mean 'tiny_gpt2'? it has tiny_gpt2, tiny_unet")
 
 
-@pytest.mark.parametrize(("text", "value"), [("8GB", 8e9), ("1.5GiB", 1.5 * 2**30), ("300", 300), ("2 mb", 2e6)])
+@pytest.mark.parametrize(
+    ("text", "value"), [("8GB", 8e9), ("8G", 8e9), ("1.5GiB", 1.5 * 2**30), ("300", 300), ("2 mb", 2e6)]
+)
 def test_sizes(text: str, value: float) -> None:
     parsed = __main__.make_parser().parse_args(["recommend", "x", "--data-size", "1", "--memory", text])
     assert parsed.memory == value
