@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 _BYTES = {
     "": 1,
     "b": 1,
-    **{p: 1000**n for n, p in enumerate("kmgt", 1)},
-    **{p + "b": 1000**n for n, p in enumerate("kmgt", 1)},
+    **{p + b: 1000**n for n, p in enumerate("kmgt", 1) for b in ("", "b")},
     **{p + "ib": 1024**n for n, p in enumerate("kmgt", 1)},
 }
+_MACHINES = 3  # that are named
 _REMARK = 10  # characters of the longest word of a remark
 _WIDEST = 30  # characters of a name that no line breaks
 _SECONDS = {"": 1, "s": 1, "min": 60, "h": 3600}
@@ -69,11 +69,11 @@ def call(chosen: argparse.Namespace) -> int:
     wish = recommendation.Wish(chosen.data_size, limits, chosen.optimise)
     rows, over_items = aggregate.spread(frame), items.of_run(run)
     found = [
-        (section, recommendation.recommend(candidates.Measured(section, rows, over_items), wish))
+        (section, recommendation.recommend(candidates.Measured(section, rows, over_items, run.info["primary"]), wish))
         for section in sections.split(frame, aggregate.summarise(frame, items=over_items), run.info["primary"])
     ]
     _saying.tell(run.told())
-    machine = _machine(run.info)
+    machine = _machines(run.info, run.records)
     if chosen.json:
         asked = {"data_size": wish.data_size, **{name: limits.get(name) for name in candidates.MEASURES}}
         about = {"results": str(folder), "asked": asked | {"optimise": wish.optimise}, "machine": machine}
@@ -108,8 +108,8 @@ def _show(told: "list[Advice]", machine: str) -> None:
             console.print(table)
         for line in one.out:
             console.print(Text(f"out: {_plain(line)}", style="dim"))
-        if one.open:
-            console.print(Text(_plain(one.open)))
+        for line in one.open:
+            console.print(Text(_plain(line)))
         console.print()
     console.print(Text(f"Times and memory were measured on {machine}.", style="dim"))
 
@@ -119,14 +119,21 @@ def _plain(text: str) -> str:
     return _saying.printable(text.replace("\N{NO-BREAK SPACE}", " ").replace("\N{THIN SPACE}", " "))
 
 
-def _machine(info: dict[str, Any]) -> str:
-    """What measured the costs, in words."""
-    environment = info["environment"]
+def _machines(info: dict[str, Any], records: list[dict[str, Any]]) -> str:
+    """What measured the costs, in words: of an imported run its records say."""
+    named = [_machine(info["environment"])]
+    if not any(named):
+        named = [name for name in dict.fromkeys(_machine(record["environment"]) for record in records) if name]
+    more = [f"{len(named) - _MACHINES} more"] if len(named) > _MACHINES else []
+    return "; ".join([*named[:_MACHINES], *more]) or "a machine that is not known"
+
+
+def _machine(environment: dict[str, Any]) -> str:
     machine = environment.get("machine") or {}
     first = environment.get("accelerator") or machine.get("accelerator") or machine.get("processor")
     cores, memory = machine.get("cores"), machine.get("memory_gib")
     parts = [first, cores and f"{cores} cores", memory and f"{memory:g} GiB"]
-    return _saying.printable(", ".join(str(part) for part in parts if part)) or "a machine that is not known"
+    return _saying.printable(", ".join(str(part) for part in parts if part))
 
 
 def _only(frame: Any, column: str, wanted: str | None, folder: str) -> Any:

@@ -6,13 +6,25 @@ from typing import Any
 
 from bench.report import tables, wording
 from bench.report.candidates import MEASURES
-from bench.report.recommendation import Answer, Cells, Standing, Wish
+from bench.report.recommendation import ALONE, CONTROLS, RISK, Answer, Cells, Wish
 from bench.report.sections import Section
+from bench.report.standings import CONSTANT, EQUAL, Standing
 from bench.words import counted
 
 _COSTS = {"memory": "of memory", "seconds": "of training", "storage": "stored"}
 _WORDS = {"memory": "memory", "seconds": "time", "storage": "storage"}
 _CONTROLS = {"zero_shot": ", the pretrained model as it is", "from_scratch": ", without the pretrained model"}
+
+
+_CAVEATS = {
+    ALONE: "It is the only one that is known to fit, so nothing was compared.",
+    CONTROLS: "No approach fits: controls are compared by their means alone, without confidence.",
+    RISK: "No approach that fits ended well with all seeds, so nothing is said with confidence.",
+}
+_ALIKE = {
+    EQUAL: "Equal to it in every seed: {}.",
+    CONSTANT: "Seeds do not change how far from it these are, so only more test items would tell: {}.",
+}
 
 
 def as_json(section: Section, answer: Answer) -> dict[str, Any]:
@@ -42,13 +54,24 @@ def as_json(section: Section, answer: Answer) -> dict[str, Any]:
         "unknown": answer.unknown,
         "nothing": answer.nothing or None,
         "cells": vars(cells) if cells else None,
+        "confident": answer.confident,
+        "caveat": answer.caveat or None,
+        "unreliable": [_plain(one) for one in answer.unreliable],
+        "alike": answer.alike,
+        "untried": vars(answer.untried) if answer.untried else None,
     }
 
 
 def _plain(one: Standing | None) -> dict[str, Any] | None:
     if one is None:
         return None
-    names = {"approach": one.approach, "control": one.control, "may_be_best": one.in_running, "covers": one.covers}
+    names: dict[str, Any] = {
+        "approach": one.approach,
+        "control": one.control,
+        "may_be_best": one.in_running,
+        "covers": one.covers,
+    }
+    names |= {"failed": one.failed, "asked": one.asked}
     numbers = {"mean": one.mean, "half_width": one.half_width, "seeds": one.seeds, "behind": one.behind}
     numbers |= {"behind_low": one.low, "behind_high": one.high}
     numbers |= {name: one.costs.get(name, math.nan) for name in MEASURES}
@@ -67,7 +90,7 @@ class Advice:
         rows: the approach to take, what cannot be told from the best, and the runner-up: name, how far behind the best
             mean, seconds, memory, storage, remark; empty where nothing can be said.
         out: what was not compared, and why.
-        open: what would answer or settle it; empty where nothing is open.
+        open: what would answer or settle it, a line each.
     """
 
     title: str
@@ -75,7 +98,7 @@ class Advice:
     evidence: list[str]
     rows: list[list[str]]
     out: list[str]
-    open: str
+    open: list[str]
 
 
 HEAD = ("", "behind", "training", "memory", "stored", "")
@@ -88,12 +111,38 @@ def advise(section: Section, answer: Answer, wish: Wish) -> Advice:
     take = answer.take
     return Advice(
         title=f"{section.title}, {wording.examples(wish.data_size)}{between}",
-        verdict=f"Take {take.approach}{_CONTROLS.get(take.control, '')}." if take else f"Nothing: {answer.nothing}.",
+        verdict=_verdict(answer, take) if take else f"Nothing: {answer.nothing}.",
         evidence=_evidence(section, answer, take, wish) if take else [],
         rows=_rows(section, answer, take) if take else [],
-        out=_out(answer, wish),
-        open=f"{'More seeds would tell' if take else 'This would'}: {_cells(answer.cells)}" if answer.cells else "",
+        out=_out(section, answer, wish),
+        open=[
+            f"{head}: {_cells(cells)}"
+            for head, cells in (
+                ("More seeds would tell" if take else "This would", answer.cells),
+                ("Not compared, and may be better", answer.untried),
+            )
+            if cells
+        ],
     )
+
+
+def _verdict(answer: Answer, take: Standing) -> str:
+    suffix = ""
+    if answer.caveat == RISK and take.failed:
+        suffix = ", at a risk: seeds of it failed"
+    elif answer.caveat == ALONE:
+        suffix = ", the only one that can be had: nothing was compared"
+    elif answer.untried:
+        suffix = ", of those that were compared"
+    return f"Take {take.approach}{_CONTROLS.get(take.control, '')}{suffix}."
+
+
+def _seeds(one: Standing) -> str:
+    """``5 seeds``; ``2 of 5 seeds; 3 diverged``."""
+    if not one.failed:
+        return counted(one.seeds, "seed")
+    ended = ", ".join(f"{count} {how}" for how, count in one.failed.items())
+    return f"{one.seeds} of {counted(one.asked, 'seed')}; {ended}"
 
 
 def _evidence(section: Section, answer: Answer, take: Standing, wish: Wish) -> list[str]:
@@ -104,18 +153,24 @@ def _evidence(section: Section, answer: Answer, take: Standing, wish: Wish) -> l
         wording.plus_minus(take.half_width, places),
         point.unit,
     ]
-    facts = [wording.DIRECTIONS[point.better], counted(take.seeds, "seed")]
+    facts = [wording.DIRECTIONS[point.better], _seeds(take)]
     facts += [f"± over {take.covers}"] if take.covers else []
     facts += ["straight in log data size between these"] if len(answer.sizes) > 1 else []
     found = [f"{' '.join(part for part in score if part)} ({'; '.join(facts)})"]
-    if answer.runner_up is None:
-        return [*found, "Nothing else fits, so nothing was compared."]
+    if answer.caveat:
+        return [*found, _CAVEATS[answer.caveat]]
+    which = "that were compared" if answer.untried else "that fit"
+    which += " and whose seeds all ended well" if answer.unreliable else ""
     if not answer.others:
-        return [*found, "It is the best of those that fit, with 95 % confidence."]
+        return [*found, f"It is the best of those {which}, with 95 % confidence."]
     others = "one other" if len(answer.others) == 1 else f"{len(answer.others)} others"
-    where = ", at one of the two sizes at least" if len(answer.sizes) > 1 else ""
-    chosen = "It trains fastest of those that" if wish.optimise == "cost" else f"It has the best mean, but {others}"
-    return [*found, f"{chosen} may be the best{where} (95 % confidence)."]
+    where = ", here or at one of the two sizes" if len(answer.sizes) > 1 else ""
+    chosen = "It trains as fast as any that" if wish.optimise == "cost" else f"It has the best mean, but {others}"
+    found.append(f"{chosen} may be the best{where} (95 % confidence).")
+    for how, said in _ALIKE.items():
+        if names := [name for name, is_ in answer.alike.items() if is_ == how]:
+            found.append(said.format(wording.listed(names)))
+    return found
 
 
 def _rows(section: Section, answer: Answer, take: Standing) -> list[list[str]]:
@@ -144,12 +199,12 @@ def _gap(one: Standing, places: int) -> str:
     shown = wording.number(one.behind, places)
     if not math.isfinite(one.high):
         return shown if math.isfinite(one.behind) else tables.NONE
-    if one.low == 0:
+    if one.low <= 0:
         return f"{shown} (≤\N{NO-BREAK SPACE}{wording.number(one.high, places)})"
     return f"{shown} ({wording.number(one.low, places)}–{wording.number(one.high, places)})"
 
 
-def _out(answer: Answer, wish: Wish) -> list[str]:
+def _out(section: Section, answer: Answer, wish: Wish) -> list[str]:
     """A line for each limit and each reason: ``more than 100 MB of memory: lora (118 MB), dora (121 MB)``."""
     found: dict[str, list[str]] = {}
     for name, over in answer.too_large.items():
@@ -158,6 +213,10 @@ def _out(answer: Answer, wish: Wish) -> list[str]:
             found.setdefault(limit, []).append(f"{name} ({wording.in_words(value, MEASURES[what])})")
     for name, why in answer.unknown.items():
         found.setdefault(why, []).append(name)
+    places = tables.places(section, section.primary) if answer.unreliable else 0
+    for one in answer.unreliable:
+        rest = f"{one.approach} ({wording.number(one.mean, places)} over {_seeds(one)})"
+        found.setdefault("seeds that did not end well", []).append(rest)
     return [f"{why}: {', '.join(names)}" for why, names in found.items()]
 
 

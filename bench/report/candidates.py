@@ -2,6 +2,7 @@
 
 import bisect
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from statistics import fmean
@@ -34,6 +35,9 @@ of all trials, where measured, and ``storage`` is what is kept beside the pretra
 class Candidate:
     """An approach at the data size that was asked for.
 
+    A seed of an approach that ended badly is no accident to leave out: the scores of the others are those of the seeds
+    that it did not end badly with.
+
     Attributes:
         approach: its name.
         control: which control it is; empty for an approach.
@@ -42,6 +46,9 @@ class Candidate:
             metric knows none.
         costs: of :data:`MEASURES`, those that are known.
         missing: why there is nothing to compare; empty where there is.
+        asked: seeds that were run.
+        failed: how seeds ended that have no score, in words, and how many of them did.
+        hopeless: whether it was run at each of the sizes and never ended well.
     """
 
     approach: str
@@ -50,6 +57,9 @@ class Candidate:
     errors: Floats
     costs: dict[str, float] = field(default_factory=dict)
     missing: str = ""
+    asked: int = 0
+    failed: dict[str, int] = field(default_factory=dict)
+    hopeless: bool = False
 
     @property
     def pairs(self) -> int:
@@ -88,14 +98,23 @@ class Measured:
         section: the section.
         rows: of :func:`bench.report.aggregate.spread`; those of the section are looked for.
         items: covariances over test items, as :func:`bench.report.aggregate.summarise` takes them.
+        primary: family (in older runs modality) to the metric that ranks, as the run has it.
 
     Attributes:
         seeds: that any approach has a score of, ascending.
         names: approaches and controls that can be taken: all but real items.
     """
 
-    def __init__(self, section: Section, rows: "pd.DataFrame", items: Items | None = None) -> None:
+    def __init__(
+        self,
+        section: Section,
+        rows: "pd.DataFrame",
+        items: Items | None = None,
+        primary: dict[str, str] | None = None,
+    ) -> None:
         self.section, self._items = section, items
+        wanted = primary or {}
+        self._wanted = wanted.get(section.family) or wanted.get(section.modality, "")
         mine = rows[
             (rows["model"] == section.model)
             & (rows["target"] == section.target)
@@ -111,6 +130,30 @@ class Measured:
         self.names = [name for name, control in section.approaches.items() if control not in aggregate.REAL]
         scored = (self.scores(name, size) for name in self.names for size in section.sizes)
         self.seeds = sorted({seed for found in scored for seed in found})
+
+    @property
+    def unranked(self) -> str:
+        """Why the section's metric does not say which approach is better; empty where it does."""
+        section = self.section
+        if not section.points:
+            return ""
+        if self._wanted and self._wanted != section.primary:
+            return f"the primary metric {self._wanted} was not measured"
+        point = section.one_of(section.primary)
+        if not self._wanted and aggregate.is_cost(point.metric, point.unit):
+            return "no metric of quality was measured"
+        return f"{point.metric} has no direction that is better" if point.better == "none" else ""
+
+    @property
+    def sign(self) -> float:
+        """What makes losses of scores."""
+        return -1.0 if self.section.one_of(self.section.primary).better == "higher" else 1.0
+
+    @property
+    def sizes(self) -> list[int]:
+        """Data sizes at which an approach that is no control has scores, ascending; a control's may stand at all."""
+        names = [name for name in self.names if not self.section.approaches[name]]
+        return [size for size in self.section.sizes if size and any(self.scores(name, size) for name in names)]
 
     def scores(self, approach: str, size: int) -> dict[int, float]:
         """Seed to score of the primary metric."""
@@ -128,7 +171,23 @@ class Measured:
         ]
         known = (self._errors.get((self.section.primary, approach, size), [math.nan]) for size in where.sizes)
         errors = np.array([fmean(errors) for errors in known])
-        return Candidate(approach, control, rows, errors, self._costs(approach, where), " and ".join(missing))
+        asked: dict[int, str] = {}  # seed to how it ended where it has no score
+        for size, found in zip(where.sizes, scores, strict=True):
+            for end in self.section.ended(approach, size):
+                for seed in end.seeds if end.status != "not_applicable" else []:
+                    word = "without a score" if end.status == "ok" else STATUS_WORDS.get(end.status, end.status)
+                    asked[seed] = asked.get(seed) or ("" if seed in found else word)
+        return Candidate(
+            approach,
+            control,
+            rows,
+            errors,
+            self._costs(approach, where),
+            " and ".join(missing),
+            len(asked),
+            dict(Counter(word for word in asked.values() if word)),
+            not any(found or not self._bad(approach, size) for size, found in zip(where.sizes, scores, strict=True)),
+        )
 
     def over_items(self, approaches: list[str], size: int) -> Floats | None:
         """Covariance over test items of approaches at a measured size, by the primary metric; None where not known."""
@@ -139,8 +198,11 @@ class Measured:
         return self._items(key, approaches)
 
     def _end(self, approach: str, size: int) -> str:
-        bad = [end.status for end in self.section.ended(approach, size) if end.status != "ok"]
+        bad = self._bad(approach, size)
         return STATUS_WORDS.get(bad[0], bad[0]) if bad else "not measured"
+
+    def _bad(self, approach: str, size: int) -> list[str]:
+        return [end.status for end in self.section.ended(approach, size) if end.status != "ok"]
 
     def _costs(self, approach: str, where: Between) -> dict[str, float]:
         found = {

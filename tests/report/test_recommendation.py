@@ -134,7 +134,7 @@ def test_a_limit_on_what_was_not_measured_leaves_nothing_to_say():
 def test_nothing_is_said_outside_of_what_was_measured(size, said):
     levels = {(name, one): level for (name, _), level in BOTH.items() for one in (100, 200)}
     answer = answer_of(scores(levels), size=size)
-    assert answer.nothing == f"{size} lies outside of the data sizes that were measured, {said}"
+    assert answer.nothing == f"{size} lies outside of the data sizes at which approaches have scores, {said}"
     assert answer.cells.data_sizes == [size]
     assert set(answer.cells.approaches) == {"good", "bad"}
 
@@ -192,8 +192,6 @@ def test_plus_minus_covers_what_it_does_on_the_page():
     known, unknown = (answer_of(scores(BOTH, error=error)).take for error in (0.1, math.nan))
     assert (known.covers, unknown.covers) == ("seeds and test items", "seeds")
     assert known.half_width == pytest.approx(math.hypot(unknown.half_width, 1.96 * 0.1), rel=1e-4)
-    one = answer_of(scores({("a", 100): 1.0}, {0: 0.0})).take
-    assert (one.covers, math.isnan(one.half_width)) == ("", True)
 
 
 def test_sizes_at_which_controls_alone_have_scores_are_no_neighbours():
@@ -235,5 +233,67 @@ def test_in_words():
     assert [row[0] for row in said.rows] == ["a", "b"]
     assert said.rows[1][-1] == "runner-up"
     assert [line.replace("\N{NO-BREAK SPACE}", " ") for line in said.out] == ["more than 8 GB of memory: c (9 GB)"]
-    assert said.open.startswith("More seeds would tell: a, b; data_sizes 100; seeds 5 to 9")
+    assert said.open[0].startswith("More seeds would tell: a, b; data_sizes 100; seeds 5 to 9")
     assert math.isfinite(measured.candidate("a", candidates.between([100], 100)).costs["memory"])
+
+
+def test_controls_alone_make_no_size_measured():
+    levels = {(name, size): 1.5 for name in ("from_scratch",) for size in (16, 64, 256)} | {("zero_shot", 0): 1.5}
+    ends = {("good", 64): dict.fromkeys(NOISE, ("failed", "no"))}
+    answer = answer_of(scores(levels | {("good", 16): 1.0, ("good", 256): 0.9}), frame_of(ends), size=64)
+    assert (answer.sizes, answer.take.approach) == ([16, 256], "good")
+    assert answer_of(scores(BOTH | {("zero_shot", 0): 3.0}), frame_of(ends), size=300).take is None
+
+
+def test_failed_seeds_are_a_risk_and_no_verdict():
+    risky = {seed: 0.8 + seed / 100 if seed < 2 else ("diverged", "NaN") for seed in NOISE}
+    frame = frame_of({("risky", 100): risky})
+    answer = answer_of(scores({("good", 100): 1.0}), frame)
+    assert (answer.take.approach, [one.approach for one in answer.unreliable]) == ("good", ["risky"])
+    measured = section_of(frame)
+    alone = recommend(measured, Wish(100))
+    assert alone.take is not None
+    assert (alone.take.approach, alone.confident, alone.caveat) == ("risky", False, "risk")
+    said = advice.advise(measured.section, alone, Wish(100))
+    assert "2 of 5 seeds; 3 diverged" in said.evidence[0]
+
+
+def test_what_was_not_measured_may_be_better():
+    levels = {("good", 100): 1.0, ("bad", 100): 2.0, ("other", 200): 0.5}
+    answer = answer_of(scores(levels))
+    assert (answer.take.approach, answer.confident, answer.untried.approaches) == ("good", False, ["other"])
+    lone = answer_of(scores({("a", 100): 1.0, ("b", 200): 1.0}))
+    assert (lone.take.approach, lone.caveat, lone.untried.approaches) == ("a", "alone", ["b"])
+
+
+def test_one_seed_of_the_only_one_that_fits_says_nothing():
+    price = costs("tuning_peak_rss", {("good", 100): 9e9, ("bad", 100): 1e9}, "bytes")
+    answer = answer_of(scores(BOTH, noise={0: 0.0}), price, limits={"memory": 8e9})
+    assert answer.take is None
+    assert "bad is the only one that is known to fit" in answer.nothing
+
+
+def test_those_that_share_no_seeds_are_not_compared():
+    frame = frame_of({("c", 100): {seed: 0.5 + seed / 1000 for seed in (7, 8, 9)}})
+    answer = answer_of(scores(BOTH), frame)
+    assert answer.unknown == {"c": "shares no two seeds with the others"}
+    assert (answer.take.approach, answer.confident) == ("good", False)
+
+
+def test_a_fallback_does_not_rank():
+    frame = scores(BOTH, metric="distinct_2")
+    (section,) = sections.split(frame, aggregate.summarise(frame), {"text": "bits_per_byte"})
+    measured = candidates.Measured(section, aggregate.spread(frame), primary={"text": "bits_per_byte"})
+    assert recommend(measured, Wish(100)).nothing == "the primary metric bits_per_byte was not measured"
+
+
+def test_cost_takes_the_best_mean_of_those_that_take_as_long():
+    close = scores({("a", 100): 1.0, ("b", 100): 1.001})
+    price = costs("tuning_seconds", {("a", 100): 60.0, ("b", 100): 59.0}, "s")
+    assert answer_of(close, price, optimise="cost").take.approach == "a"
+
+
+def test_equal_scores_are_not_settled_by_seeds():
+    same = {seed: 1.0 + noise for seed, noise in NOISE.items()}
+    answer = answer_of(frame_of({("a", 100): same, ("b", 100): same}))
+    assert (answer.alike, answer.cells) == ({"b": "equal"}, None)
