@@ -5,7 +5,8 @@ sure that is, and what cannot be told from it and is cheaper. Rests on what was 
 between two measured data sizes scores and costs are taken as straight in the logarithm of the size,
 and an approach is in the running where it may be the best at either of the two; outside of them,
 with one seed, or where nothing fits it says that nothing can be said, and which cells would answer
-it. Costs are those of the machine that measured them.
+it. zero_shot and from_scratch are candidates, too. An approach with seeds that ended badly is taken
+only where no other fits. Costs are those of the machine that measured them.
 
 Exit codes: 0 with an answer for each model and target; 1 where nothing can be said of one; 2 for bad input.
 """
@@ -30,8 +31,6 @@ _BYTES = {
     **{p + "ib": 1024**n for n, p in enumerate("kmgt", 1)},
 }
 _MACHINES = 3  # that are named
-_REMARK = 10  # characters of the longest word of a remark
-_WIDEST = 30  # characters of a name that no line breaks
 _SECONDS = {"": 1, "s": 1, "min": 60, "h": 3600}
 
 
@@ -98,13 +97,12 @@ def _show(told: "list[Advice]", machine: str) -> None:
         for line in one.evidence:
             console.print(Text(_plain(line)))
         if one.rows:
-            table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
-            longest = max(len(word) for row in one.rows for word in row[0].split())
-            for place, head in enumerate(advice.HEAD):
-                least = 0 if head else _REMARK if place else min(longest, _WIDEST)
-                table.add_column(head, justify="right" if head else "left", no_wrap=bool(head), min_width=least)
-            for place, row in enumerate(one.rows):
-                table.add_row(*(Text(_plain(entry), style="green" if not place else "") for entry in row))
+            table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=0)
+            rows = [[_plain(entry) for entry in row] for row in one.rows]
+            for head, width in zip(advice.HEAD, _widths([list(advice.HEAD), *rows], console.width), strict=True):
+                table.add_column(head, justify="right" if head else "left", width=width, overflow="fold")
+            for place, row in enumerate(rows):
+                table.add_row(*(Text(entry, style="green" if not place else "") for entry in row))
             console.print(table)
         for line in one.out:
             console.print(Text(f"out: {_plain(line)}", style="dim"))
@@ -112,6 +110,17 @@ def _show(told: "list[Advice]", machine: str) -> None:
             console.print(Text(_plain(line)))
         console.print()
     console.print(Text(f"Times and memory were measured on {machine}.", style="dim"))
+
+
+def _widths(rows: list[list[str]], width: int) -> list[int]:
+    """Of each column, one space apart: numbers as they are; names, then remarks, what is left, and a word at least."""
+    columns = list(zip(*rows, strict=True))
+    widths = [max(map(len, column)) for column in columns]
+    word = [max(len(word) for entry in column for word in entry.split() or [""]) for column in columns]
+    left = width - sum(widths[1:-1]) - (len(widths) - 1)
+    widths[0] = max(word[0], min(widths[0], left - word[-1]))
+    widths[-1] = max(word[-1], min(widths[-1], left - widths[0]))
+    return widths
 
 
 def _plain(text: str) -> str:

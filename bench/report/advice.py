@@ -33,11 +33,15 @@ def as_json(section: Section, answer: Answer) -> dict[str, Any]:
     ``model``, ``target``, ``data_quality``, ``metric``, ``unit``, ``better``: of the section. ``sizes``: the measured
     data sizes that it rests on. ``take`` and ``runner_up``: null, or ``approach``, ``control`` (empty, ``zero_shot``
     or ``from_scratch``), ``mean``, ``half_width``, ``covers``, ``seeds``, ``behind`` (the best mean of those that fit),
-    ``behind_low``, ``behind_high``, ``may_be_best``, and ``memory`` and ``storage`` in bytes and ``seconds``.
-    ``not_told_apart``: a list of such, each with ``cheaper_in``, a list of these three. ``too_large``: approach to
-    what it takes where that is more than the limit. ``unknown``: approach to a reason. ``nothing``: why there is no
-    answer, or null. ``cells``: null, or ``approaches``, ``data_sizes``, ``seeds`` and ``hint``, which would answer or
-    settle it.
+    ``behind_low``, ``behind_high``, ``may_be_best``, ``asked`` (seeds that were run), ``failed`` (how those ended that
+    have no score, and how many), and ``memory`` and ``storage`` in bytes and ``seconds``. ``not_told_apart``: a list
+    of such, each with ``cheaper_in``, a list of these three. ``too_large``: approach to what it takes where that is
+    more than the limit. ``unknown``: approach to a reason. ``nothing``: why there is no answer, or null. ``cells``:
+    null, or ``approaches``, ``data_sizes``, ``seeds`` and ``hint``, which would answer or settle it; ``untried``: the
+    same of approaches that were not compared and may be better. ``confident``: whether none but ``take`` may be the
+    best. ``caveat``: null, or why ``take`` rests on no comparison: ``alone``, ``controls`` or ``risk``.
+    ``unreliable``: a list of those that fit and had seeds that ended badly, where others had none. ``alike``: approach
+    to ``equal`` or ``constant``, where no further seed would tell it from ``take``.
     """
     point = section.one_of(section.primary) if section.points else None
     cells = answer.cells
@@ -118,7 +122,7 @@ def advise(section: Section, answer: Answer, wish: Wish) -> Advice:
         open=[
             f"{head}: {_cells(cells)}"
             for head, cells in (
-                ("More seeds would tell" if take else "This would", answer.cells),
+                ("More seeds would tell" if take else "Cells that would tell", answer.cells),
                 ("Not compared, and may be better", answer.untried),
             )
             if cells
@@ -157,6 +161,10 @@ def _evidence(section: Section, answer: Answer, take: Standing, wish: Wish) -> l
     facts += [f"± over {take.covers}"] if take.covers else []
     facts += ["straight in log data size between these"] if len(answer.sizes) > 1 else []
     found = [f"{' '.join(part for part in score if part)} ({'; '.join(facts)})"]
+    sign = -1 if point.better == "higher" else 1
+    if ahead := [one for one in answer.unreliable if sign * one.mean < sign * take.mean]:
+        seeds = wording.listed([f"{one.approach} ({_seeds(one)})" for one in ahead])
+        found.append(f"Better means over the seeds that ended well, and not taken for those that did not: {seeds}.")
     if answer.caveat:
         return [*found, _CAVEATS[answer.caveat]]
     which = "that were compared" if answer.untried else "that fit"
@@ -181,14 +189,13 @@ def _rows(section: Section, answer: Answer, take: Standing) -> list[list[str]]:
     rows = []
     for one in shown:
         less = answer.cheaper(one)
-        remarks = ["take this" if one is take else ""]
-        remarks += ["runner-up"] if one is answer.runner_up else []
+        remarks = ["runner-up"] if one is answer.runner_up else []
         remarks += [f"less {wording.listed([_WORDS[name] for name in less])}"] if less and one.in_running else []
         costs = [
             wording.in_words(one.costs[name], MEASURES[name]) if name in one.costs else tables.NONE
             for name in ("seconds", "memory", "storage")
         ]
-        rows.append([one.approach, _gap(one, places), *costs, ", ".join(part for part in remarks if part)])
+        rows.append([one.approach, _gap(one, places), *costs, ", ".join(remarks)])
     return rows
 
 

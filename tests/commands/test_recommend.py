@@ -1,6 +1,7 @@
 """``bench recommend``: with an answer, without one, and with bad input."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,31 @@ def test_an_answer_ends_with_0(run: Path, capsys: pytest.CaptureFixture[str]) ->
     assert "tiny_gpt2 → python_reference, 100 examples, between the measured 50 and 200" in said
     assert said.count("Take ") == 2
     assert "Example CPU @ 2.4 GHz, 2 cores, 7.8 GiB" in said
+
+
+def test_nothing_of_the_table_is_cut_at_80_columns(
+    run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    __main__.main(["recommend", str(run), "--data-size", "100"])
+    lines = capsys.readouterr().out.splitlines()
+    shown = " ".join(" ".join(lines).split())
+    assert max(map(len, lines)) <= 80
+    __main__.main(["recommend", str(run), "--data-size", "100", "--json"])
+    answers = json.loads(capsys.readouterr().out)["answers"]
+    names = [one["approach"] for answer in answers for one in [answer["take"], *answer["not_told_apart"]]]
+    assert all(word in shown for name in names for word in name.split())
+    assert shown.count("runner-up") == len(answers)
+
+
+def test_the_machine_of_an_imported_run_stands_in_its_records(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = Path(shutil.copytree(run, tmp_path / "results" / "quickstart" / run.name))
+    info = json.loads((copy / "run.json").read_text())
+    (copy / "run.json").write_text(json.dumps(info | {"environment": {}}))
+    __main__.main(["recommend", str(copy), "--data-size", "100"])
+    assert "measured on Example CPU @ 2.4 GHz, 2 cores, 7.8 GiB." in " ".join(capsys.readouterr().out.split())
 
 
 def test_without_an_answer_it_ends_with_1(run: Path, capsys: pytest.CaptureFixture[str]) -> None:

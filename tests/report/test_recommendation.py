@@ -4,40 +4,12 @@ import json
 import math
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from bench.report import advice, aggregate, candidates, sections
+from bench.report import advice, candidates
 from bench.report.recommendation import Wish, recommend
+from tests.report.asked import BOTH, NOISE, answer_of, costs, scores, section_of
 from tests.report.frames import frame_of
-
-NOISE = {0: 0.01, 1: -0.01, 2: 0.005, 3: -0.002, 4: 0.0}
-
-
-def scores(levels, noise=NOISE, **columns):
-    """(approach, size) to its level, with seeds around it that each approach has in another order."""
-    values = {}
-    for place, (key, level) in enumerate(levels.items()):
-        turned = list(noise.values())[place % len(noise) :] + list(noise.values())[: place % len(noise)]
-        values[key] = {seed: level + turned[index] for index, seed in enumerate(noise)}
-    return frame_of(values, **columns)
-
-
-def costs(metric, levels, unit):
-    return frame_of({key: dict.fromkeys(NOISE, level) for key, level in levels.items()}, metric=metric, unit=unit)
-
-
-def section_of(*frames, items=None):
-    frame = pd.concat(frames, ignore_index=True)
-    (section,) = sections.split(frame, aggregate.summarise(frame), {"text": "bits_per_byte"})
-    return candidates.Measured(section, aggregate.spread(frame), items)
-
-
-def answer_of(*frames, size=100, items=None, **asked):
-    return recommend(section_of(*frames, items=items), Wish(size, **asked))
-
-
-BOTH = {("good", 100): 1.0, ("bad", 100): 2.0}
 
 
 def test_the_clear_winner_is_taken_in_either_direction():
@@ -243,57 +215,3 @@ def test_controls_alone_make_no_size_measured():
     answer = answer_of(scores(levels | {("good", 16): 1.0, ("good", 256): 0.9}), frame_of(ends), size=64)
     assert (answer.sizes, answer.take.approach) == ([16, 256], "good")
     assert answer_of(scores(BOTH | {("zero_shot", 0): 3.0}), frame_of(ends), size=300).take is None
-
-
-def test_failed_seeds_are_a_risk_and_no_verdict():
-    risky = {seed: 0.8 + seed / 100 if seed < 2 else ("diverged", "NaN") for seed in NOISE}
-    frame = frame_of({("risky", 100): risky})
-    answer = answer_of(scores({("good", 100): 1.0}), frame)
-    assert (answer.take.approach, [one.approach for one in answer.unreliable]) == ("good", ["risky"])
-    measured = section_of(frame)
-    alone = recommend(measured, Wish(100))
-    assert alone.take is not None
-    assert (alone.take.approach, alone.confident, alone.caveat) == ("risky", False, "risk")
-    said = advice.advise(measured.section, alone, Wish(100))
-    assert "2 of 5 seeds; 3 diverged" in said.evidence[0]
-
-
-def test_what_was_not_measured_may_be_better():
-    levels = {("good", 100): 1.0, ("bad", 100): 2.0, ("other", 200): 0.5}
-    answer = answer_of(scores(levels))
-    assert (answer.take.approach, answer.confident, answer.untried.approaches) == ("good", False, ["other"])
-    lone = answer_of(scores({("a", 100): 1.0, ("b", 200): 1.0}))
-    assert (lone.take.approach, lone.caveat, lone.untried.approaches) == ("a", "alone", ["b"])
-
-
-def test_one_seed_of_the_only_one_that_fits_says_nothing():
-    price = costs("tuning_peak_rss", {("good", 100): 9e9, ("bad", 100): 1e9}, "bytes")
-    answer = answer_of(scores(BOTH, noise={0: 0.0}), price, limits={"memory": 8e9})
-    assert answer.take is None
-    assert "bad is the only one that is known to fit" in answer.nothing
-
-
-def test_those_that_share_no_seeds_are_not_compared():
-    frame = frame_of({("c", 100): {seed: 0.5 + seed / 1000 for seed in (7, 8, 9)}})
-    answer = answer_of(scores(BOTH), frame)
-    assert answer.unknown == {"c": "shares no two seeds with the others"}
-    assert (answer.take.approach, answer.confident) == ("good", False)
-
-
-def test_a_fallback_does_not_rank():
-    frame = scores(BOTH, metric="distinct_2")
-    (section,) = sections.split(frame, aggregate.summarise(frame), {"text": "bits_per_byte"})
-    measured = candidates.Measured(section, aggregate.spread(frame), primary={"text": "bits_per_byte"})
-    assert recommend(measured, Wish(100)).nothing == "the primary metric bits_per_byte was not measured"
-
-
-def test_cost_takes_the_best_mean_of_those_that_take_as_long():
-    close = scores({("a", 100): 1.0, ("b", 100): 1.001})
-    price = costs("tuning_seconds", {("a", 100): 60.0, ("b", 100): 59.0}, "s")
-    assert answer_of(close, price, optimise="cost").take.approach == "a"
-
-
-def test_equal_scores_are_not_settled_by_seeds():
-    same = {seed: 1.0 + noise for seed, noise in NOISE.items()}
-    answer = answer_of(frame_of({("a", 100): same, ("b", 100): same}))
-    assert (answer.alike, answer.cells) == ({"b": "equal"}, None)
