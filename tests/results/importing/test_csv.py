@@ -1,6 +1,7 @@
 """Anybody's table: long or wide, CSV or parquet; what does not fit is one line with file, line, column and remedy."""
 
 import argparse
+import csv
 import io
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,29 @@ def test_a_wide_table_with_tabs(tmp_path: Path) -> None:
         "no column is the target, so it is unknown",
         "no column is the data_size, so it is 0 examples",
     ]
+
+
+@pytest.mark.parametrize(
+    ("header", "mark"),
+    [
+        ('approach,"time; in hours; or; where\nlong; in days",acc', ","),
+        ('"a;b;c;d;e",approach,acc', ","),
+        ('"a ""b;c;d;e"", f",approach,acc', ","),
+        ('approach;"a,b,c,d";acc', ";"),
+        ('approach;"\n\n";acc', ";"),
+        ('approach|5" a,b|acc', "|"),
+        ('\ufeff"a\tb\tc\td",approach,acc', ","),
+        ("\ufeff\n  \n,,,,\r\napproach;acc;x, y and z", ";"),
+        ("approach\tacc\tx,y\r", "\t"),
+        ('approach;acc;x;"' + "long, " * 10_000 + '"', ";"),
+    ],
+)
+def test_the_separator_is_the_header_s_whatever_its_quotes_hold(header: str, mark: str, tmp_path: Path) -> None:
+    lines = csv.reader(io.StringIO(header.strip("\ufeff"), newline=""), delimiter=mark)
+    names = next(line for line in lines if "acc" in line)
+    row = mark.join({"approach": "lora", "acc": "0.5"}.get(name, "x") for name in names)
+    found = read(tmp_path / "it.csv", f"{header}\n{row}\n", **ACC)
+    assert values(found) == {("lora", 0): {"acc": 0.5}}
 
 
 def test_parquet_is_told_by_its_content(tmp_path: Path) -> None:
