@@ -9,10 +9,10 @@ import numpy as np
 
 from bench.report import aggregate
 from bench.report.sections import Section
-from bench.statistics import improvement, ranks, tasks
+from bench.statistics import improvement, placing, ranks, tasks
 from bench.statistics.tasks import Estimate
 
-FEWEST = 5
+FEWEST = placing.FEWEST
 """(model, target) pairs below which nothing is concluded."""
 
 ERROR = 0.05
