@@ -28,7 +28,7 @@ def mean_places(shares: npt.ArrayLike, pairs: Sequence[int], critical: npt.Array
         hold everything.
     """
     mean, error, _ = _means(np.asarray(shares, dtype=float), pairs)
-    half = critical * error
+    half = np.asarray(critical, dtype=float) * error
     return mean, np.where(half < 1, half, np.nan)
 
 
