@@ -31,8 +31,9 @@ def build(
 
     Writes ``index.html``, where there are several models or targets ``across.html`` and ``across.csv`` (one row per
     data size and approach), ``table.csv`` (one row per model, target, data quality, metric, approach and data size),
-    ``pairs.csv`` (every approach against every other, by the metric that ranks), where from_scratch has two data sizes
-    ``worth.csv`` (what approaches are worth), and ``plots/*.svg`` and ``*.png`` into ``reports/<suite>/<run>``.
+    ``pairs.csv`` (every approach against every other by the metric that ranks, over seeds and, where they are known,
+    test items), where from_scratch has two data sizes ``worth.csv`` (what approaches are worth), and ``plots/*.svg``
+    and ``*.png`` into ``reports/<suite>/<run>``.
 
     Args:
         folder: a run's, which holds ``run.json``.
@@ -57,7 +58,8 @@ def build(
         raise ResultsError(
             f"{folder}: baseline {cut(baseline, 60)!r} is no approach of this run; it has {', '.join(names)}"
         )
-    summary = aggregate.summarise(frame, baseline=baseline, items=items.of_run(run))
+    over_items = items.of_run(run)
+    summary = aggregate.summarise(frame, baseline=baseline, items=over_items)
     into = reports / str(info["suite"]) / str(info["run"])
     found = sections.split(frame, summary, info["primary"])
     look, parts, rows, worths = plots.styles(found), [], aggregate.spread(frame), []
@@ -83,7 +85,7 @@ def build(
     if known := [one for one in worths if one]:
         files.write_atomically(into / "worth.csv", _writer(worth.csv(known).encode()))
     by = {(section.model, section.target, section.data_quality): section.primary for section in found}
-    pairs = aggregate.pairs(frame, by).to_csv(index=False, lineterminator="\n", float_format="%.6g")
+    pairs = aggregate.pairs(frame, by, over_items).to_csv(index=False, lineterminator="\n", float_format="%.6g")
     files.write_atomically(into / "pairs.csv", _writer(pairs.encode()))
     files.write_atomically(into / "index.html", _writer(html.encode()))
     if tell:

@@ -5,6 +5,7 @@ import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from bench.report import aggregate, page, samples, wording
 from bench.report.overall import ERROR, FEWEST, Overall, overall
 from bench.report.sections import Section
-from bench.statistics import intervals
+from bench.statistics import placing
 from bench.statistics.tasks import Estimate
 
 if TYPE_CHECKING:
@@ -50,8 +51,8 @@ class Standing:
 
     Attributes:
         places: one for each section of the table, None where it has no value.
-        share, half_width: mean of :attr:`Place.share` and its interval over (model, target) pairs, which hold for all
-            approaches together.
+        share, half_width: mean of :attr:`Place.share` and half its interval over (model, target) pairs, which holds for
+            all approaches and data sizes together (:func:`mean_places`); NaN where there is none.
         first: in how many sections it is best or cannot be told from the best.
         score: interquartile mean of its normalised scores; None where it has none.
         improvement: how probable it is that a seed of it is better than one of :data:`REFERENCE`; None where there is
@@ -105,14 +106,13 @@ def _ranking(sections: list[Section], size: int, rows: "pd.DataFrame", of: int) 
     keys = [*aggregate.PAIR, "metric", "approach"]
     scores = {key: group.to_numpy(dtype=float) for key, group in rows.groupby(keys, sort=False)["value"]}
     found = overall(sections, size, scores, REFERENCE, rankings=of)
-    places = [_places(section, size) for section in sections]
+    places = [places_in(section, size) for section in sections]
     controls = {name: control for section in sections for name, control in section.approaches.items()}
     names = [name for name, control in controls.items() if control not in aggregate.REAL]
     names = [name for name in names if any(name in mine for mine in places)]
     standings = []
-    for name in names:
+    for name, (share, half_width) in mean_places(sections, places, names, of).items():
         mine = [place.get(name) for place in places]
-        share, half_width = _mean_place(sections, mine, 1 - ERROR / len(names))
         first = sum(place.mark in (aggregate.BEST, aggregate.TIED, aggregate.AHEAD) for place in mine if place)
         standings.append(
             Standing(
@@ -131,19 +131,40 @@ def _ranking(sections: list[Section], size: int, rows: "pd.DataFrame", of: int) 
     return Ranking(size, sections, sorted(standings, key=lambda standing: standing.share), found)
 
 
-def _places(section: Section, size: int) -> dict[str, Place]:
+def places_in(section: Section, size: int) -> dict[str, Place]:
+    """Where each approach and control stands at one data size."""
     ranked = [point for point in section.ranked(size) if point.control not in aggregate.REAL]
     values = [point.mean for point in ranked]
     return {point.approach: Place(1 + values.index(point.mean), len(ranked), point.mark) for point in ranked}
 
 
-def _mean_place(sections: list[Section], places: list[Place | None], confidence: float) -> tuple[float, float]:
-    """Of several qualities of the data of one (model, target) pair the mean is one observation."""
-    pairs: dict[tuple[str, str], list[float]] = {}
-    for section, place in zip(sections, places, strict=True):
-        if place:
-            pairs.setdefault((section.model, section.target), []).append(place.share)
-    return intervals.interval([float(np.mean(shares)) for shares in pairs.values()], confidence)
+def mean_places(
+    sections: list[Section], places: list[dict[str, Place]], names: list[str], rankings: int = 1
+) -> dict[str, tuple[float, float]]:
+    """The mean of each approach's :attr:`Place.share` over (model, target) pairs, and half the width of its interval.
+
+    Of several qualities of the data of a pair the mean is one observation. Where all are equal, at most one page in
+    twenty (:data:`ERROR`) has an interval, of any approach at any data size, without their mean place.
+
+    Args:
+        sections: those with values at one data size.
+        places: of each section, by approach.
+        names: of all approaches and controls that are ranked.
+        rankings: how many data sizes the page shows.
+    """
+    known = {pair: index for index, pair in enumerate(dict.fromkeys((one.model, one.target) for one in sections))}
+    pairs = tuple(known[one.model, one.target] for one in sections)
+    shares = np.array([[place[name].share if name in place else math.nan for name in names] for place in places])
+    held = np.isfinite(shares)
+    critical = _critical_values(held.tobytes(), held.shape, pairs, 1 - ERROR / rankings)
+    found = zip(*placing.mean_places(shares, pairs, critical), strict=True)
+    return {name: (float(mean), float(half)) for name, (mean, half) in zip(names, found, strict=True)}
+
+
+@cache
+def _critical_values(held: bytes, shape: tuple[int, ...], pairs: tuple[int, ...], confidence: float) -> np.ndarray:
+    present = np.frombuffer(held, dtype=bool).reshape(shape)
+    return placing.critical_values(present, pairs, np.random.default_rng(0), confidence)
 
 
 def render(info: dict[str, Any], found: list[Ranking], plots: Sequence[dict[str, dict[str, bytes]]] = ()) -> str:
@@ -219,11 +240,10 @@ def _cell(value: Any) -> Any:
 
 
 def percent(value: float, half_width: float) -> str:
-    """``62 % ±11``; ``—`` where there is no value. An interval that holds everything, or nothing but the
-    mean, is left out: it says nothing."""
+    """``62 % ±11``; ``—`` where there is no value, and nothing where there is no interval."""
     if math.isnan(value):
         return "—"
-    return f"{100 * value:.0f} %" + (f" ±{100 * half_width:.0f}" if 0 < half_width < 1 else "")
+    return f"{100 * value:.0f} %" + (f" ±{100 * half_width:.0f}" if math.isfinite(half_width) else "")
 
 
 def between(found: Estimate | None, scale: float = 1.0, places: int = 2) -> tuple[str, str]:

@@ -152,29 +152,35 @@ def plus_minus(
     return half_width, np.select(known, ["", comparisons.SEEDS, comparisons.BOTH], comparisons.ITEMS)
 
 
-def pairs(frame: "pd.DataFrame", primary: dict[tuple[str, str, str], str]) -> "pd.DataFrame":
+def pairs(
+    frame: "pd.DataFrame", primary: dict[tuple[str, str, str], str], items: comparisons.Items | None = None
+) -> "pd.DataFrame":
     """Every approach against every other by the metric that ranks, p-values adjusted after Holm within each column.
 
     Args:
         frame: the tidy table.
         primary: (model, target, data quality) to the metric.
+        items: as of :func:`summarise`.
 
     Returns:
         Columns ``model, target, data_quality, metric, data_size, first, second``, ``difference`` (first minus second
-        over shared seeds, in the metric's unit), ``error``, ``p``, ``p_holm``; a row for each pair that is comparable.
+        over shared seeds, in the metric's unit), ``error`` and ``covers`` (its standard error, and what that and the
+        p-values cover, "seeds" or "seeds and test items"), ``p``, ``p_holm``; a row for each pair that is comparable.
     """
     import pandas as pd
 
     keys = list(zip(*(frame[key] for key in PAIR), strict=True))
     ranking = frame[[primary.get(key) == metric for key, metric in zip(keys, frame["metric"], strict=True)]]
-    names = [*COLUMN, "first", "second", "difference", "error", "p", "p_holm"]
+    names = [*COLUMN, "first", "second", "difference", "error", "covers", "p", "p_holm"]
     rows, parts = spread(ranking), []
     points = rows.groupby(POINT, sort=False)[["better", "control"]].first().reset_index()
     for mine, values in _columns(rows, points):
         approaches = mine[points["control"].to_numpy()[mine] == ""]
         if points["better"].iloc[mine[0]] != "none" and len(approaches) > 1:
-            found = against.pairs(values[np.isin(mine, approaches)])
             known = points.iloc[approaches]
+            over = items(tuple(known[COLUMN].iloc[0]), list(known["approach"])) if items else None
+            over = over if over is not None and np.isfinite(over).all() else None
+            found = against.pairs(values[np.isin(mine, approaches)], over)
             part = pd.DataFrame({name: known[name].iloc[0] for name in COLUMN}, index=range(len(found.p)))
             labels = known["approach"].to_numpy()
             parts.append(
@@ -183,6 +189,7 @@ def pairs(frame: "pd.DataFrame", primary: dict[tuple[str, str, str], str]) -> "p
                     second=labels[found.second],
                     difference=found.difference,
                     error=found.error,
+                    covers=comparisons.SEEDS if over is None else comparisons.BOTH,
                     p=found.p,
                     p_holm=found.adjusted,
                 )

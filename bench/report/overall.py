@@ -9,14 +9,16 @@ import numpy as np
 
 from bench.report import aggregate
 from bench.report.sections import Section
-from bench.statistics import improvement, ranks, tasks
+from bench.statistics import improvement, placing, ranks, tasks
 from bench.statistics.tasks import Estimate
 
-FEWEST = 5
+FEWEST = placing.FEWEST
 """(model, target) pairs below which nothing is concluded."""
 
 ERROR = 0.05
-"""The share of pages that may name an approach where all are equal: half for improvement, half for ranks."""
+"""The share of pages that may name an approach where all are equal: half for improvement, half for ranks.
+
+As many may have an interval of a mean place that leaves out what it is for equals."""
 
 THRESHOLDS = np.linspace(-0.25, 1.25, 61)
 """Where performance profiles are drawn."""

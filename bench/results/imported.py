@@ -39,8 +39,11 @@ class Cell:
 
     @property
     def place(self) -> tuple[Any, ...]:
-        """What tells it from the others of a run: model, target, approach, data quality, data size and seed."""
-        return tuple((_UNSAID | self.asked)[name] for name in _PLACE)
+        """What tells it from the others of a run: model, target, approach, data quality, data size and seed.
+
+        The size is None for as long as a source does not know it.
+        """
+        return tuple((_UNSAID | {"data_size": None} | self.asked)[name] for name in _PLACE)
 
     def record(self, suite: str, run: str) -> dict[str, Any]:
         """Its record, under a name made as :attr:`bench.suite.cell.Cell.id` is.

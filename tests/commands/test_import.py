@@ -97,6 +97,18 @@ def test_a_table_again_under_the_same_name(
     assert "bench import csv &#39;my table.csv&#39; --set model=llama" in page
 
 
+def test_what_has_no_size_is_said_by_the_command_and_on_the_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "it.csv").write_text("approach,data_size,accuracy\nlora,10,1\nlora,20,1\nia3,,1\n")
+    code, out, _ = bench(capsys, "import", "csv", "it.csv", "--metric", "accuracy:higher", "--run", "mine")
+    said = "1 result of it.csv without a data size, which others have: ia3; fill column"
+    assert (code, f"left out: {said}" in out) == (0, True)
+    _, out, _ = bench(capsys, "report", "results/imported/mine")
+    assert said in Path(out.strip()).read_text()
+
+
 def test_bad_input_is_one_line_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -3,13 +3,17 @@
 import csv
 import io
 import math
+import re
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from bench.report import across, aggregate, plots, sections
 from bench.report.across import Ranking, percent, rankings
+from bench.report.sections import Section
 from tests.report.frames import Values, frame_of, seeds
+from tests.report.test_overall import SIZE, table
 
 
 def ranked(*frames: pd.DataFrame) -> list[Ranking]:
@@ -71,7 +75,7 @@ def test_worse_data_are_pairs_of_their_own() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "half", "text"), [(0.5, 0.11, "50 % ±11"), (1, math.nan, "100 %"), (math.nan, 1, "—"), (1, 0, "100 %")]
+    ("value", "half", "text"), [(0.5, 0.11, "50 % ±11"), (1, math.nan, "100 %"), (math.nan, math.nan, "—")]
 )
 def test_percentages(value: float, half: float, text: str) -> None:
     assert percent(value, half) == text
@@ -136,6 +140,57 @@ def test_csv_has_every_number_of_the_page() -> None:
     assert (lora["data_size"], lora["verdict"], lora["improvement"], lora["rank"]) == ("50", "better", "1", "1")
     assert float(lora["improvement_low"]) > 0.5
     assert rows["full_finetuning"]["improvement"] == ""
+
+
+def mixed(pairs: int) -> list[pd.DataFrame]:
+    """Pairs of which each has another approach before the others in turn."""
+    names = list(MEANS)
+    turned = [dict(zip(names[index % 2 :] + names[: index % 2], MEANS.values(), strict=True)) for index in range(pairs)]
+    return [frame_of(values(**means), target=f"target {index}") for index, means in enumerate(turned)]
+
+
+@pytest.mark.parametrize(("pairs", "is_shown"), [(4, False), (12, True)])
+def test_mean_places_have_an_interval_on_the_page_and_as_csv_alike(pairs: int, is_shown: bool) -> None:
+    (ranking,) = ranked(*mixed(pairs))
+    rows = list(csv.DictReader(io.StringIO(across.table([ranking]))))
+    assert [row["mean_place_half_width"] != "" for row in rows] == [is_shown] * len(rows)
+    assert all(row["mean_place"] for row in rows)
+    cells = re.findall(r"<td>(\d+ %[^<]*)</td><td>\d+ of", shown(ranking))
+    assert ["±" in cell for cell in cells] == [is_shown] * len(rows)
+
+
+def test_the_intervals_of_mean_places_are_for_all_data_sizes_together() -> None:
+    frames = mixed(12)
+    (one,) = ranked(*frames)
+    larger = [frame.assign(data_size=frame["data_size"].replace(50, 100)) for frame in frames]
+    learned = [frame[frame["data_size"] > 0] for frame in larger]
+    two = ranked(*frames, *(frame.assign(cell=frame["cell"] + " 100") for frame in learned))
+    assert [ranking.size for ranking in two] == [50, 100]
+    half = [next(s.half_width for s in ranking.standings if s.approach == "lora") for ranking in (one, *two)]
+    assert half[0] < half[1] == half[2]
+    assert "for all approaches and data sizes together" in across.render({"suite": "s", "run": "r"}, two)
+
+
+@pytest.mark.parametrize(
+    ("approaches", "pairs", "sizes"), [(2, 8, 1), (3, 5, 1), (3, 8, 3), (8, 5, 1), (8, 5, 3), (8, 12, 3), (36, 5, 3)]
+)
+def test_equals_have_their_mean_place_within_all_intervals_on_19_pages_of_20(
+    approaches: int, pairs: int, sizes: int
+) -> None:
+    generator, pages = np.random.default_rng(approaches), 400 if approaches < 36 else 200
+    names = [f"approach {index}" for index in range(approaches)]
+
+    def errs(sections: list[Section]) -> bool:
+        places = [across.places_in(one, SIZE) for one in sections]
+        found = across.mean_places(sections, places, names, sizes)
+        return any(abs(mean - 0.5) > half for mean, half in found.values())
+
+    wrong = 0
+    for _ in range(pages):
+        common = generator.standard_normal((pairs, approaches))  # sizes are alike in part
+        tables = [common + generator.standard_normal(common.shape) for _ in range(sizes)]
+        wrong += any(errs(table(losses[..., None], names)[0]) for losses in tables)
+    assert wrong / pages <= 0.05 + 2 * (0.05 * 0.95 / pages) ** 0.5
 
 
 def test_the_figures_are_drawn_and_are_the_same_bytes() -> None:

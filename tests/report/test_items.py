@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.report import aggregate
+from bench.report import aggregate, build
 from bench.report.items import of_run, over_items
 from bench.results import items, packed, runs, tidy
 from tests.report.runs import make_run
@@ -61,6 +61,25 @@ def test_comparisons_cover_test_items_and_widen_by_what_these_add(run: Path) -> 
     assert (rows["behind_high"] > alone.loc[rows.index, "behind_high"]).all()
     others = both["metric"] != "bits_per_byte"
     pd.testing.assert_frame_equal(both[others], alone[others])
+
+
+def test_all_pairs_cover_test_items_where_these_are_known(run: Path) -> None:
+    found = runs.read(run)
+    frame = tidy.table(found.records)
+    keys = list(frame[aggregate.PAIR].drop_duplicates().itertuples(index=False, name=None))
+    for metric, covers in (("bits_per_byte", "seeds and test items"), ("kid[digit_classifier]", "seeds")):
+        primary = dict.fromkeys(keys, metric)
+        alone, both = aggregate.pairs(frame, primary), aggregate.pairs(frame, primary, of_run(found))
+        assert (set(alone["covers"]), set(both["covers"])) == ({"seeds"}, {covers})
+        with_lora = both["first"].eq("lora") | both["second"].eq("lora")  # the others do alike on all items
+        assert (both["error"] > alone["error"])[with_lora].tolist() == [covers != "seeds"] * with_lora.sum()
+        assert both["difference"].tolist() == alone["difference"].tolist()
+
+
+def test_the_file_of_all_pairs_covers_them(run: Path, tmp_path: Path) -> None:
+    into = build(run, tmp_path / "reports").page.parent
+    covers = pd.read_csv(into / "pairs.csv").groupby("metric")["covers"].agg(set).to_dict()
+    assert covers == {"bits_per_byte": {"seeds and test items"}, "kid[digit_classifier]": {"seeds"}}
 
 
 def test_a_run_of_an_earlier_version_has_none(tmp_path: Path) -> None:

@@ -104,6 +104,17 @@ def test_all_pairs_err_no_more_than_one_should():
     assert (apart.adjusted <= 0.05).tolist() == [False, True, True]
 
 
+def test_all_pairs_err_no_more_where_all_seeds_are_scored_on_the_same_items():
+    def errs(covers_items: bool) -> bool:
+        scores = RANDOM.normal(size=(6, 4)) + RANDOM.normal(size=(6, 1))
+        found = against.pairs(scores, np.eye(6) if covers_items else None)
+        return bool((found.adjusted <= 0.05).any())
+
+    alone, both = (np.mean([errs(covers) for _ in range(600)]) for covers in (False, True))
+    assert both <= 0.05 + 3 * 0.009
+    assert alone > 0.2
+
+
 def test_pairs_without_noise():
     found = against.pairs(np.array([[1.0, 1.0], [1.0, 1.0], [2.0, 2.0]]))
     assert found.p.tolist() == [1.0, 0.0, 0.0]

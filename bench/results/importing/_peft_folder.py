@@ -6,7 +6,7 @@ from pathlib import Path
 from bench.errors import ResultsError
 from bench.results import files
 from bench.results.imported import Cell, Imported
-from bench.results.importing import _peft_result
+from bench.results.importing import _peft_result, _sizes
 from bench.words import counted
 
 _FOLDERS = ("results", "cancelled_results")
@@ -23,11 +23,13 @@ def imported(folder: Path) -> Imported:
     if len(paths) > _MOST:
         raise ResultsError(f"{folder}: {len(paths)} JSON files, more than {_MOST}; name a folder of results")
     found, older = dict[tuple[object, ...], Cell](), Counter[str]()
+    names = dict[tuple[object, ...], str]()
     others, unreadable = dict[str, list[str]](), dict[str, list[str]]()
     for path in paths:
         try:
             cell = _peft_result.cell(files.parsed_text(_bytes(path)), path.stem, _task_folder(path))
-            cell.record("imported", "imported")  # raises where nobody could read it again
+            sized = Cell({"data_size": 0} | cell.asked, cell.happened, cell.environment)
+            sized.record("imported", "imported")  # raises where nobody could read it again
         except files.Damaged as reason:
             kind = others if isinstance(reason, _peft_result.NoResult) else unreadable
             kind.setdefault(str(reason), []).append(path.relative_to(folder).as_posix())
@@ -35,7 +37,8 @@ def imported(folder: Path) -> Imported:
         if (other := found.get(cell.place)) is not None:
             older[str(cell.asked["approach"])] += 1
             cell = max(other, cell, key=_standing)
-        found[cell.place] = cell
+        if cell is not other:
+            found[cell.place], names[cell.place] = cell, path.relative_to(folder).as_posix()
     said = _lines(unreadable)
     left_out += _lines(others)
     if not found:
@@ -45,12 +48,20 @@ def imported(folder: Path) -> Imported:
     if older:
         runs = f"{counted(older.total(), 'run')} of experiments that were run again"
         left_out.append(f"{runs}: {_listed(list(older))}; the last that succeeded counts")
-    cells = sorted(found.values(), key=lambda cell: [str(part) for part in cell.place])
+    cells, unsized, is_stand_in = _sizes.settle(found.values())
+    if unsized:
+        left_out.append(
+            f"{counted(len(unsized), 'result')} without a number of training examples, which others have: "
+            f"{_listed([names[cell.place] for cell in unsized])}; name a folder of nothing but such results, "
+            "or complete train_config there"
+        )
+    cells.sort(key=lambda cell: [str(part) for part in cell.place])
     left_out += [line for cell in cells for line in cell.environment.get("left_out", [])]
     for cell in cells:
         cell.environment.pop("left_out", None)  # said once, with all others
     primary = {family: _PRIMARY[family] for cell in cells if (family := cell.asked["family"]) in _PRIMARY}
-    return Imported(cells, primary, _description(cells), left_out, said, _warnings(cells))
+    told = ["no result has a number of training examples, so 0 stands for it in all"] if is_stand_in else []
+    return Imported(cells, primary, _description(cells), left_out, said, [*told, *_warnings(cells)])
 
 
 def _result_files(folder: Path) -> tuple[list[Path], list[str]]:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from bench.results.files import Damaged
 from bench.results.imported import Cell
-from bench.results.importing import _json
+from bench.results.importing import _json, _sizes
 from bench.results.schema import LARGEST, UNKNOWN
 from bench.words import cut, shown
 
@@ -94,11 +94,11 @@ def cell(content: Any, stem: str, folder: str) -> Cell:
         "modality": task.modality,
         "target": task.target,
         "approach": run["experiment_name"] if _json.text(run.get("experiment_name")) else stem.replace("--", "/"),
-        "data_size": said(_data_size(config, test, task), "the number of training examples", 0, int),
         "seed": said(config.get("seed"), "the seed", 0, int),
         "definition": {"budget": _budget(config), "tuning": [], "evaluation": {}},
     }
     asked["options"] = _options(run, str(asked["approach"]), f"{stem}.json: peft_config", doubts)
+    asked |= _sizes.entry(_data_size(config, test, task), asked["options"])
     asked["definition"]["train_config"] = _json.bounded(config, f"{stem}.json: train_config", doubts)
     status, reason = _end(run, trained, test)
     scores, skipped = _scores(trained, test, task, meta, config) if status == "ok" else ([], {})

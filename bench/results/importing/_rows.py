@@ -1,6 +1,7 @@
 """The rows of a table in a file: CSV with any usual separator, or parquet; bounded, and read to the last row or not."""
 
 import csv
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,10 @@ from bench.errors import ResultsError
 from bench.results import files
 
 _USUAL = ",;\t|"
+_BLANK = f" {_USUAL}"  # that a line may be of and yet say nothing
 _MOST_BYTES, _MOST_ROWS, _MOST_COLUMNS = 1 << 28, 1_000_000, 10_000
+_MOST_HEADER = 1 << 20  # characters that the separator is looked for in
+_QUOTED = re.compile(rf'(?<![^\r\n{_USUAL}]) *"[^"]*(?:""[^"]*)*(?:"|\Z)')  # where a field begins; others are letters
 _MAGIC = b"PAR1"  # that a parquet file begins with
 
 
@@ -43,11 +47,10 @@ def opened(path: Path) -> Iterator[Table]:
 
 
 def _csv(path: Path, text: Any) -> Table:
-    first = text.readline()
+    mark = _separator(text.read(_MOST_HEADER))
     text.seek(0)
-    mark = max(_USUAL, key=first.count)
     lines = csv.reader(text, delimiter=mark, strict=True)
-    header = next((row for row in lines if any(row)), None)
+    header = next((row for row in lines if _is_filled(row)), None)
     if header is None:
         raise files.Damaged("it is empty")
     header = [name.strip() for name in header]
@@ -55,8 +58,19 @@ def _csv(path: Path, text: Any) -> Table:
     return Table(header, _csv_rows(path, lines, header))
 
 
+def _separator(text: str) -> str:
+    """The usual one that the header has most of, outside of quotes: in these line breaks and all others may stand."""
+    lines = re.split(r"[\r\n]", _QUOTED.sub("quoted", text))
+    header = next((line for line in lines if line.strip(_BLANK)), "")
+    return max(_USUAL, key=header.count)
+
+
+def _is_filled(row: list[str]) -> bool:
+    return any(field.strip(_BLANK) for field in row)
+
+
 def _csv_rows(path: Path, lines: Any, header: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    for count, row in enumerate(row for row in lines if any(row)):
+    for count, row in enumerate(row for row in lines if _is_filled(row)):
         if len(row) != len(header):
             said = f"line {lines.line_num}: {len(row)} fields under {len(header)} columns"
             raise ResultsError(f"{path}: {said}; put quotes around a field that holds the separator")

@@ -9,12 +9,13 @@ from typing import Any, NamedTuple
 from bench.errors import ResultsError
 from bench.results import files
 from bench.results.imported import Cell, Imported
+from bench.results.importing import _sizes
 from bench.results.importing._mapping import DIRECTIONS, TEXTS, WHOLES, Mapping, Metric, undirected_error
 from bench.results.schema import LARGEST, STATUSES, UNKNOWN
 from bench.words import counted, cut, shown
 
 _MISSING = ("", "na", "n/a", "nan", "null", "none", "-", "—")
-_INSTEAD: dict[str, Any] = {"model": UNKNOWN, "target": UNKNOWN, "data_size": 0, "seed": 0, "data_quality": "clean"}
+_INSTEAD: dict[str, Any] = {"model": UNKNOWN, "target": UNKNOWN, "seed": 0, "data_quality": "clean"}
 _HAPPENED = ("status", "reason")
 _LONGEST = 200  # characters of a name
 
@@ -64,20 +65,26 @@ class _Reading:
             raise ResultsError(f"{path}: no row under its header; name a table with results")
         if undirected := [name for name, kind in self.kinds.items() if not kind.better]:
             raise undirected_error(undirected)
+        cells, unsized, is_stand_in = _sizes.settle(self.cells.values())
         for key, cell in self.cells.items():
             try:
-                cell.record("imported", "imported")
+                if "data_size" in cell.asked:
+                    cell.record("imported", "imported")
             except files.Damaged as reason:  # which nothing here foresaw
                 raise ResultsError(f"{path}: {self.lines[key]}: {reason}; mend it there") from reason
         ranking = [*self.mapping.metrics, *self.kinds]
         first = next((name for name in ranking if name in self.kinds and self.kinds[name].better != "none"), None)
-        cells = list(self.cells.values())
         families = dict.fromkeys(str(cell.asked.get("family") or cell.asked.get("modality") or "") for cell in cells)
         unused, told = self.mapping.unused(), list[str]()
         left_out = [f"{counted(len(unused), 'column')} of {path.name}: {cut(', '.join(unused), 300)}"] if unused else []
+        if unsized:
+            left_out.append(self._without_size(path, unsized))
         for name, why in (("model", UNKNOWN), ("target", UNKNOWN), ("data_size", "0 examples"), ("seed", "seed 0")):
             if self.mapping.where(name) == f"--set {name}" and name not in self.mapping.constants:
                 told.append(f"no column is the {name}, so it is {why}; say --map {name}=COLUMN or --set {name}=VALUE")
+        if is_stand_in and "data_size" in self.mapping.columns:
+            where = self.mapping.where("data_size")
+            told.append(f"{where} holds no data size, so it is 0 examples in all rows; fill it")
         return Imported(
             cells,
             dict.fromkeys(families, first) if first else {},
@@ -85,6 +92,12 @@ class _Reading:
             left_out,
             told=told,
         )
+
+    def _without_size(self, path: Path, cells: list[Cell]) -> str:
+        names = cut(", ".join(dict.fromkeys(str(cell.asked["approach"]) for cell in cells)), 200)
+        what = f"{counted(len(cells), 'result')} of {path.name} without a data size, which others have: {names}"
+        where = f"{self.mapping.where('data_size')}, from {self.lines[cells[0].place]} on"
+        return f"{what}; fill {where}, with 0 for what uses no target data"
 
     def _cell(self, line: str, row: dict[str, Any]) -> Cell:
         asked: dict[str, Any] = {name: self._text(line, row, name) for name in TEXTS if name != "options"}
@@ -95,8 +108,9 @@ class _Reading:
         if status not in STATUSES:
             raise self._wrong(line, "status", status, f"it should be one of {', '.join(STATUSES)}")
         asked = {name: _INSTEAD.get(name) if value is None else value for name, value in asked.items()}
-        asked = {name: value for name, value in asked.items() if value is not None}
         asked["options"] = self._options(line, row, asked["approach"])
+        asked |= _sizes.entry(asked.pop("data_size"), asked["options"])
+        asked = {name: value for name, value in asked.items() if value is not None}
         happened: dict[str, Any] = {"status": status, "reason": reason, "scores": [], "skipped": {}}
         found = Cell(asked, happened | {"trials": [], "chosen": {}})
         if (other := self.cells.setdefault(found.place, found)) is found:

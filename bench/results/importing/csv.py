@@ -11,8 +11,10 @@ is that, so the table that `bench export` prints needs nothing more. --map says 
 --set what holds for all rows, --metric which direction of a metric is better; the first one named ranks approaches.
 
 Each of --map, --set and --metric may be there several times. An empty field, NA or NaN is a missing score, and is
-counted. A result is told by model, target, approach, data_size, data_quality and seed. Without a seed each is 0,
-without a data size 0 stands for not known, and a model or a target that is not said is `unknown`.
+counted. A result is told by model, target, approach, data_size, data_quality and seed. Without a seed each is 0, and a
+model or a target that is not said is `unknown`. A data_size of 0 says that no target data were used, as of zero_shot,
+real_data and training_data without one. Where no other row has a data size, 0 stands for it in all; where some have,
+those without are left out and counted.
 """
 
 import argparse

@@ -4,7 +4,7 @@ DIR is that folder, one of its tasks' (MetaMathQA, image-gen) or one of result f
 ``cancelled_results`` are read, ``temporary_results`` only where it is named. Of each JSON file ``experiment_name``
 becomes the approach, what was tested the scores, and time, memory, size and parameters the costs. Data size is the
 number of different training examples: the images that are not set aside, or the texts that were taken, at most once
-each.
+each. Results without it are left out and counted where others have it; where none has, 0 stands for it in all.
 
 What a file does not say stays missing, and is counted. What was canceled or ran out of memory is a failed row. Of
 several runs of one experiment the last that succeeded counts, as PEFT has it.

@@ -1,6 +1,7 @@
 """Anybody's table: long or wide, CSV or parquet; what does not fit is one line with file, line, column and remedy."""
 
 import argparse
+import csv
 import io
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pandas as pd
 import pytest
 
 from bench.errors import ResultsError
+from bench.report import aggregate
 from bench.results import imported, importing, tidy
 from bench.results.imported import Imported
 from tests.report.frames import frame_of, seeds
@@ -24,6 +26,7 @@ WIDE = """\
 approach;seed;acc;loss;n;stderr
 lora;0;0,5;1;100;0.1
 """
+ACC = {"metric": ["acc:higher"]}
 LONG_MAP = ["approach=method", "seed=run", "metric=name", "value=score"]
 
 
@@ -80,6 +83,29 @@ def test_a_wide_table_with_tabs(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("header", "mark"),
+    [
+        ('approach,"time; in hours; or; where\nlong; in days",acc', ","),
+        ('"a;b;c;d;e",approach,acc', ","),
+        ('"a ""b;c;d;e"", f",approach,acc', ","),
+        ('approach;"a,b,c,d";acc', ";"),
+        ('approach;"\n\n";acc', ";"),
+        ('approach|5" a,b|acc', "|"),
+        ('\ufeff"a\tb\tc\td",approach,acc', ","),
+        ("\ufeff\n  \n,,,,\r\napproach;acc;x, y and z", ";"),
+        ("approach\tacc\tx,y\r", "\t"),
+        ('approach;acc;x;"' + "long, " * 10_000 + '"', ";"),
+    ],
+)
+def test_the_separator_is_the_header_s_whatever_its_quotes_hold(header: str, mark: str, tmp_path: Path) -> None:
+    lines = csv.reader(io.StringIO(header.strip("\ufeff"), newline=""), delimiter=mark)
+    names = next(line for line in lines if "acc" in line)
+    row = mark.join({"approach": "lora", "acc": "0.5"}.get(name, "x") for name in names)
+    found = read(tmp_path / "it.csv", f"{header}\n{row}\n", **ACC)
+    assert values(found) == {("lora", 0): {"acc": 0.5}}
+
+
 def test_parquet_is_told_by_its_content(tmp_path: Path) -> None:
     buffer = io.BytesIO()
     table = {"approach": ["lora", "lora"], "seed": [0.0, 1.0], "accuracy": [0.5, None], "model": ["m", "m"]}
@@ -111,6 +137,47 @@ def test_what_export_prints_comes_back_as_it_was(tmp_path: Path) -> None:
             error=table["error"].where(table["metric"] != ""),
         ).drop(columns=unlike),
     )
+
+
+def sizes(found: Imported) -> list[tuple[str, int]]:
+    return [(cell.asked["approach"], cell.asked["data_size"]) for cell in found.cells]
+
+
+def test_a_result_without_a_size_beside_others_is_left_out_and_counted(tmp_path: Path) -> None:
+    rows = "lora,10,0,0.5\nlora,100,0,0.6\nia3,,0,0.9\nia3,NA,1,0.8\nboft,,0,\nmerging,0,0,0.3\n"
+    found = read(tmp_path / "it.csv", f"approach,n_train,seed,acc\n{rows}", map=["data_size=n_train"], **ACC)
+    assert sizes(found) == [("lora", 10), ("lora", 100), ("merging", 0)]
+    assert found.left_out == [
+        "3 results of it.csv without a data size, which others have: ia3, boft; "
+        "fill column 'n_train', from line 4 on, with 0 for what uses no target data"
+    ]
+    assert "3 results" in found.description
+
+
+def test_controls_without_target_data_need_no_size(tmp_path: Path) -> None:
+    named = "base model,{},,0.3\n".format('"{""zero_shot"": {}}"')
+    rows = f"zero_shot,,,0.1\nreal_data,,,0.9\ntraining_data,,,0.8\n{named}from_scratch,,,0.2\nlora,,10,0.5\n"
+    found = read(tmp_path / "it.csv", f"approach,options,data_size,acc\n{rows}", **ACC)
+    assert sizes(found) == [
+        *((name, 0) for name in ("zero_shot", "real_data", "training_data", "base model")),
+        ("lora", 10),
+    ]
+    assert [line.partition(";")[0] for line in found.left_out] == [
+        "1 result of it.csv without a data size, which others have: from_scratch"
+    ]
+
+
+@pytest.mark.parametrize("zero", ["", "0"])
+def test_where_no_result_has_a_size_all_are_compared(zero: str, tmp_path: Path) -> None:
+    rows = f"zero_shot,{zero},0,0.1\n" + "".join(f"lora,,{s},0.5{s}\nia3,NA,{s},0.9{s}\n" for s in range(3))
+    found = read(tmp_path / "it.csv", f"approach,n,seed,acc\n{rows}", map=["data_size=n"], **ACC)
+    assert set(sizes(found)) == {("zero_shot", 0), ("lora", 0), ("ia3", 0)}
+    assert found.left_out == []
+    assert found.told[-1] == "column 'n' holds no data size, so it is 0 examples in all rows; fill it"
+    run = imported.folder(tmp_path, "s", "r")
+    imported.write(found, run, "csv", "")
+    marks = aggregate.summarise(tidy.read(run)).set_index("approach")["mark"]
+    assert marks.to_dict() == {"zero_shot": "", "lora": "", "ia3": "best"}
 
 
 def test_each_of_many_rows_is_a_result(tmp_path: Path) -> None:

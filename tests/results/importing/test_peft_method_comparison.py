@@ -183,9 +183,25 @@ def test_what_is_not_said_has_a_stand_in_that_is_told(tmp_path: Path) -> None:
     assert cell.place == ("unknown", "MetaMathQA", "lora/a", "clean", 0, 0)
     assert [line.split(": ")[1] for line in found.left_out] == [
         "the model is not said; unknown stands for it",
-        "the number of training examples is not said; 0 stands for it",
         "the seed is not said; 0 stands for it",
     ]
+    assert found.told == ["no result has a number of training examples, so 0 stands for it in all"]
+
+
+def test_a_result_without_a_size_beside_others_is_left_out_and_counted(tmp_path: Path) -> None:
+    config = {"model_id": "some-lab/tiny-1B", "dataset_name": "some/sounds"}
+    new = changed(TEXT, run_info__train_config=config, meta_info__dataset_info=None)
+    put(tmp_path / "MetaMathQA" / "results", a=TEXT)
+    put(tmp_path / "sounds" / "results", b=new, c=changed(new, run_info__experiment_name="ia3/x"))
+    found = read(tmp_path)
+    assert [cell.asked["data_size"] for cell in found.cells] == [600]
+    assert found.left_out == [
+        "2 results without a number of training examples, which others have: sounds/results/b.json, "
+        "sounds/results/c.json; name a folder of nothing but such results, or complete train_config there"
+    ]
+    alone = read(tmp_path / "sounds")
+    assert [cell.asked["data_size"] for cell in alone.cells] == [0, 0]
+    assert not any("without a number" in line for line in alone.left_out)
 
 
 def test_a_task_of_the_future(tmp_path: Path) -> None:
@@ -196,7 +212,7 @@ def test_a_task_of_the_future(tmp_path: Path) -> None:
     (cell,) = found.cells
     assert cell.asked["target"] == "some/sounds"
     assert scores(cell)["word_error"]["better"] == "none"
-    assert found.told == ["word_error: whether higher or lower is better is not known, so none is the best"]
+    assert found.told[1:] == ["word_error: whether higher or lower is better is not known, so none is the best"]
 
 
 def test_versions_and_accelerators_that_differ_are_told(tmp_path: Path) -> None:
