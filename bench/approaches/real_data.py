@@ -24,10 +24,10 @@ def real_data(transfer: Transfer) -> None:
 
     What two sets of one law score depends on their sizes. Kernel distances (KID, KAD, MMD) have mean zero at any. The
     mean of Fréchet distances falls as 1/n + 1/m, and of Wasserstein-1 and log-spectral ones as its root; they are taken
-    to the sizes of all other cells by that ratio. It is right to about one per cent where sets have more items than
-    features have dimensions (64 in digit_classifier and sound_classifier); where they have fewer (ChemNet, Inception)
-    and the test split has less than twice as many items as there are samples, it errs low. The mean of coverage is
-    known at any sizes and that of density is 1. Precision, recall and diversity are given as they are, with their n.
+    to the sizes of all other cells by that ratio, which errs low by about one per cent where the parts have several
+    times as many items as features have dimensions and by four where they have hardly more; where either has no more,
+    the floor has no Fréchet distance. The mean of coverage is known at any sizes and that of density is 1. Precision,
+    recall and diversity are given as they are, with their n.
 
     The interval is over divisions of one test split: of chance in what is drawn, not in what was held out.
 

@@ -42,10 +42,11 @@ def call(chosen: argparse.Namespace) -> int:
     from bench.report import circumstances, terminal
 
     page, found, sections = report.build(folder, chosen.reports)
-    left_out = circumstances.left_out(found.records)
+    left_out, unmeasured = circumstances.left_out(found.records), circumstances.unmeasured(found.records)
     statuses = dict(Counter(record["happened"]["status"] for record in found.records).most_common())
     if chosen.json:
-        said = {"cells": statuses, "left_out": left_out, "results": str(folder), "report": str(page)}
+        said = {"cells": statuses, "left_out": left_out, "not_measured": unmeasured}
+        said |= {"results": str(folder), "report": str(page)}
         print(json.dumps(counts | said))
     else:
         console = Console()
@@ -56,5 +57,7 @@ def call(chosen: argparse.Namespace) -> int:
         print(f"{counted(counts['trained'], 'cell')} trained now{already}: {ends}")
         for line in left_out:
             print(f"left out or changed: {_saying.printable(line)}")
+        for line in unmeasured:
+            print(f"not measured: {_saying.printable(line)}")
         print(f"results  {folder}\nreport   {page}")
     return int(bool(set(statuses).difference(schema.ENDED_WELL)))

@@ -3,7 +3,7 @@
 from bench.errors import NotApplicable
 from bench.evaluation import Evaluation, Score
 from bench.metrics import _features
-from bench.metrics._distributions import frechet_distance, frechet_error, gaussian_distance, median_distance
+from bench.metrics._distributions import frechet_score, gaussian_distance, median_distance
 
 NEEDS = ("audio", "samples")
 PRIMARY = "kad[{space}]"
@@ -17,9 +17,10 @@ def audio_fidelity(evaluation: Evaluation, *, space: str = "sound_classifier", w
 
     KAD is 100 times the unbiased squared maximum mean discrepancy with a Gaussian kernel, its bandwidth the median
     distance between two test items; it may fall below zero, and leads, because FAD is biased by the number of samples
-    and compares only at equal N, to which the floor's is taken (see real_data). FAD was defined in VGGish's embedding
-    of 16 kHz sound: compare it with published values only in their own embedding. Standard errors are over samples and
-    test items: KAD's by the jackknife with this bandwidth, FAD's by the infinitesimal jackknife.
+    and compares only at equal N, to which the floor's is taken (see real_data); there is none without more samples and
+    test items than features have dimensions. FAD was defined in VGGish's embedding of 16 kHz sound: compare it with
+    published values only in their own embedding. Standard errors are over samples and test items: KAD's by the
+    jackknife with this bandwidth, FAD's by the infinitesimal jackknife.
 
     Paper: Kilgour et al. (2019), Fréchet Audio Distance; Chung et al. (2025), KAD: No More FAD!
 
@@ -34,12 +35,12 @@ def audio_fidelity(evaluation: Evaluation, *, space: str = "sound_classifier", w
     samples, references = extract(evaluation.samples), extract.kept(evaluation.references)
     if median_distance(references) == 0:
         raise NotApplicable("audio_fidelity needs test items that differ; to this space most pairs of them are alike")
-    kad, fad, shrinkage = (
-        gaussian_distance(samples, references),
-        frechet_distance(samples, references),
-        evaluation.shrinkage,
-    )
-    return [
+    kad = gaussian_distance(samples, references)
+    fad, missing = frechet_score(f"fad[{space}]", evaluation, samples, references)
+    scores = [
         Score(f"kad[{space}]", _SCALE * kad.value, "", "lower", n, _SCALE * kad.error, _SCALE * kad.items),
-        Score(f"fad[{space}]", shrinkage * fad, "", "lower", n, shrinkage * frechet_error(samples, references)),
+        *fad,
     ]
+    if missing:
+        raise NotApplicable(missing, scores)
+    return scores

@@ -3,7 +3,7 @@
 from bench.errors import NotApplicable
 from bench.evaluation import Evaluation, Score
 from bench.metrics import _features
-from bench.metrics._distributions import frechet_distance, frechet_error, kernel_distance
+from bench.metrics._distributions import frechet_score, kernel_distance
 from bench.metrics._molecules import canonical
 
 NEEDS = ("molecule", "samples")
@@ -17,10 +17,10 @@ def frechet_chemnet(evaluation: Evaluation) -> list[Score]:
     """Fréchet ChemNet distance of the valid samples to the test split, and the kernel distance of the same features.
 
     FCD is biased by the number of samples (its authors use 5,000) and compares only at equal N, to which the floor's
-    is taken, with less precision for so many features (see real_data); the kernel distance is
-    not biased, and leads below some thousand samples: it is the squared maximum mean discrepancy with KID's cubic
-    kernel. Samples that are no molecule are left out: see validity. Standard errors are over samples and test items,
-    FCD's by the infinitesimal jackknife, which errs on the large side for so many features.
+    is taken (see real_data); there is none without more valid samples and test items than ChemNet's 512 features. The
+    kernel distance is not biased, and leads below some thousand samples: it is the squared maximum mean discrepancy
+    with KID's cubic kernel. Samples that are no molecule are left out: see validity. Standard errors are over samples
+    and test items, FCD's by the infinitesimal jackknife, which errs on the large side for so many features.
 
     Paper: Preuer et al. (2018), Fréchet ChemNet Distance: A Metric for Generative Models for Molecules in Drug
     Discovery; Bińkowski et al. (2018) (kernel distance).
@@ -31,9 +31,9 @@ def frechet_chemnet(evaluation: Evaluation) -> list[Score]:
         raise NotApplicable(f"frechet_chemnet needs at least {_FEWEST} valid samples and test items; {found}")
     extract = _features.space("chemnet")
     samples, references = extract(drawn), extract.kept(test)
-    fcd, distance = frechet_distance(samples, references), kernel_distance(samples, references)
-    n, shrinkage = len(drawn), evaluation.shrinkage
-    return [
-        Score("fcd", shrinkage * fcd, "", "lower", n, shrinkage * frechet_error(samples, references)),
-        Score("mmd[chemnet]", distance.value, "", "lower", n, distance.error, distance.items),
-    ]
+    fcd, missing = frechet_score("fcd", evaluation, samples, references)
+    distance = kernel_distance(samples, references)
+    scores = [*fcd, Score("mmd[chemnet]", distance.value, "", "lower", len(drawn), distance.error, distance.items)]
+    if missing:
+        raise NotApplicable(missing, scores)
+    return scores

@@ -58,6 +58,15 @@ def skipped(records: list[dict[str, Any]]) -> list[tuple[str, str, list[str]]]:
     return [(metric, reason, list(dict.fromkeys(names))) for (metric, reason), names in found.items()]
 
 
+def unmeasured(records: list[dict[str, Any]]) -> list[str]:
+    """The same in a line each: ``fidelity of 8 approaches: fid[digit_classifier] needs …``."""
+    found = [
+        (metric, names[0] if len(names) == 1 else f"{len(names)} approaches", reason)
+        for metric, reason, names in skipped(records)
+    ]
+    return _few([f"{metric} of {names}: {reason}" for metric, names, reason in found])
+
+
 def asked(records: list[dict[str, Any]]) -> Facts:
     """Budgets, tuning grids and evaluation settings, each with whom it holds for where it does not hold for all."""
     trained = [record["asked"] for record in records if record["asked"]["data_size"]]

@@ -1,6 +1,7 @@
 """The command line: what it lists, what it plans, how it ends, and a small suite from its first run to its report."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -203,12 +204,14 @@ def test_from_the_first_run_to_the_report(
 ) -> None:
     reckless = {"budget": {"learning_rate": 1e30, "clip": None, "warmup": 0}, "approach": "full_finetuning"}
     approaches = ["full_finetuning", {"name": "reckless", **reckless}]
-    path = tiny.write(tmp_path, metrics=["perplexity"], approaches=approaches)
+    path = tiny.write(tmp_path, metrics=["perplexity", "syntax"], approaches=approaches)
     command = [sys.executable, "-m", "bench", "run", path.name, "--workers", "2", "--json"]
     first = subprocess.run(command, cwd=tmp_path, env=tiny.environment(), capture_output=True, text=True)
     assert first.returncode == 1, first.stderr
     told = json.loads(first.stdout)  # nothing else is printed there
     assert (told["trained"], told["kept"], told["cells"]) == (6, 0, {"ok": 5, "diverged": 1})
+    (unmeasured,) = told["not_measured"]
+    assert re.fullmatch(r"syntax of \d approaches: \d+% of the test texts are Python; it takes 50%", unmeasured)
     assert "Traceback" not in first.stderr
 
     monkeypatch.chdir(tmp_path)
@@ -218,10 +221,10 @@ def test_from_the_first_run_to_the_report(
     assert tiny.states(tmp_path / "results") == before
     output = capsys.readouterr().out
     assert "0 cells trained now, 6 were there already: 5 ok, 1 diverged" in output
-    assert f"results  {told['results']}\nreport   {told['report']}" in output
+    assert f"not measured: {unmeasured}\nresults  {told['results']}\nreport   {told['report']}" in output
     assert f"finished already: 6 cells in {told['results']}" in said(capsys, "plan", path.name)
 
-    tiny.write(tmp_path, metrics=["perplexity"], approaches=["full_finetuning"])
+    tiny.write(tmp_path, metrics=["perplexity", "syntax"], approaches=["full_finetuning"])
     assert "0 cells trained now, 5 were there already: 5 ok" in said(capsys, "run", path.name)
     table = tidy.read(Path(told["results"]))
     assert set(table["approach"]) == {"zero_shot", "from_scratch", "real_data", "training_data", "full_finetuning"}

@@ -21,6 +21,7 @@ from bench.metrics.diversity import diversity
 from bench.metrics.spectral_distance import log_spectral_distance, spectral_distance
 from bench.model import Batch
 from tests.metrics.doubles import Double, evaluation
+from tests.metrics.doubles import measured as parts
 
 RATE = 8000
 RATES: list[int] = []
@@ -180,6 +181,14 @@ def test_the_same_law_scores_well_and_another_level_does_not() -> None:
 def test_too_few_sounds_are_one_clear_line(samples: int, references: int) -> None:
     with pytest.raises(NotApplicable, match=f"needs 3 samples and test items; there are {samples} and {references}"):
         audio_fidelity(measured(references, samples), space="loudness")
+
+
+@pytest.mark.parametrize(("samples", "references"), [(4, 4), (3, 40), (40, 3)])
+def test_a_frechet_distance_takes_more_sounds_than_dimensions(samples: int, references: int) -> None:
+    found, reason = parts(audio_fidelity, measured(references, samples), space="loudness")
+    few = "fad[loudness] needs more than 3 samples and test items, the dimensions of its features; there are"
+    assert list(found) == ["kad[loudness]"] + ["fad[loudness]"] * (not reason)
+    assert reason == ("" if samples == references else f"{few} {samples} and {references}")
 
 
 def test_test_items_that_are_all_alike_have_no_bandwidth() -> None:

@@ -17,6 +17,8 @@ from bench import plugins
 from bench.dataset import Dataset
 from bench.errors import NotApplicable
 from bench.evaluation import Evaluation, Score, Training
+from bench.features.chemnet import Chemnet
+from bench.metrics import _features
 from bench.metrics import chemistry as module
 from bench.metrics._distributions import frechet_distance, kernel_distance
 from bench.metrics._molecules import canonical
@@ -150,9 +152,18 @@ def test_errors_are_the_spread_over_repeated_samples() -> None:
 @pytest.fixture(autouse=True)
 def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRANSFERBENCH_CACHE", str(tmp_path))
+    _features.space.cache_clear()
 
 
-def test_distances_are_of_the_valid_samples_in_chemnet_s_space() -> None:
+def narrow(monkeypatch: pytest.MonkeyPatch, dimensions: int) -> None:
+    """A ChemNet of its first features: the Fréchet distance takes more molecules than there are."""
+    whole = Chemnet.__call__
+    monkeypatch.setattr(Chemnet, "__call__", lambda self, items: whole(self, items)[:, :dimensions])
+    _features.space.cache_clear()
+
+
+def test_distances_are_of_the_valid_samples_in_chemnet_s_space(monkeypatch: pytest.MonkeyPatch) -> None:
+    narrow(monkeypatch, 3)
     drawn = ["CCO", "C(", "CCCN", "c1ccccc1", "OCCO"]
     fcd, mmd = frechet_chemnet(evaluation(drawn))
     extract = plugins.find("features", "chemnet").load()()
@@ -162,15 +173,34 @@ def test_distances_are_of_the_valid_samples_in_chemnet_s_space() -> None:
     assert (mmd.value, mmd.error) == pytest.approx(kernel_distance(ours, theirs)[:2], rel=1e-4)
 
 
-def test_other_molecules_are_farther_than_those_of_the_same_domain() -> None:
+@pytest.mark.parametrize(
+    ("samples", "test", "dimensions", "found"),
+    [
+        (["CCO", "C(", "CCCN", "c1ccccc1"], TEST, 512, "4 and 6"),
+        (["CCO", "CO", "CCCN", "c1ccccc1", "OCCO", "OCO", "C("], TEST, 6, "7 and 6"),
+        (["CCO", "C(", "CCCN", "c1ccccc1"], TEST, 3, "4 and 6, and too few of the samples are valid"),
+    ],
+)
+def test_a_frechet_distance_takes_more_valid_molecules_than_dimensions(
+    samples: list[str], test: list[str], dimensions: int, found: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    narrow(monkeypatch, dimensions)
+    scores, reason = measured(frechet_chemnet, evaluation(samples, test))
+    assert {name: score.n for name, score in scores.items()} == {PRIMARY: len(canonical(samples))}
+    needed = f"fcd needs more than {dimensions} samples and test items, the dimensions of its features"
+    assert reason == f"{needed}; there are {found}"
+
+
+def test_other_molecules_are_farther_than_those_of_the_same_domain(monkeypatch: pytest.MonkeyPatch) -> None:
     sulfur, other = (plugins.find("datasets", f"nci_{name}").load()() for name in ("organosulfur", "polycyclics"))
-    near, far = (
-        frechet_chemnet(evaluation(drawn[:40], test=sulfur.test[:40])) for drawn in (sulfur.validation, other.test)
-    )
-    for one, another in zip(near, far, strict=True):
-        assert one.value < another.value
-    assert near[1].error is not None
-    assert far[1].value > 4 * near[1].error
+    near, far = (evaluation(drawn[:40], test=sulfur.test[:40]) for drawn in (sulfur.validation, other.test))
+    one, another = (measured(frechet_chemnet, side)[0][PRIMARY] for side in (near, far))
+    assert one.error is not None
+    assert another.value > max(one.value, 4 * one.error)
+    narrow(monkeypatch, 16)
+    one, another = (frechet_chemnet(side)[0] for side in (near, far))
+    assert (one.metric, another.metric) == ("fcd", "fcd")
+    assert one.value < another.value
 
 
 def test_too_few_molecules_are_one_clear_line() -> None:

@@ -13,7 +13,7 @@ from bench.metrics import _features
 from bench.metrics._distributions import neighbourhoods
 from bench.metrics.diversity import diversity
 from bench.metrics.fidelity import PRIMARY, fidelity
-from tests.metrics.doubles import NoisyPictures, evaluation, pictures
+from tests.metrics.doubles import NoisyPictures, evaluation, measured, pictures
 
 CALLS: list[int] = []
 
@@ -95,6 +95,27 @@ def test_too_few_pictures_are_one_clear_line(samples: int, references: int) -> N
         NotApplicable, match=f"more than 5 samples and test items; there are {samples} and {references}"
     ):
         fidelity(evaluation(NoisyPictures(), pictures(references), samples=samples), space="moments")
+
+
+@pytest.mark.parametrize(("samples", "references"), [(9, 9), (8, 40), (40, 8), (9, 40)])
+def test_a_frechet_distance_takes_more_pictures_than_dimensions_and_all_else_stays(
+    samples: int, references: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked = evaluation(NoisyPictures(), pictures(references), samples=samples)
+    whole, _ = measured(fidelity, checked, space="moments")
+    moments = Moments.__call__
+    monkeypatch.setattr(Moments, "__call__", lambda self, items: np.tile(moments(self, items), 2))  # 8 dimensions
+    _features.space.cache_clear()
+    found, reason = measured(fidelity, checked, space="moments")
+    few = min(samples, references) <= 8
+    assert list(found) == [name for name in whole if not few or name != "fid[moments]"]
+    for name in set(found) - {"fid[moments]", "kid[moments]"}:  # which twice the same dimensions change nothing of
+        assert (found[name].value, found[name].n) == (whole[name].value, samples)
+    assert found["kid[moments]"].value == pytest.approx(whole["kid[moments]"].value)
+    assert reason == few * (
+        "fid[moments] needs more than 8 samples and test items, the dimensions of its features; "
+        f"there are {samples} and {references}"
+    )
 
 
 def test_pictures_that_are_all_alike_have_no_distribution() -> None:

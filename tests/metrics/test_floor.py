@@ -17,7 +17,7 @@ from bench.metrics.fidelity import fidelity
 from bench.metrics.spectral_distance import spectral_distance
 from bench.model import Batch, Model
 from bench.statistics import intervals
-from tests.metrics.doubles import NoisyPictures
+from tests.metrics.doubles import NoisyPictures, measured
 from tests.metrics.test_audio_metrics import NoisySounds
 from tests.models import prepare, transfer_of
 
@@ -88,6 +88,19 @@ def test_its_frechet_distance_is_the_bias_that_is_known() -> None:
     found = [(scored("real_data", domain(n, seed), n, seed).shrinkage, seed) for seed in range(2)]
     assert [shrinkage for shrinkage, _ in found] == [0.5, 0.5]
     assert np.mean(fids("real_data", n, n)) == pytest.approx(known, rel=0.05)
+
+
+@pytest.mark.parametrize(("test", "lacking"), [(16, {"real_data", "training_data", "zero_shot"}), (33, {"real_data"})])
+def test_controls_have_a_frechet_distance_where_their_own_sets_are_larger_than_dimensions(
+    test: int, lacking: set[str]
+) -> None:
+    """33 test items make parts of 16 and 17, for pictures of 16 pixels; 34 are enough for all."""
+    for items, without in ((test, lacking), (34, set[str]())):
+        for approach in ("real_data", "training_data", "zero_shot"):
+            found, reason = measured(fidelity, scored(approach, domain(items, 0), 40, 0), space="pixels")
+            assert ("fid[pixels]" not in found) == (approach in without), approach
+            assert reason.startswith("fid[pixels] needs more than 16 samples and test items") == (approach in without)
+            assert {"kid[pixels]", "recall[pixels]", "coverage[pixels]"} <= set(found)
 
 
 @pytest.mark.parametrize(("test", "samples"), [(200, 60), (60, 200)])

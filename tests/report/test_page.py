@@ -11,6 +11,7 @@ from bench.report import headlines, samples, sections, wording
 from bench.report import page as page_module
 from bench.report.aggregate import summarise
 from tests.report.frames import frame_of, seeds
+from tests.report.runs import NO_FID
 
 VOID = {"meta", "img", "br", "wbr", "col", "link", "input", "hr"}
 
@@ -123,6 +124,12 @@ def test_failures_have_their_reasons(read):
         "one example at a time does not fit",
     ):
         assert words in shown
+
+
+def test_a_score_that_is_missing_has_its_reason(read):
+    shown = " ".join("".join(read.text).split())
+    listed = shown.split("What has no value, and why")[2].split("What was asked")[0]
+    assert listed.count(f"real_datanot measuredfidelity{NO_FID}") == 1, "of three seeds"
 
 
 def test_says_what_was_asked_and_where(read):
