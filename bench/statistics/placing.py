@@ -68,9 +68,8 @@ def critical_values(
         mean, error, _ = _means(order / np.maximum(count - 1, 1) + none, pairs)
         apart = np.divide(np.abs(mean - expected), error, out=np.zeros_like(mean), where=np.isfinite(error))
         largest[here] = apart[:, enough].max(axis=-1)
-    drawn = float(np.quantile(largest, confidence, method="higher")) * (
-        1 + 1e-9
-    )  # equal ones, however they were summed
+    reached = float(np.quantile(largest, confidence, method="higher"))
+    drawn = reached * (1 + 1e-9)  # equal ones, however they were summed
     student = stdtrit(np.maximum(n - 1, 1), 1 - (1 - confidence) / 2 / enough.sum())
     return np.asarray(np.where(enough, np.maximum(drawn, student), np.nan))
 
