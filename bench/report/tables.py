@@ -9,6 +9,9 @@ from bench.report.sections import UNRESTORED, Point, Section
 
 NONE = "—"
 
+UNCOMPARED = "uncompared"
+"""Stands in the place of a mark where others were compared, and this one shares too few seeds with them."""
+
 LOSSY = "‡"
 """Stands beside scores of a model whose tokenizer loses a part of the texts."""
 
@@ -28,7 +31,7 @@ class Entry:
 
     Attributes:
         mean, half_width: as text; ``mean`` is ``—`` where there is no value.
-        mark: of :func:`bench.report.aggregate.summarise`.
+        mark: of :func:`bench.report.aggregate.summarise`, or :data:`UNCOMPARED`.
         note: why there is no value, or how many seeds are missing; mostly empty.
         worse_than: the controls that it is worse than.
     """
@@ -88,13 +91,14 @@ class Table:
 def side_by_side(section: Section, metric: str) -> Table:
     """The table of one metric; approaches that the metric does not concern are left out, failed ones never."""
     points = {key[1:]: point for key, point in section.points.items() if key[0] == metric}
-    digits = places(section, metric)
+    digits, marks = places(section, metric), _marks(points)
     rows = []
     for approach, control in section.approaches.items():
         ends = [end for size in section.sizes for end in section.ended(approach, size)]
         found = [point for size in section.sizes if (point := points.get((approach, size))) is not None]
         if found or any(end.status != "ok" for end in ends):
-            entries = [_entry(section, points.get((approach, size)), approach, size, digits) for size in section.sizes]
+            cells = [(approach, size) for size in section.sizes]
+            entries = [_entry(section, points.get(cell), *cell, digits, marks.get(cell, "")) for cell in cells]
             rows.append(Row(approach, control, any(point.spans for point in found), entries))
     sample = next(iter(points.values()), None)
     return Table(
@@ -162,7 +166,13 @@ def span(counts: list[int], noun: str) -> str:
     return f"{shown} {noun}{'s' if high != 1 else ''}" if noun else shown
 
 
-def _entry(section: Section, point: Point | None, approach: str, size: int, digits: int) -> Entry:
+def _marks(points: dict[tuple[str, int], Point]) -> dict[tuple[str, int], str]:
+    """Of each (approach, data size); where a whole table compares nothing, its caption says so once."""
+    compares = any(point.compared for point in points.values())
+    return {key: UNCOMPARED if compares and point.uncompared else point.mark for key, point in points.items()}
+
+
+def _entry(section: Section, point: Point | None, approach: str, size: int, digits: int, mark: str) -> Entry:
     ends = section.ended(approach, size)
     bad = list(dict.fromkeys(STATUS_WORDS.get(end.status, end.status) for end in ends if end.status != "ok"))
     asked = sum(len(end.seeds) for end in ends)
@@ -171,4 +181,4 @@ def _entry(section: Section, point: Point | None, approach: str, size: int, digi
     mean, half_width = wording.number(point.mean, digits), wording.plus_minus(point.half_width, digits)
     note = f"{point.seeds} of {asked} seeds" if point.seeds < asked else ""
     worse_than = [control for control, mark in HELD_AGAINST.items() if getattr(point, mark)]
-    return Entry(mean, half_width, point.mark, note, tuple(worse_than))
+    return Entry(mean, half_width, mark, note, tuple(worse_than))

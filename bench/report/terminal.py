@@ -5,15 +5,28 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from bench.report import comparisons, sections, tables, wording
+from bench.report import comparisons, headlines, sections, tables, wording
 
-_MARKS = {comparisons.BEST: "*", comparisons.TIED: "~", comparisons.OUTDONE: "o", comparisons.AHEAD: "^", "": ""}
-_STYLES = {comparisons.BEST: "bold green", comparisons.TIED: "green", comparisons.AHEAD: "bold yellow"}
+_MARKS = {
+    "": "",
+    comparisons.BEST: "*",
+    comparisons.TIED: "~",
+    comparisons.OUTDONE: "o",
+    comparisons.AHEAD: "^",
+    tables.UNCOMPARED: "?",
+}
+_STYLES = {
+    comparisons.BEST: "bold green",
+    comparisons.TIED: "green",
+    comparisons.AHEAD: "bold yellow",
+    tables.UNCOMPARED: "yellow",
+}
 _WORSE_THAN = {"zero_shot": "!", "from_scratch": "<"}
 _GAP = 3  # what rich puts between two columns
 _LEGEND = (
     "* best mean  ~ may be the best, too  o the same, but zero_shot's mean is better\n"
     "^ control ahead of the best  ! worse than zero_shot  < worse than from_scratch\n"
+    f"? {wording.MARKS[tables.UNCOMPARED]}\n"
     "± 95 % interval; * ~ o of a column hold the best approach with 95 % confidence"
 )
 
@@ -51,7 +64,17 @@ class _Fitted:
         fitting = max(1, (options.max_width - max(names, len("approach"))) // (widest + _GAP))
         for start in range(0, len(table.sizes), fitting):
             yield self._part(texts, slice(start, start + fitting))
+        for line in self._better_by_mean():
+            yield Text(line, style="yellow")
         yield Text("".join(f"† {line}\n" for line in self._short_of_seeds()), style="dim")
+
+    def _better_by_mean(self) -> list[str]:
+        """What the page's sentences name: ``? lora with 50 examples: a better mean, but …``."""
+        return [
+            f"? {wording.listed(list(answer.uncompared))} with {wording.examples(answer.size)}: {wording.UNCOMPARED}"
+            for answer in headlines.answers(self.section)
+            if answer.uncompared
+        ]
 
     def _short_of_seeds(self) -> list[str]:
         """Where some seeds have no value: ``lora with 50 examples: 2 of 3 seeds``."""

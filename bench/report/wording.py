@@ -5,6 +5,17 @@ import math
 ARROWS = {"lower": "↓", "higher": "↑", "none": ""}
 DIRECTIONS = {"lower": "↓ lower is better", "higher": "↑ higher is better", "none": ""}
 
+MARKS = {
+    "best": "best over shared seeds of those that may be the best",
+    "tied": "may be the best, too",
+    "outdone": "may be the best approach, but its mean is worse than the untouched model's",
+    "ahead": "control ahead of the best",
+    "uncompared": "not compared: too few seeds in common with the others",
+}
+"""What the marks of a table say."""
+
+UNCOMPARED = "a better mean, but too few seeds in common to be compared"
+
 NAMED = 5
 """How many a sentence names; of more it gives the number."""
 

@@ -144,6 +144,19 @@ def test_table_says_why_there_is_no_value():
     }
 
 
+def test_table_tells_what_was_not_compared_from_what_is_worse():
+    """A control, too; real items compete with nobody."""
+    values = {("a", 50): seeds(1.0, 1.01, 1.02), ("b", 50): seeds(2.0, 2.01, 1.99), ("c", 50): {0: 0.5}}
+    controls = {("zero_shot", 0): seeds(3.0, 3.0, 3.0), ("from_scratch", 50): {0: 4.0}, ("real_data", 0): {0: 0.0}}
+    table = tables.side_by_side(section_of(frame_of(controls | values)), "bits_per_byte")
+    assert {row.approach: row.entries[0].mark for row in table.rows} == {
+        "zero_shot": "", "from_scratch": "uncompared", "real_data": "", "a": "best", "b": "", "c": "uncompared",
+    }  # fmt: skip
+    alone = section_of(frame_of({("a", 50): seeds(1.0, 1.01), ("b", 50): {0: 2.0}}))
+    marks = [row.entries[0].mark for row in tables.side_by_side(alone, "bits_per_byte").rows]
+    assert marks == ["", ""], "nothing was compared, and the caption says so"
+
+
 def test_table_leaves_out_what_a_metric_does_not_concern():
     section = section_of(
         frame_of({("a", 50): seeds(1.0)}),

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.report import headlines, samples, sections, wording
+from bench.report import headlines, samples, sections, tables, wording
 from bench.report import page as page_module
 from bench.report.aggregate import summarise
 from tests.report.frames import frame_of, seeds
@@ -158,6 +158,22 @@ def test_unprintable_characters_are_replaced(text, shown):
 def test_long_texts_are_shortened():
     assert samples.shortened("short") == "short"
     assert len(samples.shortened("x" * 1000)) < 300
+
+
+def test_what_was_not_compared_has_a_sign_with_words():
+    values = {("a", 50): seeds(1.0, 1.01, 1.02), ("b", 50): seeds(2.0, 2.01, 1.99), ("c", 50): {0: 0.5}}
+    frame = frame_of(values)
+    (section,) = sections.split(frame, summarise(frame), {"text": "bits_per_byte"})
+    source = (
+        '{% import "parts.html.jinja" as parts with context %}'
+        "{{ parts.quality_table(table, {'best': '★', 'uncompared': '?'}, words) }}"
+    )
+    table = tables.side_by_side(section, "bits_per_byte")
+    html = page_module.environment().from_string(source).render(table=table, words=wording)
+    (entry,) = re.findall(r'<td class="uncompared">.*', html)
+    words = "not compared: too few seeds in common with the others"
+    assert f'title="{words}">?<' in entry
+    assert f'<span class="hidden">{words}: </span>0.500' in entry
 
 
 def test_a_sentence_names_few_and_counts_the_rest():

@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from bench.report import aggregate, sections, terminal
+from bench.report import aggregate, sections, terminal, wording
 from bench.results import tidy
 from tests.report.frames import frame_of, seeds
 from tests.report.runs import PRIMARY
@@ -33,6 +33,23 @@ def test_marks_intervals_and_reasons(run):
     assert best.count("±") == 3
     assert any(line.endswith("— out of memory") for line in lines)
     assert "† lora_r64 with 50 examples: 2 of 3 seeds" in lines
+
+
+APART = {("a", 50): seeds(1.0, 1.01, 1.02), ("b", 50): seeds(2.0, 2.01, 1.99)}
+
+
+def test_what_was_not_compared_has_a_sign_of_its_own_and_a_better_mean_is_named():
+    """No mark would mean that it is worse."""
+    shown = printed(frame_of(APART | {("c", 50): {0: 0.5}, ("d", 50): {7: 9.0}}), PRIMARY).splitlines()
+    ends = {line.split()[0]: line.split()[-1] for line in shown if line[:2] in ("a ", "b ", "c ", "d ")}
+    assert (ends["a"], ends["c"], ends["d"]) == ("*", "?", "?")
+    assert ends["b"].startswith("±")
+    assert "? not compared: too few seeds in common with the others" in shown
+    assert [line for line in shown if "better mean" in line] == [f"? c with 50 examples: {wording.UNCOMPARED}"]
+
+
+def test_where_nothing_is_compared_no_entry_has_a_sign():
+    assert "1.000 ?" not in printed(frame_of({("a", 50): seeds(1.0), ("b", 50): seeds(2.0)}), PRIMARY)
 
 
 @pytest.mark.parametrize("width", [30, 40, 80, 200])
