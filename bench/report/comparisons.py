@@ -19,7 +19,7 @@ Rows = npt.NDArray[np.int_]
 Found = dict[str, npt.NDArray[Any]]
 
 BEST, TIED, OUTDONE, AHEAD = "best", "tied", "outdone", "ahead"
-"""Marks. The best of the set that may be the best, over shared seeds; the rest of that set, and controls that cannot be
+"""Marks. The best over shared seeds of those that may be the best; the rest of that set, and controls that cannot be
 told from it; a member of it that is worse than the untouched model; a control that is better than the best approach."""
 
 SEEDS, ITEMS, BOTH = "seeds", "test items", "seeds and test items"

@@ -24,7 +24,8 @@ _STYLES = {
 _WORSE_THAN = {"zero_shot": "!", "from_scratch": "<"}
 _GAP = 3  # what rich puts between two columns
 _LEGEND = (
-    "* best mean  ~ may be the best, too  o the same, but zero_shot's mean is better\n"
+    f"* {wording.MARKS[comparisons.BEST]}  ~ {wording.MARKS[comparisons.TIED]}\n"
+    "o may be the best approach, but zero_shot's mean is better\n"
     "^ control ahead of the best  ! worse than zero_shot  < worse than from_scratch\n"
     f"? {wording.MARKS[tables.UNCOMPARED]}\n"
     "± 95 % interval; * ~ o of a column hold the best approach with 95 % confidence"

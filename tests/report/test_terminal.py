@@ -1,6 +1,7 @@
 """The table that ends ``bench run``."""
 
 import io
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -46,6 +47,18 @@ def test_what_was_not_compared_has_a_sign_of_its_own_and_a_better_mean_is_named(
     assert ends["b"].startswith("±")
     assert "? not compared: too few seeds in common with the others" in shown
     assert [line for line in shown if "better mean" in line] == [f"? c with 50 examples: {wording.UNCOMPARED}"]
+
+
+def test_the_star_is_over_shared_seeds_and_so_says_the_legend():
+    """Its mean need not be the best one: that owes itself to a seed that the other lost."""
+    shown = printed(frame_of({("a", 50): seeds(0.0, 2.0, 2.1), ("b", 50): {1: 1.9, 2: 2.05}}), PRIMARY).splitlines()
+    assert next(line for line in shown if line.startswith("a ")).split()[1:] == ["1.4", "±2.9", "~"]
+    assert next(line for line in shown if line.startswith("b ")).split()[1:] == ["2.0", "±1.0", "*"]
+    legend = "* best over shared seeds of those that may be the best  ~ may be the best, too"
+    assert legend in shown
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    assert legend in readme.splitlines()
+    assert "best mean" not in readme
 
 
 def test_where_nothing_is_compared_no_entry_has_a_sign():
