@@ -9,7 +9,6 @@ from bench.report.candidates import MEASURES
 from bench.report.recommendation import ALONE, CONTROLS, RISK, Answer, Cells, Wish
 from bench.report.sections import Section
 from bench.report.standings import CONSTANT, EQUAL, Standing
-from bench.words import counted
 
 _COSTS = {"memory": "of memory", "seconds": "of training", "storage": "stored"}
 _WORDS = {"memory": "memory", "seconds": "time", "storage": "storage"}
@@ -142,11 +141,7 @@ def _verdict(answer: Answer, take: Standing) -> str:
 
 
 def _seeds(one: Standing) -> str:
-    """``5 seeds``; ``2 of 5 seeds; 3 diverged``."""
-    if not one.failed:
-        return counted(one.seeds, "seed")
-    ended = ", ".join(f"{count} {how}" for how, count in one.failed.items())
-    return f"{one.seeds} of {counted(one.asked, 'seed')}; {ended}"
+    return wording.seeds(one.seeds, one.asked if one.failed else one.seeds, one.failed)
 
 
 def _evidence(section: Section, answer: Answer, take: Standing, wish: Wish) -> list[str]:

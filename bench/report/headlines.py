@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from bench.report import tables, wording
 from bench.report.comparisons import HELD_AGAINST, OUTDONE
 from bench.report.sections import SECONDS, STORAGE, Point, Section
-from bench.results import schema
 
 _COST_WORDS = {
     "tuning_seconds": "of training (all trials)",
@@ -44,7 +43,7 @@ class Answer:
         best: the best approach (:meth:`bench.report.sections.Section.leader`); None where none has a value.
         score: its mean and interval, as text.
         seeds: how many it rests on.
-        lost: how many more of its seeds ended badly.
+        rests_on: the same in words, with how the others of its seeds ended.
         uncompared: approaches whose mean is better, with too few seeds in common with the others to be compared.
         compared: whether there are seeds enough to tell approaches apart.
         tied: against the others that may be the best as well, closest first.
@@ -61,7 +60,7 @@ class Answer:
     best: str | None
     score: str = ""
     seeds: int = 0
-    lost: int = 0
+    rests_on: str = ""
     uncompared: tuple[str, ...] = ()
     compared: bool = False
     tied: tuple[Difference, ...] = ()
@@ -93,7 +92,7 @@ def _answer(section: Section, size: int) -> Answer:
         best=best.approach,
         score=_interval(best.mean, best.half_width, places),
         seeds=best.seeds,
-        lost=sum(len(end.seeds) for end in section.ended(best.approach, size) if end.status not in schema.ENDED_WELL),
+        rests_on=tables.seeds(section, best),
         uncompared=tuple(
             point.approach
             for point in column

@@ -1,11 +1,13 @@
 """The side-by-side table of one metric, ready to be set by the page and by the terminal."""
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 
 from bench.report import wording
 from bench.report.comparisons import BOTH, HELD_AGAINST, ITEMS, SEEDS
 from bench.report.sections import UNRESTORED, Point, Section
+from bench.results import schema
 
 NONE = "—"
 
@@ -25,6 +27,10 @@ STATUS_WORDS = {
 }
 
 
+NO_SCORE = "without a score"
+"""A seed that ended well, and has no value of a metric."""
+
+
 @dataclass(frozen=True)
 class Entry:
     """One entry: a number with its interval, or why there is none.
@@ -32,7 +38,7 @@ class Entry:
     Attributes:
         mean, half_width: as text; ``mean`` is ``—`` where there is no value.
         mark: of :func:`bench.report.aggregate.summarise`, or :data:`UNCOMPARED`.
-        note: why there is no value, or how many seeds are missing; mostly empty.
+        note: why there is no value, or how many seeds are missing and how they ended; mostly empty.
         worse_than: the controls that it is worse than.
     """
 
@@ -159,6 +165,22 @@ def places(section: Section, metric: str) -> int:
     return wording.decimals([point.mean for point in points], [point.half_width for point in points])
 
 
+def missing(section: Section, point: Point) -> dict[str, int]:
+    """How the seeds ended that have no value of a metric, in words, and how many of them did."""
+    found = Counter[str]()
+    for end in section.ended(point.approach, point.data_size):
+        found[end.status] += len(end.seeds)
+    bad = {STATUS_WORDS.get(status, status): n for status, n in found.items() if status not in schema.ENDED_WELL}
+    without = found["ok"] - point.seeds
+    return bad | ({NO_SCORE: without} if without > 0 else {})
+
+
+def seeds(section: Section, point: Point) -> str:
+    """What a value rests on: ``5 seeds``, ``2 of 5 seeds; 3 diverged``."""
+    ended = missing(section, point)
+    return wording.seeds(point.seeds, point.seeds + sum(ended.values()), ended)
+
+
 def span(counts: list[int], noun: str) -> str:
     """``3 seeds``, ``2 to 3 seeds``, ``512``."""
     low, high = (min(counts), max(counts)) if counts else (0, 0)
@@ -175,10 +197,9 @@ def _marks(points: dict[tuple[str, int], Point]) -> dict[tuple[str, int], str]:
 def _entry(section: Section, point: Point | None, approach: str, size: int, digits: int, mark: str) -> Entry:
     ends = section.ended(approach, size)
     bad = list(dict.fromkeys(STATUS_WORDS.get(end.status, end.status) for end in ends if end.status != "ok"))
-    asked = sum(len(end.seeds) for end in ends)
     if point is None:
         return Entry(NONE, note=", ".join(bad) or ("not measured" if ends else "not run"))
     mean, half_width = wording.number(point.mean, digits), wording.plus_minus(point.half_width, digits)
-    note = f"{point.seeds} of {asked} seeds" if point.seeds < asked else ""
+    note = seeds(section, point) if missing(section, point) else ""
     worse_than = [control for control, mark in HELD_AGAINST.items() if getattr(point, mark)]
     return Entry(mean, half_width, mark, note, tuple(worse_than))

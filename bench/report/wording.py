@@ -2,6 +2,8 @@
 
 import math
 
+from bench.words import counted
+
 ARROWS = {"lower": "↓", "higher": "↑", "none": ""}
 DIRECTIONS = {"lower": "↓ lower is better", "higher": "↑ higher is better", "none": ""}
 
@@ -130,6 +132,14 @@ def moment(iso: str) -> str:
 def examples(size: int) -> str:
     """Head of a table's column: ``200 examples``; 0 is an approach that uses none."""
     return f"{number(size, 0)} example{'s' if size != 1 else ''}" if size else "no examples"
+
+
+def seeds(have: int, asked: int, ended: dict[str, int]) -> str:
+    """``5 seeds``; ``2 of 5 seeds; 3 diverged`` where some have no value: how many ``ended`` how, in words."""
+    if have >= asked:
+        return counted(have, "seed")
+    ends = ", ".join(f"{count} {how}" for how, count in ended.items())
+    return f"{have} of {counted(asked, 'seed')}; {ends}"
 
 
 def listed(names: list[str], last: str = "and") -> str:

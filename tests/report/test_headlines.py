@@ -40,7 +40,15 @@ def test_seeds_that_ended_badly_stand_beside_those_that_did_not():
     answer = answer_of(
         {("a", 50): seeds(0.8, 0.81, diverged, diverged, diverged), ("b", 50): seeds(1.0, 1.01, 1.0, 0.99, 1.0)}
     )
-    assert (answer.best, answer.seeds, answer.lost) == ("a", 2, 3)
+    assert (answer.best, answer.seeds, answer.rests_on) == ("a", 2, "2 of 5 seeds; 3 diverged")
+    alone = answer_of({("a", 50): seeds(0.8, 0.81, diverged, ("out_of_memory", "x"), ("not_applicable", "y"))})
+    assert alone.rests_on == "2 of 4 seeds; 1 diverged, 1 out of memory"
+    assert answer_of({("a", 50): seeds(0.8, 0.81)}).rests_on == "2 seeds"
+
+
+def test_a_seed_that_ended_well_may_lack_one_score():
+    other = frame_of({("a", 50): seeds(1.0, 1.0, 1.0)}, metric="other")
+    assert answer_of({("a", 50): seeds(0.8, 0.81)}, other).rests_on == "2 of 3 seeds; 1 without a score"
 
 
 def test_ties_are_named_and_nobody_wins():
@@ -139,7 +147,7 @@ def test_table_says_why_there_is_no_value():
     shown = {row.approach: [(entry.mean, entry.note) for entry in row.entries] for row in table.rows}
     assert shown == {
         "zero_shot": [("2.05", ""), ("2.05", "")],
-        "a": [("1.00", "1 of 2 seeds"), ("—", "out of memory")],
+        "a": [("1.00", "1 of 2 seeds; 1 diverged"), ("—", "out of memory")],
         "b": [("—", "n/a"), ("—", "not run")],
     }
 

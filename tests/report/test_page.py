@@ -36,6 +36,14 @@ class Reader(HTMLParser):
         self.text.append(data)
 
 
+def sentence_of(frame):
+    """What the page says first of a run of one model, target and data size."""
+    (section,) = sections.split(frame, summarise(frame), {"text": "bits_per_byte"})
+    (answer,) = headlines.answers(section)
+    source = '{% import "parts.html.jinja" as parts with context %}{{ parts.answer(answer, "", words) }}'
+    return page_module.environment().from_string(source).render(answer=answer, words=wording)
+
+
 @pytest.fixture(scope="session")
 def read(page: Path) -> Reader:
     reader = Reader()
@@ -160,6 +168,14 @@ def test_long_texts_are_shortened():
     assert len(samples.shortened("x" * 1000)) < 300
 
 
+def test_the_only_approach_says_which_of_its_seeds_ended_badly():
+    diverged = ("diverged", "loss is nan")
+    frame = frame_of({("a", 50): seeds(0.8, 0.81, diverged, diverged, diverged)})
+    assert "the only approach with a value: 0.805\xa0±\xa00.064 (2 of 5 seeds; 3 diverged)." in sentence_of(frame)
+    single = frame_of({("a", 50): seeds(0.8, diverged), ("b", 50): seeds(0.9)})
+    assert "the best value, 0.800 (1 of 2 seeds; 1 diverged);" in sentence_of(single)
+
+
 def test_what_was_not_compared_has_a_sign_with_words():
     values = {("a", 50): seeds(1.0, 1.01, 1.02), ("b", 50): seeds(2.0, 2.01, 1.99), ("c", 50): {0: 0.5}}
     frame = frame_of(values)
@@ -178,11 +194,7 @@ def test_what_was_not_compared_has_a_sign_with_words():
 
 def test_a_sentence_names_few_and_counts_the_rest():
     random = np.random.default_rng(0)
-    frame = frame_of({(f"a{index}", 50): seeds(*random.normal(size=3)) for index in range(9)})
-    (section,) = sections.split(frame, summarise(frame), {"text": "bits_per_byte"})
-    (answer,) = headlines.answers(section)
-    source = '{% import "parts.html.jinja" as parts with context %}{{ parts.answer(answer, "", words) }}'
-    shown = page_module.environment().from_string(source).render(answer=answer, words=wording)
+    shown = sentence_of(frame_of({(f"a{index}", 50): seeds(*random.normal(size=3)) for index in range(9)}))
     assert shown.count(" behind, at") == 5
     assert "or one of 3 more" in shown
     assert "nothing can be told apart" in shown

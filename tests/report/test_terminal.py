@@ -33,7 +33,7 @@ def test_marks_intervals_and_reasons(run):
     assert best.count("*") == 3
     assert best.count("±") == 3
     assert any(line.endswith("— out of memory") for line in lines)
-    assert "† lora_r64 with 50 examples: 2 of 3 seeds" in lines
+    assert "† lora_r64 with 50 examples: 2 of 3 seeds; 1 diverged" in lines
 
 
 APART = {("a", 50): seeds(1.0, 1.01, 1.02), ("b", 50): seeds(2.0, 2.01, 1.99)}
