@@ -23,8 +23,10 @@ class Difference:
         other: name of the other one.
         amount: size of the mean difference over shared seeds, as text.
         interval: the difference's simultaneous interval, as text; empty where there is none.
-        verdict: ``better``, ``worse``, or ``unclear`` (the interval holds zero); ``unknown`` where there is none.
+        verdict: ``better``, ``worse``, or ``unclear``; ``unknown`` where there is no interval. Of an approach its mark
+            decides, of a control whether the interval holds zero.
         better: whether the best approach's mean is the better one.
+        apart: whether the interval, too, leaves out zero; of a control always so where the verdict is clear.
     """
 
     other: str
@@ -32,6 +34,7 @@ class Difference:
     interval: str
     verdict: str
     better: bool
+    apart: bool
 
 
 @dataclass(frozen=True)
@@ -110,12 +113,16 @@ def _answer(section: Section, size: int) -> Answer:
 
 
 def _behind(point: Point, places: int) -> Difference:
-    """The best approach against one that is behind it; where it may be nothing, the far end says it."""
-    interval = wording.gap_interval(point.behind_low, point.behind_high, places)
-    if point.behind_low == 0:
-        interval = f"at most {wording.number(point.behind_high, places)}".replace(" ", "\N{NO-BREAK SPACE}")
-    verdict = "unclear" if point.mark else "better"
-    return Difference(point.approach, wording.number(abs(point.behind), places), interval, verdict, point.behind >= 0)
+    """The best approach against one that is behind it; where the interval begins at 0, its far end says it.
+
+    The mark leads: what has none is worse, also where this interval, which covers more, begins at 0.
+    """
+    interval, apart = wording.gap_interval(point.behind_low, point.behind_high, places), point.behind_low > 0
+    if not apart:
+        most = wording.number(point.behind_high, places)
+        interval = f"{'at most' if point.mark else 'up to'} {most}".replace(" ", "\N{NO-BREAK SPACE}")
+    verdict, amount = "unclear" if point.mark else "better", wording.number(abs(point.behind), places)
+    return Difference(point.approach, amount, interval, verdict, point.behind >= 0, apart)
 
 
 def _against(best: Point, control: Point, places: int) -> Difference:
@@ -123,7 +130,8 @@ def _against(best: Point, control: Point, places: int) -> Difference:
     known = math.isfinite(low)
     verdict = "unknown" if not known else "worse" if low > 0 else "better" if high < 0 else "unclear"
     interval = wording.gap_interval(low, high, places)
-    return Difference(control.approach, wording.number(abs(behind), places), interval, verdict, behind < 0)
+    amount, apart = wording.number(abs(behind), places), verdict in ("better", "worse")
+    return Difference(control.approach, amount, interval, verdict, behind < 0, apart)
 
 
 def _is_worth_it(point: Point) -> bool:

@@ -176,6 +176,18 @@ def test_the_only_approach_says_which_of_its_seeds_ended_badly():
     assert "the best value, 0.800 (1 of 2 seeds; 1 diverged);" in sentence_of(single)
 
 
+def test_sentences_say_what_the_mark_says_where_the_interval_is_wider():
+    """The set leaves b out; the interval of how far it is behind begins at 0."""
+    values = {("a", 50): seeds(1.0, 1.1, 1.2), ("b", 50): seeds(1.02, 1.14, 1.21)}
+    values |= {("c", 50): seeds(1.41, 1.5, 1.6), ("d", 50): seeds(1.6, 1.72, 1.8)}
+    column = summarise(frame_of(values)).set_index("approach")
+    assert (column["mark"]["b"], column["behind_low"]["b"]) == ("", 0.0)
+    shown = sentence_of(frame_of(values)).replace("\xa0", " ")
+    assert "alone may be the best, with 1.10 ± 0.25 (3 seeds), ahead of the next best, b, by 0.02; up to 0.05." in shown
+    assert "wins" not in shown
+    assert "at most" not in shown
+
+
 def test_what_was_not_compared_has_a_sign_with_words():
     values = {("a", 50): seeds(1.0, 1.01, 1.02), ("b", 50): seeds(2.0, 2.01, 1.99), ("c", 50): {0: 0.5}}
     frame = frame_of(values)
