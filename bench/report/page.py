@@ -117,6 +117,7 @@ def render(run: runs.Found, parts: list[Part], *, across: bool = False, baseline
             words=wording,
             marks={"best": "★", "tied": "≈", "outdone": "☆", "ahead": "▲", tables.UNCOMPARED: "?"},
             baseline=baseline,
+            baseline_covers=tables.baseline_covers,
         )
     )
 

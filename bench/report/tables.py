@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from bench.report import wording
+from bench.report.aggregate import REAL
 from bench.report.comparisons import BOTH, HELD_AGAINST, ITEMS, SEEDS
 from bench.report.sections import UNRESTORED, Point, Section
 from bench.results import schema
@@ -68,8 +69,8 @@ class Row:
 class Table:
     """Approach × data size for one metric.
 
-    ``seeds`` and ``n`` say in words what each entry rests on, ``covers`` what ± is about, ``lossy`` is
-    :meth:`bench.report.sections.Section.lossy`.
+    ``seeds`` and ``n`` say in words what each entry rests on, ``covers`` what ± is about, ``marks`` what comparisons
+    cover (empty where there are none), ``lossy`` is :meth:`bench.report.sections.Section.lossy`.
     """
 
     metric: str
@@ -80,6 +81,7 @@ class Table:
     seeds: str
     n: str
     covers: str = ""
+    marks: str = ""
     lossy: float = 0.0
 
     @property
@@ -116,12 +118,13 @@ def side_by_side(section: Section, metric: str) -> Table:
         seeds=span([point.seeds for point in points.values()], "seed"),
         n=span([n for point in points.values() for n in (point.n_low, point.n_high)], ""),
         covers=covered([point.covers for point in points.values()]),
+        marks=covered([point.behind_covers for point in points.values() if point.control not in REAL]),
         lossy=section.lossy(metric),
     )
 
 
 def covered(covers: list[str]) -> str:
-    """What the intervals of a table are about, in words; empty where there is none."""
+    """What the intervals of a table are about, or its comparisons, in words; empty where there is none."""
     found = set(covers) - {""}
     if not found or found == {SEEDS}:
         return "".join(found)
@@ -149,6 +152,16 @@ def against_baseline(section: Section) -> list[tuple[str, str, list[Gap]]]:
         if any(point is not None and not math.isnan(point.behind_baseline) for point in points):
             rows.append((approach, control, [_gap(point, digits) for point in points]))
     return rows
+
+
+def baseline_covers(section: Section, baseline: str) -> str:
+    """What the intervals of :func:`against_baseline` cover, in words."""
+    found = []
+    for key, point in section.points.items():
+        if key[0] == section.primary and math.isfinite(point.behind_baseline_low):
+            held = section.point(*key[:1], baseline, point.data_size) if section.approaches[baseline] else point
+            found += [held.behind_covers] if held else []
+    return covered(found)
 
 
 def _gap(point: Point | None, digits: int) -> Gap:

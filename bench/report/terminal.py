@@ -50,12 +50,11 @@ class _Fitted:
         table, section = self.table, self.section
         direction = wording.DIRECTIONS.get(table.better, "")
         unit = f" [{table.unit}]" if table.unit else ""
-        covers = f"± over {table.covers}" if table.covers else "no interval, no marks"
-        facts = ", ".join(part for part in (direction, table.seeds, f"each on n = {table.n}", covers) if part)
+        facts = ", ".join(part for part in (direction, table.seeds, f"each on n = {table.n}") if part)
         yield Text(f"{section.title}: {table.name}{unit}" if table.metric else section.title, style="bold")
         entries = [entry for row in table.rows for entry in row.entries]
         if any(entry.has_value for entry in entries):
-            yield Text(facts, style="dim")
+            yield Text(f"{facts}\n{_covers(table)}", style="dim")
         if table.remark:
             yield Text(table.remark, style="yellow")
         widths = tuple(max((len(of(entry)) for entry in entries), default=0) for of in (_half_width, _signs))
@@ -99,6 +98,16 @@ class _Fitted:
             name = Text(row.approach, style="dim" if row.control else "")
             shown.add_row(name, *cells, end_section=ends_controls)
         return shown
+
+
+def _covers(table: tables.Table) -> str:
+    """What ± and marks cover: ``± and marks over seeds and test items``."""
+    if not table.covers:
+        return "no interval, no marks"
+    if table.covers == table.marks:
+        return f"± and marks over {table.marks}"
+    marks = f", marks over {table.marks}" if table.marks else f", {wording.NO_MARKS}"
+    return f"± over {table.covers}{marks if table.better != 'none' else ''}"
 
 
 def _short(entry: tables.Entry) -> bool:

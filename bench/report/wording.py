@@ -16,6 +16,8 @@ MARKS = {
 }
 """What the marks of a table say."""
 
+NO_MARKS = "no marks: too few seeds in common"
+
 UNCOMPARED = "a better mean, but too few seeds in common to be compared"
 
 NAMED = 5

@@ -1,5 +1,6 @@
 """What the page claims, and what it does not."""
 
+import numpy as np
 import pandas as pd
 
 from bench.report import headlines, sections, tables
@@ -184,6 +185,23 @@ def test_table_says_what_intervals_cover_and_who_is_worse():
     assert tables.covered(["", ""]) == ""
     assert tables.covered(["seeds", "test items", ""]) == "seeds, and test items where known"
     assert tables.against_baseline(plain) == []
+
+
+def test_table_says_what_marks_cover():
+    values = {("zero_shot", 0): seeds(5.0, 5.1, 5.0), ("a", 50): seeds(1.0, 1.1, 1.0), ("b", 50): seeds(2.0, 2.0, 2.1)}
+    values |= {("real_data", 0): seeds(0.0, 0.1, 0.0)}
+    frame, whole, half = frame_of(values), np.eye(4), np.eye(4)
+    half[0] = half[:, 0] = half[1] = half[:, 1] = np.nan  # controls come first
+    covers = []
+    for items in (None, lambda *_: whole, lambda *_: half):
+        for baseline in ("a", "zero_shot"):
+            (section,) = sections.split(frame, summarise(frame, items=items, baseline=baseline), PRIMARY)
+            covers.append(tables.baseline_covers(section, baseline))
+        covers.append(tables.side_by_side(section, "bits_per_byte").marks)
+    both, mixed = "seeds and test items", "seeds, and test items where known"
+    assert covers == ["seeds"] * 3 + [both] * 3 + [mixed, "seeds", mixed]
+    few = section_of(frame_of({("a", 50): seeds(1.0, 1.1), ("b", 50): {0: 2.0}}))
+    assert tables.side_by_side(few, "bits_per_byte").marks == ""
 
 
 def test_table_against_a_baseline():

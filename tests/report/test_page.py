@@ -103,7 +103,7 @@ def test_costs_say_which_trials_they_are_of(read):
 def test_numbers_stand_with_interval_direction_and_n(read):
     shown = " ".join("".join(read.text).split())
     assert "bits_per_byte in bits/byte · ↓ lower is better · mean ± 95 % interval over 2 to 3 seeds" in shown
-    assert "each score on n = 412" in shown
+    assert "over 2 to 3 seeds, each score on n = 412 · marks over seeds" in shown
     assert re.search(
         r"full_finetuning wins with 2\.\d+ ± 0\.\d+ bits/byte \(3 seeds\), 0\.\d+ \(0\.\d+ to 0\.\d+\) better than",
         shown,

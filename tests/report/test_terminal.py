@@ -61,6 +61,16 @@ def test_the_star_is_over_shared_seeds_and_so_says_the_legend():
     assert "best mean" not in readme
 
 
+def test_says_what_interval_and_marks_cover():
+    assert "n = 10\n± and marks over seeds\n" in printed(frame_of(APART), PRIMARY)
+    with_error = printed(frame_of(APART, error=0.1), PRIMARY)
+    assert "\n± over seeds and test items, marks over seeds\n" in with_error
+    few = printed(frame_of({("a", 50): seeds(1.0, 1.1), ("b", 50): {0: 2.0}}), PRIMARY)
+    assert "\n± over seeds, no marks: too few seeds in common\n" in few
+    assert "\nno interval, no marks\n" in printed(frame_of({("a", 50): seeds(1.0)}), PRIMARY)
+    assert "\n± over seeds\n" in printed(frame_of(APART, better="none"), PRIMARY)
+
+
 def test_where_nothing_is_compared_no_entry_has_a_sign():
     assert "1.000 ?" not in printed(frame_of({("a", 50): seeds(1.0), ("b", 50): seeds(2.0)}), PRIMARY)
 
