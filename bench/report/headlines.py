@@ -102,21 +102,22 @@ def _answer(section: Section, size: int) -> Answer:
             if best.mark and not (point.control or point.compared) and point.loss < best.loss
         ),
         compared=bool(best.mark),
-        tied=tuple(_behind(point, places) for point in tied),
+        tied=tuple(_behind(point) for point in tied),
         nothing_apart=bool(tied) and len(tied) == len(compared),
-        ahead_of=_behind(second, places) if second and not tied else None,
+        ahead_of=_behind(second) if second and not tied else None,
         outdone=best.mark == OUTDONE,
-        controls=tuple(_against(best, point, places) for point in column if point.control in HELD_AGAINST),
+        controls=tuple(_against(best, point) for point in column if point.control in HELD_AGAINST),
         costs=_costs(section, best.approach, size),
         cheapest=_cheapest(section, best, [point for point in tied if _is_worth_it(point)], size),
     )
 
 
-def _behind(point: Point, places: int) -> Difference:
+def _behind(point: Point) -> Difference:
     """The best approach against one that is behind it; where the interval begins at 0, its far end says it.
 
     The mark leads: what has none is worse, also where this interval, which covers more, begins at 0.
     """
+    places = wording.gap_decimals(point.behind, point.behind_low, point.behind_high)
     interval, apart = wording.gap_interval(point.behind_low, point.behind_high, places), point.behind_low > 0
     if not apart:
         most = wording.number(point.behind_high, places)
@@ -125,9 +126,9 @@ def _behind(point: Point, places: int) -> Difference:
     return Difference(point.approach, amount, interval, verdict, point.behind >= 0, apart)
 
 
-def _against(best: Point, control: Point, places: int) -> Difference:
+def _against(best: Point, control: Point) -> Difference:
     behind, low, high = best.behind_of(control.control)
-    known = math.isfinite(low)
+    places, known = wording.gap_decimals(behind, low, high), math.isfinite(low)
     verdict = "unknown" if not known else "worse" if low > 0 else "better" if high < 0 else "unclear"
     interval = wording.gap_interval(low, high, places)
     amount, apart = wording.number(abs(behind), places), verdict in ("better", "worse")

@@ -145,12 +145,11 @@ class Gap:
 
 def against_baseline(section: Section) -> list[tuple[str, str, list[Gap]]]:
     """(approach, control, one entry per data size) of the primary metric; empty where no baseline was asked for."""
-    digits = places(section, section.primary)
     rows = []
     for approach, control in section.approaches.items():
         points = [section.point(section.primary, approach, size) for size in section.sizes]
         if any(point is not None and not math.isnan(point.behind_baseline) for point in points):
-            rows.append((approach, control, [_gap(point, digits) for point in points]))
+            rows.append((approach, control, [_gap(point) for point in points]))
     return rows
 
 
@@ -164,16 +163,17 @@ def baseline_covers(section: Section, baseline: str) -> str:
     return covered(found)
 
 
-def _gap(point: Point | None, digits: int) -> Gap:
+def _gap(point: Point | None) -> Gap:
     behind, low, high = point.behind_of("baseline") if point else (math.nan,) * 3
     if math.isnan(behind):
         return Gap()
     verdict = "worse" if low > 0 else "better" if high < 0 else ""
+    digits = wording.gap_decimals(behind, low, high)
     return Gap(wording.gap(behind, digits), wording.gap_interval(low, high, digits), verdict)
 
 
 def places(section: Section, metric: str) -> int:
-    """Decimals of one metric: the same wherever a section shows it."""
+    """Decimals of one metric: the same wherever a section shows it. Differences have their own."""
     points = [point for size in section.sizes for point in section.column(metric, size)]
     return wording.decimals([point.mean for point in points], [point.half_width for point in points])
 

@@ -24,6 +24,7 @@ NAMED = 5
 """How many a sentence names; of more it gives the number."""
 
 _BYTES = "bytes"
+_NOTHING = 1e-12  # a difference below it is one of rounding
 _SCALES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
 
 
@@ -64,6 +65,17 @@ def plus_minus(half_width: float, places: int) -> str:
     if not math.isfinite(half_width) or half_width == 0:
         return ""
     return f"±{number(half_width, places)}"
+
+
+def gap_decimals(behind: float, low: float, high: float) -> int:
+    """How many decimals a difference and its interval need, wherever they are shown.
+
+    As of :func:`decimals` from its own interval, which is often much narrower than the means' ±, as seeds are shared;
+    and enough that neither it nor an end of its interval is shown as nothing where it is something.
+    """
+    sizes = [abs(value) for value in (behind, low, high) if math.isfinite(value) and abs(value) > _NOTHING]
+    least = -_magnitude(min(sizes)) if sizes else 0
+    return max(least, decimals([behind] if sizes else [], [(high - low) / 2]))
 
 
 def gap(behind: float, places: int) -> str:

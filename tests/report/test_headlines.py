@@ -27,6 +27,19 @@ def test_a_clear_winner_is_ahead_of_the_next_best():
     assert (answer.ahead_of.other, answer.ahead_of.verdict) == ("b", "better")
 
 
+def test_a_small_difference_is_not_nothing():
+    """Seeds move both alike, and much more than what is between them: the means have one decimal, the gap five."""
+    values = {("a", 50): seeds(1.0, 2.0, 3.0), ("b", 50): seeds(1.0021, 2.0019, 3.002)}
+    section = section_of(frame_of(values))
+    (answer,) = headlines.answers(section)
+    assert answer.score == "2.0\xa0±\xa02.5"
+    assert (answer.ahead_of.amount, answer.ahead_of.interval) == ("0.00200", "0.00175\xa0to\xa00.00225")
+    frame = frame_of(values)
+    (section,) = sections.split(frame, summarise(frame, baseline="a"), PRIMARY)
+    rows = {name: gaps for name, _, gaps in tables.against_baseline(section)}
+    assert rows["b"][0].difference == "0.00200\xa0worse"
+
+
 def test_what_cannot_be_compared_is_named_and_nobody_wins_over_it():
     """One seed, or seeds that no other has: its mean is better, and nothing more is known."""
     for other in ({0: 0.5}, {5: 0.5, 6: 0.6, 7: 0.4}):
