@@ -71,11 +71,14 @@ def gap_decimals(behind: float, low: float, high: float) -> int:
     """How many decimals a difference and its interval need, wherever they are shown.
 
     As of :func:`decimals` from its own interval, which is often much narrower than the means' ±, as seeds are shared;
-    and enough that neither it nor an end of its interval is shown as nothing where it is something.
+    and enough that neither it nor an end of its interval is shown as nothing where it is something. Two digits where
+    there is no interval.
     """
     sizes = [abs(value) for value in (behind, low, high) if math.isfinite(value) and abs(value) > _NOTHING]
-    least = -_magnitude(min(sizes)) if sizes else 0
-    return max(least, decimals([behind] if sizes else [], [(high - low) / 2]))
+    if not sizes:
+        return 0
+    least, width = -_magnitude(min(sizes)), high - low
+    return max(least, decimals([behind], [width / 2]) if width > 0 else least + 1, 0)
 
 
 def gap(behind: float, places: int) -> str:

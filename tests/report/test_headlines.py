@@ -33,7 +33,9 @@ def test_a_small_difference_is_not_nothing():
     section = section_of(frame_of(values))
     (answer,) = headlines.answers(section)
     assert answer.score == "2.0\xa0±\xa02.5"
-    assert (answer.ahead_of.amount, answer.ahead_of.interval) == ("0.00200", "0.00175\xa0to\xa00.00225")
+    ahead = answer.ahead_of
+    assert ahead is not None
+    assert (ahead.amount, ahead.interval) == ("0.00200", "0.00175\xa0to\xa00.00225")
     frame = frame_of(values)
     (section,) = sections.split(frame, summarise(frame, baseline="a"), PRIMARY)
     rows = {name: gaps for name, _, gaps in tables.against_baseline(section)}

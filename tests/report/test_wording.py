@@ -85,8 +85,9 @@ def test_lists():
         (0.05, 0.0002, 0.0998, 4),  # of an end, too: it says that there is a difference
         (-12.3, -14.0, -10.6, 1),
         (130.0, 100.0, 160.0, 0),
-        (0.2, 0.2, 0.2, 3),  # no interval
-        (0.0003, math.nan, math.nan, 6),
+        (0.2, 0.2, 0.2, 2),  # no interval
+        (0.0003, math.nan, math.nan, 5),
+        (4100.0, math.nan, math.nan, 0),
         (0.0, 0.0, 0.0, 0),
         (1e-17, math.nan, math.nan, 0),  # rounding
         (math.nan, math.nan, math.nan, 0),
