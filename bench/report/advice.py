@@ -9,7 +9,6 @@ from bench.report.candidates import MEASURES
 from bench.report.recommendation import ALONE, CONTROLS, RISK, Answer, Cells, Wish
 from bench.report.sections import Section
 from bench.report.standings import CONSTANT, EQUAL, Standing
-from bench.words import counted
 
 _COSTS = {"memory": "of memory", "seconds": "of training", "storage": "stored"}
 _WORDS = {"memory": "memory", "seconds": "time", "storage": "storage"}
@@ -117,7 +116,7 @@ def advise(section: Section, answer: Answer, wish: Wish) -> Advice:
         title=f"{section.title}, {wording.examples(wish.data_size)}{between}",
         verdict=_verdict(answer, take) if take else f"Nothing: {answer.nothing}.",
         evidence=_evidence(section, answer, take, wish) if take else [],
-        rows=_rows(section, answer, take) if take else [],
+        rows=_rows(answer, take) if take else [],
         out=_out(section, answer, wish),
         open=[
             f"{head}: {_cells(cells)}"
@@ -142,11 +141,7 @@ def _verdict(answer: Answer, take: Standing) -> str:
 
 
 def _seeds(one: Standing) -> str:
-    """``5 seeds``; ``2 of 5 seeds; 3 diverged``."""
-    if not one.failed:
-        return counted(one.seeds, "seed")
-    ended = ", ".join(f"{count} {how}" for how, count in one.failed.items())
-    return f"{one.seeds} of {counted(one.asked, 'seed')}; {ended}"
+    return wording.seeds(one.seeds, one.asked if one.failed else one.seeds, one.failed)
 
 
 def _evidence(section: Section, answer: Answer, take: Standing, wish: Wish) -> list[str]:
@@ -181,8 +176,7 @@ def _evidence(section: Section, answer: Answer, take: Standing, wish: Wish) -> l
     return found
 
 
-def _rows(section: Section, answer: Answer, take: Standing) -> list[list[str]]:
-    places = tables.places(section, section.primary)
+def _rows(answer: Answer, take: Standing) -> list[list[str]]:
     shown = [take, *answer.others]
     if answer.runner_up and answer.runner_up not in shown:
         shown.append(answer.runner_up)
@@ -195,14 +189,15 @@ def _rows(section: Section, answer: Answer, take: Standing) -> list[list[str]]:
             wording.in_words(one.costs[name], MEASURES[name]) if name in one.costs else tables.NONE
             for name in ("seconds", "memory", "storage")
         ]
-        rows.append([one.approach, _gap(one, places), *costs, ", ".join(remarks)])
+        rows.append([one.approach, _gap(one), *costs, ", ".join(remarks)])
     return rows
 
 
-def _gap(one: Standing, places: int) -> str:
-    """``best``, ``0.021 (≤ 0.051)`` where it may be nothing, or ``0.021 (0.005–0.051)``."""
+def _gap(one: Standing) -> str:
+    """``best``, ``0.021 (≤ 0.051)`` where the interval begins at 0, or ``0.021 (0.005–0.051)``."""
     if one.behind == 0:
         return "best"
+    places = wording.gap_decimals(one.behind, one.low, one.high)
     shown = wording.number(one.behind, places)
     if not math.isfinite(one.high):
         return shown if math.isfinite(one.behind) else tables.NONE

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from bench.report import aggregate
 from bench.report.comparisons import Items
 from bench.report.sections import SECONDS, Section
-from bench.report.tables import STATUS_WORDS
+from bench.report.tables import NO_SCORE, STATUS_WORDS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -175,7 +175,7 @@ class Measured:
         for size, found in zip(where.sizes, scores, strict=True):
             for end in self.section.ended(approach, size):
                 for seed in end.seeds if end.status != "not_applicable" else []:
-                    word = "without a score" if end.status == "ok" else STATUS_WORDS.get(end.status, end.status)
+                    word = NO_SCORE if end.status == "ok" else STATUS_WORDS.get(end.status, end.status)
                     asked[seed] = asked.get(seed) or ("" if seed in found else word)
         return Candidate(
             approach,

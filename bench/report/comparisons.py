@@ -19,7 +19,7 @@ Rows = npt.NDArray[np.int_]
 Found = dict[str, npt.NDArray[Any]]
 
 BEST, TIED, OUTDONE, AHEAD = "best", "tied", "outdone", "ahead"
-"""Marks. The best of the set that may be the best, over shared seeds; the rest of that set, and controls that cannot be
+"""Marks. The best over shared seeds of those that may be the best; the rest of that set, and controls that cannot be
 told from it; a member of it that is worse than the untouched model; a control that is better than the best approach."""
 
 SEEDS, ITEMS, BOTH = "seeds", "test items", "seeds and test items"
@@ -92,8 +92,16 @@ def judge(column: Column, confidence: float = 0.95) -> Found:
     if column.baseline is not None:
         _against_baseline(found, column, column.baseline, minus, ours, confidence)
     _mark(found, column, ours[judged.members], leader, means)
-    found["behind_covers"][np.isfinite(found["behind_high"])] = SEEDS if items is None else BOTH
+    _cover(found, column, ours)
     return found
+
+
+def _cover(found: Found, column: Column, ours: Rows) -> None:
+    """What each interval of how far behind covers: test items, where all that it takes are known, a control's, too."""
+    known = np.isfinite(found["behind_high"])
+    found["behind_covers"][known] = SEEDS if _among(column, ours) is None else BOTH
+    for row in np.flatnonzero(known & (np.array(column.controls) != "")):
+        found["behind_covers"][row] = SEEDS if _among(column, np.append(ours, row)) is None else BOTH
 
 
 def _leader(judged: best.Best, means: Floats) -> int:

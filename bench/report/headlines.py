@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from bench.report import tables, wording
 from bench.report.comparisons import HELD_AGAINST, OUTDONE
 from bench.report.sections import SECONDS, STORAGE, Point, Section
-from bench.results import schema
 
 _COST_WORDS = {
     "tuning_seconds": "of training (all trials)",
@@ -24,8 +23,10 @@ class Difference:
         other: name of the other one.
         amount: size of the mean difference over shared seeds, as text.
         interval: the difference's simultaneous interval, as text; empty where there is none.
-        verdict: ``better``, ``worse``, or ``unclear`` (the interval holds zero); ``unknown`` where there is none.
+        verdict: ``better``, ``worse``, or ``unclear``; ``unknown`` where there is no interval. Of an approach its mark
+            decides, of a control whether the interval holds zero.
         better: whether the best approach's mean is the better one.
+        apart: whether the interval, too, leaves out zero; of a control always so where the verdict is clear.
     """
 
     other: str
@@ -33,6 +34,7 @@ class Difference:
     interval: str
     verdict: str
     better: bool
+    apart: bool
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Answer:
         best: the best approach (:meth:`bench.report.sections.Section.leader`); None where none has a value.
         score: its mean and interval, as text.
         seeds: how many it rests on.
-        lost: how many more of its seeds ended badly.
+        rests_on: the same in words, with how the others of its seeds ended.
         uncompared: approaches whose mean is better, with too few seeds in common with the others to be compared.
         compared: whether there are seeds enough to tell approaches apart.
         tied: against the others that may be the best as well, closest first.
@@ -61,7 +63,7 @@ class Answer:
     best: str | None
     score: str = ""
     seeds: int = 0
-    lost: int = 0
+    rests_on: str = ""
     uncompared: tuple[str, ...] = ()
     compared: bool = False
     tied: tuple[Difference, ...] = ()
@@ -93,38 +95,44 @@ def _answer(section: Section, size: int) -> Answer:
         best=best.approach,
         score=_interval(best.mean, best.half_width, places),
         seeds=best.seeds,
-        lost=sum(len(end.seeds) for end in section.ended(best.approach, size) if end.status not in schema.ENDED_WELL),
+        rests_on=tables.seeds(section, best),
         uncompared=tuple(
             point.approach
             for point in column
             if best.mark and not (point.control or point.compared) and point.loss < best.loss
         ),
         compared=bool(best.mark),
-        tied=tuple(_behind(point, places) for point in tied),
+        tied=tuple(_behind(point) for point in tied),
         nothing_apart=bool(tied) and len(tied) == len(compared),
-        ahead_of=_behind(second, places) if second and not tied else None,
+        ahead_of=_behind(second) if second and not tied else None,
         outdone=best.mark == OUTDONE,
-        controls=tuple(_against(best, point, places) for point in column if point.control in HELD_AGAINST),
+        controls=tuple(_against(best, point) for point in column if point.control in HELD_AGAINST),
         costs=_costs(section, best.approach, size),
         cheapest=_cheapest(section, best, [point for point in tied if _is_worth_it(point)], size),
     )
 
 
-def _behind(point: Point, places: int) -> Difference:
-    """The best approach against one that is behind it; where it may be nothing, the far end says it."""
-    interval = wording.gap_interval(point.behind_low, point.behind_high, places)
-    if point.behind_low == 0:
-        interval = f"at most {wording.number(point.behind_high, places)}".replace(" ", "\N{NO-BREAK SPACE}")
-    verdict = "unclear" if point.mark else "better"
-    return Difference(point.approach, wording.number(abs(point.behind), places), interval, verdict, point.behind >= 0)
+def _behind(point: Point) -> Difference:
+    """The best approach against one that is behind it; where the interval begins at 0, its far end says it.
+
+    The mark leads: what has none is worse, also where this interval, which covers more, begins at 0.
+    """
+    places = wording.gap_decimals(point.behind, point.behind_low, point.behind_high)
+    interval, apart = wording.gap_interval(point.behind_low, point.behind_high, places), point.behind_low > 0
+    if not apart:
+        most = wording.number(point.behind_high, places)
+        interval = f"{'at most' if point.mark else 'up to'} {most}".replace(" ", "\N{NO-BREAK SPACE}")
+    verdict, amount = "unclear" if point.mark else "better", wording.number(abs(point.behind), places)
+    return Difference(point.approach, amount, interval, verdict, point.behind >= 0, apart)
 
 
-def _against(best: Point, control: Point, places: int) -> Difference:
+def _against(best: Point, control: Point) -> Difference:
     behind, low, high = best.behind_of(control.control)
-    known = math.isfinite(low)
+    places, known = wording.gap_decimals(behind, low, high), math.isfinite(low)
     verdict = "unknown" if not known else "worse" if low > 0 else "better" if high < 0 else "unclear"
     interval = wording.gap_interval(low, high, places)
-    return Difference(control.approach, wording.number(abs(behind), places), interval, verdict, behind < 0)
+    amount, apart = wording.number(abs(behind), places), verdict in ("better", "worse")
+    return Difference(control.approach, amount, interval, verdict, behind < 0, apart)
 
 
 def _is_worth_it(point: Point) -> bool:

@@ -115,8 +115,9 @@ def render(run: runs.Found, parts: list[Part], *, across: bool = False, baseline
             environment=circumstances.environment(info, records),
             damaged=circumstances.damaged(run.damaged),
             words=wording,
-            marks={"best": "★", "tied": "≈", "outdone": "☆", "ahead": "▲", "": ""},
+            marks={"best": "★", "tied": "≈", "outdone": "☆", "ahead": "▲", tables.UNCOMPARED: "?"},
             baseline=baseline,
+            baseline_covers=tables.baseline_covers,
         )
     )
 

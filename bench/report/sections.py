@@ -1,5 +1,6 @@
 """One section per (model → target, data quality): the part of a run that can be compared side by side."""
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -54,6 +55,13 @@ class Point(NamedTuple):
     behind_baseline_high: float
     harm: bool
     negative_transfer: bool
+
+    @property
+    def uncompared(self) -> bool:
+        """Whether it competes, and shares too few seeds with others for anything to be said of it."""
+        if self.better == "none" or self.control in aggregate.REAL:
+            return False
+        return not (math.isfinite(self.behind_high) if self.control else self.compared)
 
     @property
     def loss(self) -> float:

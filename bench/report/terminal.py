@@ -5,15 +5,29 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from bench.report import comparisons, sections, tables, wording
+from bench.report import comparisons, headlines, sections, tables, wording
 
-_MARKS = {comparisons.BEST: "*", comparisons.TIED: "~", comparisons.OUTDONE: "o", comparisons.AHEAD: "^", "": ""}
-_STYLES = {comparisons.BEST: "bold green", comparisons.TIED: "green", comparisons.AHEAD: "bold yellow"}
+_MARKS = {
+    "": "",
+    comparisons.BEST: "*",
+    comparisons.TIED: "~",
+    comparisons.OUTDONE: "o",
+    comparisons.AHEAD: "^",
+    tables.UNCOMPARED: "?",
+}
+_STYLES = {
+    comparisons.BEST: "bold green",
+    comparisons.TIED: "green",
+    comparisons.AHEAD: "bold yellow",
+    tables.UNCOMPARED: "yellow",
+}
 _WORSE_THAN = {"zero_shot": "!", "from_scratch": "<"}
 _GAP = 3  # what rich puts between two columns
 _LEGEND = (
-    "* best mean  ~ may be the best, too  o the same, but zero_shot's mean is better\n"
+    f"* {wording.MARKS[comparisons.BEST]}  ~ {wording.MARKS[comparisons.TIED]}\n"
+    "o may be the best approach, but zero_shot's mean is better\n"
     "^ control ahead of the best  ! worse than zero_shot  < worse than from_scratch\n"
+    f"? {wording.MARKS[tables.UNCOMPARED]}\n"
     "± 95 % interval; * ~ o of a column hold the best approach with 95 % confidence"
 )
 
@@ -36,12 +50,11 @@ class _Fitted:
         table, section = self.table, self.section
         direction = wording.DIRECTIONS.get(table.better, "")
         unit = f" [{table.unit}]" if table.unit else ""
-        covers = f"± over {table.covers}" if table.covers else "no interval, no marks"
-        facts = ", ".join(part for part in (direction, table.seeds, f"each on n = {table.n}", covers) if part)
+        facts = ", ".join(part for part in (direction, table.seeds, f"each on n = {table.n}") if part)
         yield Text(f"{section.title}: {table.name}{unit}" if table.metric else section.title, style="bold")
         entries = [entry for row in table.rows for entry in row.entries]
         if any(entry.has_value for entry in entries):
-            yield Text(facts, style="dim")
+            yield Text(f"{facts}\n{_covers(table)}", style="dim")
         if table.remark:
             yield Text(table.remark, style="yellow")
         widths = tuple(max((len(of(entry)) for entry in entries), default=0) for of in (_half_width, _signs))
@@ -51,7 +64,17 @@ class _Fitted:
         fitting = max(1, (options.max_width - max(names, len("approach"))) // (widest + _GAP))
         for start in range(0, len(table.sizes), fitting):
             yield self._part(texts, slice(start, start + fitting))
+        for line in self._better_by_mean():
+            yield Text(line, style="yellow")
         yield Text("".join(f"† {line}\n" for line in self._short_of_seeds()), style="dim")
+
+    def _better_by_mean(self) -> list[str]:
+        """What the page's sentences name: ``? lora with 50 examples: a better mean, but …``."""
+        return [
+            f"? {wording.listed(list(answer.uncompared))} with {wording.examples(answer.size)}: {wording.UNCOMPARED}"
+            for answer in headlines.answers(self.section)
+            if answer.uncompared
+        ]
 
     def _short_of_seeds(self) -> list[str]:
         """Where some seeds have no value: ``lora with 50 examples: 2 of 3 seeds``."""
@@ -75,6 +98,16 @@ class _Fitted:
             name = Text(row.approach, style="dim" if row.control else "")
             shown.add_row(name, *cells, end_section=ends_controls)
         return shown
+
+
+def _covers(table: tables.Table) -> str:
+    """What ± and marks cover: ``± and marks over seeds and test items``."""
+    if not table.covers:
+        return "no interval, no marks"
+    if table.covers == table.marks:
+        return f"± and marks over {table.marks}"
+    marks = f", marks over {table.marks}" if table.marks else f", {wording.NO_MARKS}"
+    return f"± over {table.covers}{marks if table.better != 'none' else ''}"
 
 
 def _short(entry: tables.Entry) -> bool:

@@ -2,13 +2,29 @@
 
 import math
 
+from bench.words import counted
+
 ARROWS = {"lower": "↓", "higher": "↑", "none": ""}
 DIRECTIONS = {"lower": "↓ lower is better", "higher": "↑ higher is better", "none": ""}
+
+MARKS = {
+    "best": "best over shared seeds of those that may be the best",
+    "tied": "may be the best, too",
+    "outdone": "may be the best approach, but its mean is worse than the untouched model's",
+    "ahead": "control ahead of the best",
+    "uncompared": "not compared: too few seeds in common with the others",
+}
+"""What the marks of a table say."""
+
+NO_MARKS = "no marks: too few seeds in common"
+
+UNCOMPARED = "a better mean, but too few seeds in common to be compared"
 
 NAMED = 5
 """How many a sentence names; of more it gives the number."""
 
 _BYTES = "bytes"
+_NOTHING = 1e-12  # a difference below it is one of rounding
 _SCALES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
 
 
@@ -49,6 +65,20 @@ def plus_minus(half_width: float, places: int) -> str:
     if not math.isfinite(half_width) or half_width == 0:
         return ""
     return f"±{number(half_width, places)}"
+
+
+def gap_decimals(behind: float, low: float, high: float) -> int:
+    """How many decimals a difference and its interval need, wherever they are shown.
+
+    As of :func:`decimals` from its own interval, which is often much narrower than the means' ±, as seeds are shared;
+    and enough that neither it nor an end of its interval is shown as nothing where it is something. Two digits where
+    there is no interval.
+    """
+    sizes = [abs(value) for value in (behind, low, high) if math.isfinite(value) and abs(value) > _NOTHING]
+    if not sizes:
+        return 0
+    least, width = -_magnitude(min(sizes)), high - low
+    return max(least, decimals([behind], [width / 2]) if width > 0 else least + 1, 0)
 
 
 def gap(behind: float, places: int) -> str:
@@ -119,6 +149,14 @@ def moment(iso: str) -> str:
 def examples(size: int) -> str:
     """Head of a table's column: ``200 examples``; 0 is an approach that uses none."""
     return f"{number(size, 0)} example{'s' if size != 1 else ''}" if size else "no examples"
+
+
+def seeds(have: int, asked: int, ended: dict[str, int]) -> str:
+    """``5 seeds``; ``2 of 5 seeds; 3 diverged`` where some have no value: how many ``ended`` how, in words."""
+    if have >= asked:
+        return counted(have, "seed")
+    ends = ", ".join(f"{count} {how}" for how, count in ended.items())
+    return f"{have} of {counted(asked, 'seed')}; {ends}"
 
 
 def listed(names: list[str], last: str = "and") -> str:

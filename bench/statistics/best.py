@@ -41,7 +41,8 @@ class Best(NamedTuple):
 
     Attributes:
         compared: which approaches took part: those with two shared seeds at least.
-        members: the set of those that may be the best. It holds the best one with the confidence of the constants.
+        members: the set of those that may be the best. It holds the best one with the confidence of the constants, and
+            decides who is called worse.
         behind: by how much an approach is worse than the one with the smallest loss over shared seeds.
         low, high: simultaneous interval of how much it is behind the true best, whichever that is; NaN where it was not
             compared.
@@ -110,7 +111,11 @@ def compare(
     worst leaves (Hansen et al. 2011, the statistic T_max, two-sided; of two approaches it is the paired t test). The
     intervals are those of Edwards & Hsu 1983: whichever approach is the best, its differences from all others lie in
     two-sided Dunnett intervals with the confidence asked for, and the best is one of those that no other is surely
-    better than. The lower ends are 0 for members of the set.
+    better than.
+
+    These are two procedures, and the set leads: where all are equal it leaves one out in as many tables as it may,
+    while the intervals, which hold whichever is the best, cover more (``docs/calibration.md``). So the lower ends are 0
+    for members of the set, and may be 0 for one that the set leaves out: it is worse, by how little nobody can say.
 
     Args:
         losses: shape (K, S), lower is better, paired by seed; NaN where there is none. Approaches without two seeds

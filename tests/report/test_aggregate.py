@@ -145,6 +145,17 @@ def test_comparisons_over_test_items_too():
     assert set(unknown["behind_covers"]) == {"seeds"}
 
 
+def test_a_control_without_items_is_held_against_over_seeds_alone():
+    """The approaches' intervals cover test items, the control's do not, whatever its place in the column."""
+    values = {("zero_shot", 0): seeds(5.0, 5.1, 5.0), ("from_scratch", 50): seeds(6.0, 6.1, 6.3)}
+    values |= {("a", 50): seeds(1.0, 1.1, 1.0), ("b", 50): seeds(2.0, 2.0, 2.1)}
+    items = np.eye(4)
+    items[0] = items[:, 0] = np.nan
+    rows = summarise(frame_of(values), items=lambda *_: items).set_index("approach")
+    both = "seeds and test items"
+    assert rows["behind_covers"].to_dict() == {"zero_shot": "seeds", "from_scratch": both, "a": both, "b": both}
+
+
 @pytest.mark.parametrize(("better", "best"), [("lower", "a"), ("higher", "b"), ("none", None)])
 def test_best_goes_by_the_direction(better, best):
     summary = summarise(frame_of({("a", 50): seeds(1.0, 1.1), ("b", 50): seeds(2.0, 2.1)}, better=better))

@@ -1,5 +1,6 @@
 """What the page claims, and what it does not."""
 
+import numpy as np
 import pandas as pd
 
 from bench.report import headlines, sections, tables
@@ -26,6 +27,21 @@ def test_a_clear_winner_is_ahead_of_the_next_best():
     assert (answer.ahead_of.other, answer.ahead_of.verdict) == ("b", "better")
 
 
+def test_a_small_difference_is_not_nothing():
+    """Seeds move both alike, and much more than what is between them: the means have one decimal, the gap five."""
+    values = {("a", 50): seeds(1.0, 2.0, 3.0), ("b", 50): seeds(1.0021, 2.0019, 3.002)}
+    section = section_of(frame_of(values))
+    (answer,) = headlines.answers(section)
+    assert answer.score == "2.0\xa0±\xa02.5"
+    ahead = answer.ahead_of
+    assert ahead is not None
+    assert (ahead.amount, ahead.interval) == ("0.00200", "0.00175\xa0to\xa00.00225")
+    frame = frame_of(values)
+    (section,) = sections.split(frame, summarise(frame, baseline="a"), PRIMARY)
+    rows = {name: gaps for name, _, gaps in tables.against_baseline(section)}
+    assert rows["b"][0].difference == "0.00200\xa0worse"
+
+
 def test_what_cannot_be_compared_is_named_and_nobody_wins_over_it():
     """One seed, or seeds that no other has: its mean is better, and nothing more is known."""
     for other in ({0: 0.5}, {5: 0.5, 6: 0.6, 7: 0.4}):
@@ -40,7 +56,15 @@ def test_seeds_that_ended_badly_stand_beside_those_that_did_not():
     answer = answer_of(
         {("a", 50): seeds(0.8, 0.81, diverged, diverged, diverged), ("b", 50): seeds(1.0, 1.01, 1.0, 0.99, 1.0)}
     )
-    assert (answer.best, answer.seeds, answer.lost) == ("a", 2, 3)
+    assert (answer.best, answer.seeds, answer.rests_on) == ("a", 2, "2 of 5 seeds; 3 diverged")
+    alone = answer_of({("a", 50): seeds(0.8, 0.81, diverged, ("out_of_memory", "x"), ("not_applicable", "y"))})
+    assert alone.rests_on == "2 of 4 seeds; 1 diverged, 1 out of memory"
+    assert answer_of({("a", 50): seeds(0.8, 0.81)}).rests_on == "2 seeds"
+
+
+def test_a_seed_that_ended_well_may_lack_one_score():
+    other = frame_of({("a", 50): seeds(1.0, 1.0, 1.0)}, metric="other")
+    assert answer_of({("a", 50): seeds(0.8, 0.81)}, other).rests_on == "2 of 3 seeds; 1 without a score"
 
 
 def test_ties_are_named_and_nobody_wins():
@@ -139,9 +163,22 @@ def test_table_says_why_there_is_no_value():
     shown = {row.approach: [(entry.mean, entry.note) for entry in row.entries] for row in table.rows}
     assert shown == {
         "zero_shot": [("2.05", ""), ("2.05", "")],
-        "a": [("1.00", "1 of 2 seeds"), ("—", "out of memory")],
+        "a": [("1.00", "1 of 2 seeds; 1 diverged"), ("—", "out of memory")],
         "b": [("—", "n/a"), ("—", "not run")],
     }
+
+
+def test_table_tells_what_was_not_compared_from_what_is_worse():
+    """A control, too; real items compete with nobody."""
+    values = {("a", 50): seeds(1.0, 1.01, 1.02), ("b", 50): seeds(2.0, 2.01, 1.99), ("c", 50): {0: 0.5}}
+    controls = {("zero_shot", 0): seeds(3.0, 3.0, 3.0), ("from_scratch", 50): {0: 4.0}, ("real_data", 0): {0: 0.0}}
+    table = tables.side_by_side(section_of(frame_of(controls | values)), "bits_per_byte")
+    assert {row.approach: row.entries[0].mark for row in table.rows} == {
+        "zero_shot": "", "from_scratch": "uncompared", "real_data": "", "a": "best", "b": "", "c": "uncompared",
+    }  # fmt: skip
+    alone = section_of(frame_of({("a", 50): seeds(1.0, 1.01), ("b", 50): {0: 2.0}}))
+    marks = [row.entries[0].mark for row in tables.side_by_side(alone, "bits_per_byte").rows]
+    assert marks == ["", ""], "nothing was compared, and the caption says so"
 
 
 def test_table_leaves_out_what_a_metric_does_not_concern():
@@ -163,6 +200,23 @@ def test_table_says_what_intervals_cover_and_who_is_worse():
     assert tables.covered(["", ""]) == ""
     assert tables.covered(["seeds", "test items", ""]) == "seeds, and test items where known"
     assert tables.against_baseline(plain) == []
+
+
+def test_table_says_what_marks_cover():
+    values = {("zero_shot", 0): seeds(5.0, 5.1, 5.0), ("a", 50): seeds(1.0, 1.1, 1.0), ("b", 50): seeds(2.0, 2.0, 2.1)}
+    values |= {("real_data", 0): seeds(0.0, 0.1, 0.0)}
+    frame, whole, half = frame_of(values), np.eye(4), np.eye(4)
+    half[0] = half[:, 0] = half[1] = half[:, 1] = np.nan  # controls come first
+    covers = []
+    for items in (None, lambda *_: whole, lambda *_: half):
+        for baseline in ("a", "zero_shot"):
+            (section,) = sections.split(frame, summarise(frame, items=items, baseline=baseline), PRIMARY)
+            covers.append(tables.baseline_covers(section, baseline))
+        covers.append(tables.side_by_side(section, "bits_per_byte").marks)
+    both, mixed = "seeds and test items", "seeds, and test items where known"
+    assert covers == ["seeds"] * 3 + [both] * 3 + [mixed, "seeds", mixed]
+    few = section_of(frame_of({("a", 50): seeds(1.0, 1.1), ("b", 50): {0: 2.0}}))
+    assert tables.side_by_side(few, "bits_per_byte").marks == ""
 
 
 def test_table_against_a_baseline():

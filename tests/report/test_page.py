@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.report import headlines, samples, sections, wording
+from bench.report import headlines, samples, sections, tables, wording
 from bench.report import page as page_module
 from bench.report.aggregate import summarise
 from tests.report.frames import frame_of, seeds
@@ -35,6 +35,14 @@ class Reader(HTMLParser):
 
     def handle_data(self, data):
         self.text.append(data)
+
+
+def sentence_of(frame):
+    """What the page says first of a run of one model, target and data size."""
+    (section,) = sections.split(frame, summarise(frame), {"text": "bits_per_byte"})
+    (answer,) = headlines.answers(section)
+    source = '{% import "parts.html.jinja" as parts with context %}{{ parts.answer(answer, "", words) }}'
+    return page_module.environment().from_string(source).render(answer=answer, words=wording)
 
 
 @pytest.fixture(scope="session")
@@ -96,7 +104,7 @@ def test_costs_say_which_trials_they_are_of(read):
 def test_numbers_stand_with_interval_direction_and_n(read):
     shown = " ".join("".join(read.text).split())
     assert "bits_per_byte in bits/byte · ↓ lower is better · mean ± 95 % interval over 2 to 3 seeds" in shown
-    assert "each score on n = 412" in shown
+    assert "over 2 to 3 seeds, each score on n = 412 · marks over seeds" in shown
     assert re.search(
         r"full_finetuning wins with 2\.\d+ ± 0\.\d+ bits/byte \(3 seeds\), 0\.\d+ \(0\.\d+ to 0\.\d+\) better than",
         shown,
@@ -167,13 +175,46 @@ def test_long_texts_are_shortened():
     assert len(samples.shortened("x" * 1000)) < 300
 
 
+def test_the_only_approach_says_which_of_its_seeds_ended_badly():
+    diverged = ("diverged", "loss is nan")
+    frame = frame_of({("a", 50): seeds(0.8, 0.81, diverged, diverged, diverged)})
+    assert "the only approach with a value: 0.805\xa0±\xa00.064 (2 of 5 seeds; 3 diverged)." in sentence_of(frame)
+    single = frame_of({("a", 50): seeds(0.8, diverged), ("b", 50): seeds(0.9)})
+    assert "the best value, 0.800 (1 of 2 seeds; 1 diverged);" in sentence_of(single)
+
+
+def test_sentences_say_what_the_mark_says_where_the_interval_is_wider():
+    """The set leaves b out; the interval of how far it is behind begins at 0."""
+    values = {("a", 50): seeds(1.0, 1.1, 1.2), ("b", 50): seeds(1.02, 1.14, 1.21)}
+    values |= {("c", 50): seeds(1.41, 1.5, 1.6), ("d", 50): seeds(1.6, 1.72, 1.8)}
+    column = summarise(frame_of(values)).set_index("approach")
+    assert (column["mark"]["b"], column["behind_low"]["b"]) == ("", 0.0)
+    shown = sentence_of(frame_of(values)).replace("\xa0", " ")
+    assert "alone may be the best, with 1.10 ± 0.25 (3 seeds)" in shown
+    assert "ahead of the next best, b, by 0.023; up to 0.047." in shown
+    assert "wins" not in shown
+    assert "at most" not in shown
+
+
+def test_what_was_not_compared_has_a_sign_with_words():
+    values = {("a", 50): seeds(1.0, 1.01, 1.02), ("b", 50): seeds(2.0, 2.01, 1.99), ("c", 50): {0: 0.5}}
+    frame = frame_of(values)
+    (section,) = sections.split(frame, summarise(frame), {"text": "bits_per_byte"})
+    source = (
+        '{% import "parts.html.jinja" as parts with context %}'
+        "{{ parts.quality_table(table, {'best': '★', 'uncompared': '?'}, words) }}"
+    )
+    table = tables.side_by_side(section, "bits_per_byte")
+    html = page_module.environment().from_string(source).render(table=table, words=wording)
+    (entry,) = re.findall(r'<td class="uncompared">.*', html)
+    words = "not compared: too few seeds in common with the others"
+    assert f'title="{words}">?<' in entry
+    assert f'<span class="hidden">{words}: </span>0.500' in entry
+
+
 def test_a_sentence_names_few_and_counts_the_rest():
     random = np.random.default_rng(0)
-    frame = frame_of({(f"a{index}", 50): seeds(*random.normal(size=3)) for index in range(9)})
-    (section,) = sections.split(frame, summarise(frame), {"text": "bits_per_byte"})
-    (answer,) = headlines.answers(section)
-    source = '{% import "parts.html.jinja" as parts with context %}{{ parts.answer(answer, "", words) }}'
-    shown = page_module.environment().from_string(source).render(answer=answer, words=wording)
+    shown = sentence_of(frame_of({(f"a{index}", 50): seeds(*random.normal(size=3)) for index in range(9)}))
     assert shown.count(" behind, at") == 5
     assert "or one of 3 more" in shown
     assert "nothing can be told apart" in shown

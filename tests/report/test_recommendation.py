@@ -215,3 +215,13 @@ def test_controls_alone_make_no_size_measured():
     answer = answer_of(scores(levels | {("good", 16): 1.0, ("good", 256): 0.9}), frame_of(ends), size=64)
     assert (answer.sizes, answer.take.approach) == ([16, 256], "good")
     assert answer_of(scores(BOTH | {("zero_shot", 0): 3.0}), frame_of(ends), size=300).take is None
+
+
+def test_a_small_gap_is_not_shown_as_nothing():
+    """The seeds move both approaches by a hundred times of what is between them."""
+    wide = {seed: 100 * value for seed, value in NOISE.items()}
+    values = {("a", 100): {seed: 2 + value for seed, value in wide.items()}}
+    values[("b", 100)] = {seed: 2.002 + value + NOISE[seed] / 50 for seed, value in wide.items()}
+    measured, wish = section_of(frame_of(values)), Wish(100)
+    rows = advice.advise(measured.section, recommend(measured, wish), wish).rows
+    assert [row[1] for row in rows] == ["best", "0.00201 (0.00182–0.00220)"]

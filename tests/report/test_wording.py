@@ -77,6 +77,28 @@ def test_lists():
 
 
 @pytest.mark.parametrize(
+    ("behind", "low", "high", "places"),
+    [
+        (0.014, 0.0, 0.033, 3),  # two digits of half the interval
+        (0.0003, 0.0001, 0.0005, 5),
+        (0.0003, 0.0, 0.05, 4),  # a digit of the difference at least
+        (0.05, 0.0002, 0.0998, 4),  # of an end, too: it says that there is a difference
+        (-12.3, -14.0, -10.6, 1),
+        (130.0, 100.0, 160.0, 0),
+        (0.2, 0.2, 0.2, 2),  # no interval
+        (0.0003, math.nan, math.nan, 5),
+        (4100.0, math.nan, math.nan, 0),
+        (0.0, 0.0, 0.0, 0),
+        (1e-17, math.nan, math.nan, 0),  # rounding
+        (math.nan, math.nan, math.nan, 0),
+        (0.3, 1e-17, 0.6, 2),
+    ],
+)
+def test_decimals_of_a_difference_are_its_own(behind, low, high, places):
+    assert wording.gap_decimals(behind, low, high) == places
+
+
+@pytest.mark.parametrize(
     ("behind", "low", "high", "difference", "between"),
     [
         (0.13, 0.09, 0.17, "0.13 worse", "0.09 to 0.17"),
