@@ -194,7 +194,9 @@ class Ledger:
         """
         now = datetime.datetime.now().astimezone()
         before, _ = runs.read_info(self.folder)
-        found = before["environment"] | environment.describe() | self.device
+        found = before["environment"]
+        if worked or not found:  # else its numbers come from where they did
+            found = found | environment.describe() | self.device
         found["datasets"] = found.get("datasets", {}) | self.fingerprints
         if not worked:
             self._ended = before["finished"]
