@@ -316,3 +316,15 @@ def test_a_measurement_wanted_later_is_taken_of_the_trained_model(finished: Path
     table = tidy.read(folder)
     assert (table["metric"] == "latency_p50[batch=1]").sum() == 6
     assert tiny.quality(folder) == tiny.quality(finished)
+
+
+def test_a_run_with_nothing_to_do_keeps_where_its_numbers_come_from(finished: Path, tmp_path: Path) -> None:
+    path = tiny.copied(finished, tmp_path)
+    folder = tiny.latest(path)
+    info = files.read_json(folder / "run.json")
+    files.write_json(folder / "run.json", info | {"environment": info["environment"] | {"commit": "another"}})
+    tiny.edited(path, "seeds:", "# which are drawn\nseeds:")
+    tiny.run(path)
+    after = files.read_json(folder / "run.json")
+    assert "# which are drawn" in after["source"]
+    assert (after["environment"]["commit"], after["finished"]) == ("another", info["finished"])
