@@ -194,13 +194,13 @@ class Ledger:
         """
         now = datetime.datetime.now().astimezone()
         before, _ = runs.read_info(self.folder)
-        found = before["environment"]
-        if worked or not found:  # else its numbers come from where they did
-            found = found | environment.describe() | self.device
-        found["datasets"] = found.get("datasets", {}) | self.fingerprints
         if not worked:
             self._ended = before["finished"]
         ended = self._ended if finished else None
+        found = before["environment"]
+        if not (self._ended and found):  # else its numbers come from where they did
+            found = found | environment.describe() | self.device
+        found["datasets"] = found.get("datasets", {}) | self.fingerprints
         ends = [(cell, self.end(cell)) for cell in self.cells if finished]
         run = self._described() | {
             "environment": found,
