@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from bench.report import tables, wording
 from bench.report.comparisons import HELD_AGAINST, OUTDONE
 from bench.report.sections import SECONDS, STORAGE, Point, Section
-from bench.results import schema
+from bench.results import statuses
 
 _COST_WORDS = {
     "tuning_seconds": "of training (all trials)",
@@ -93,7 +93,7 @@ def _answer(section: Section, size: int) -> Answer:
         best=best.approach,
         score=_interval(best.mean, best.half_width, places),
         seeds=best.seeds,
-        lost=sum(len(end.seeds) for end in section.ended(best.approach, size) if end.status not in schema.ENDED_WELL),
+        lost=sum(len(end.seeds) for end in section.ended(best.approach, size) if end.status not in statuses.ENDED_WELL),
         uncompared=tuple(
             point.approach
             for point in column
