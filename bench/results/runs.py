@@ -141,10 +141,10 @@ class Found:
 
     def told(self) -> list[str]:
         """A line for each damaged file, with what to do about it."""
-        return [f"{self.folder / file}: damaged ({what}); {self._remedy(file)}" for file, what in self.damaged.items()]
+        return [f"{self.folder / file}: damaged ({what}); {self.remedy(file)}" for file, what in self.damaged.items()]
 
-    def _remedy(self, file: str) -> str:
-        """What lies beside a record is made anew with it alone."""
+    def remedy(self, file: str) -> str:
+        """What to do about a damaged file: what lies beside a record is made anew with it alone."""
         if file == packed.BESIDE:
             return "no score is in it; for samples and curves start another run with --new"
         if file == packed.ITEMS:

@@ -179,7 +179,8 @@ class Ledger:
         if self.retry and set(run["ends"]) - set(ENDED_WELL):
             return False
         with suppress(OSError, files.Damaged):
-            return bool(run["packed"]) and run["packed"] == packed.checksums(self.folder)
+            whole = not files.is_broken(files.parsed(self.folder / "run.json"))
+            return whole and bool(run["packed"]) and run["packed"] == packed.checksums(self.folder)
         return False
 
     def environment(self) -> dict[str, Any]:
@@ -215,7 +216,7 @@ class Ledger:
             "failures": failures((cell.id, end.status, end.reason) for cell, end in ends),
             "packed": packed.checksums(self.folder) if finished else {},
         }
-        files.write_json(self.folder / "run.json", run)
+        files.write_json(self.folder / "run.json", files.sealed(run))
 
     def _described(self) -> dict[str, Any]:
         """What is asked of the run, as JSON has it."""
