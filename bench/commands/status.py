@@ -104,6 +104,8 @@ def _time(found: "Status", now: "Written") -> str:
     """What is left, no surer than anybody can be."""
     if now.stage == "finish":
         return "a moment"
+    if now.stage == "prepare":
+        return "left not known before cells train"
     if now.seconds_left is None:
         of = "no measurement" if now.stage == "measure" else "no cell like those that are left"
         return f"left not known yet: {of} has ended"

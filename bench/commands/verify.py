@@ -22,8 +22,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def call(chosen: argparse.Namespace) -> int:
     """1 where a file is damaged, gone, or another than it was."""
     from bench.results import verification
+    from bench.running import status
 
-    found = verification.verify(_arguments.run_folder(chosen))
+    folder = _arguments.run_folder(chosen)
+    at_work = status.is_held(folder)
+    found = verification.verify(folder)
+    if at_work:
+        found.unchecked.append("what a process that works on it is writing; verify it again when that has ended")
     if chosen.json:
         said = {"run": str(found.folder), "faults": [fault._asdict() for fault in found.faults]}
         print(json.dumps(said | {"strange": found.strange, "checked": found.checked, "unchecked": found.unchecked}))

@@ -7,8 +7,9 @@
     results/<suite>/<run>/cells/<cell>/       curve.csv, items.parquet; samples.json, .png …; log.txt, traceback.txt
     results/<suite>/<run>/logs/               what was written for a terminal before cells trained
     results/<suite>/<run>/results.parquet     one row per (cell, metric)
+    results/<suite>/<run>/progress.json       how far a run is that works or was stopped (bench.running.tracking)
 
-Of a finished run all but the first and the last are packed (:mod:`bench.results.packed`); both forms are read here.
+Of a finished run all but the first and the table are packed (:mod:`bench.results.packed`); both forms are read here.
 Everything is written atomically. Imports no torch.
 """
 

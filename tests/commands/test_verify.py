@@ -12,6 +12,7 @@ import pytest
 from bench import __main__
 from bench.results import files, packed, runs, tidy
 from bench.results.packed import BESIDE, ITEMS, RECORDS
+from bench.running import runner
 from tests import tiny
 from tests.plans import refused
 from tests.report.runs import make_run
@@ -239,3 +240,10 @@ def test_for_scripts(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_no_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "holds no run.json; name a folder such as" in refused(capsys, "verify", tmp_path)
+
+
+def test_one_that_is_worked_on(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with runner.alone(run):
+        code, (line, _) = verified(capsys, run)
+    assert code == 0
+    assert line.startswith("not checked: what a process that works on it is writing; verify it again")
