@@ -63,7 +63,7 @@ def _lines(found: "Status", page: Path) -> Iterator[str]:
         yield f"go on     {found.command}"
     if page.exists():
         yield f"report    {page}"
-    elif found.ended:
+    elif found.ended and found.state != "running":
         yield f"report    none yet; bench report {shlex.quote(str(found.folder))}"
 
 
@@ -107,10 +107,10 @@ def _time(found: "Status", now: "Written") -> str:
     if now.stage == "prepare":
         return "left not known before cells train"
     if now.seconds_left is None:
-        of = "no measurement" if now.stage == "measure" else "no cell like those that are left"
-        return f"left not known yet: {of} has ended"
+        return f"left not known yet: no {'measurement' if now.stage == 'measure' else 'cell like these'} has ended"
     about = f"about {duration(now.seconds_left)} left"
     if now.stage == "measure":
         return f"{about}, from what those before took"
-    unknown = f", and {counted(now.unknown, 'cell')} of which nothing can be said yet" if now.unknown else ""
-    return f"{about}, from what ended cells of the same model took{unknown}; then the measurements"
+    if now.unknown:
+        return f"more than {about}: of {counted(now.unknown, 'cell')} nothing can be said yet"
+    return f"{about}, from what cells of the same model took so far; then the measurements"

@@ -27,6 +27,7 @@ NAME = "progress.json"
 PAUSE = 1.0  # seconds between two writings
 _FAILURES = 5  # that are kept, the last ones
 _LONGEST = 300  # characters of a reason
+_ENOUGH = 0.05  # of a cell's steps, to tell from them how long it takes
 _STAGES = {"cells": "train", "measurements": "measure", "table": "finish"}  # all others prepare
 
 _Kind = tuple[str, str, str, int]
@@ -94,7 +95,7 @@ class Tracked:
         where, cells = str(Path.cwd()), len(ledger.cells)
         self._fixed = Written(os.getpid(), platform.node(), command, where, began=time.time(), cells=cells)
         self._name, self._total, self._done, self._before, self._stage_began = "", 0, 0, 0, time.monotonic()
-        self._written = 0.0
+        self._written, self._begun = 0.0, dict[str, float]()
         self.count()
 
     def stage(self, name: str, total: int, done: int = 0) -> None:
@@ -150,6 +151,7 @@ class Tracked:
 
     def _write(self, running: dict[str, tuple[float, float]]) -> None:
         self._written = time.monotonic()
+        self._begun = {name: self._begun.get(name, self._written) for name in running}
         seconds, unknown = self._seconds_left(running)
         now = self._fixed._replace(
             updated=time.time(), stage=self._stage, of=self._name, done=self._done, total=self._total,
@@ -162,8 +164,8 @@ class Tracked:
     def _seconds_left(self, running: dict[str, tuple[float, float]]) -> tuple[float | None, int]:
         """Seconds of the stage that are left, and the number of cells of which nothing can be said.
 
-        Of cells from what ended ones like them took, or those of the same model with as many data or none; of
-        measurements from what those before them took.
+        Of cells from what ended ones like them took, or else those of the same model that train as they do, or do not;
+        before one of these has ended from how far those at work have come. Of measurements from what those before took.
         """
         if self._stage == "measure":
             now = self._done - self._before
@@ -172,7 +174,8 @@ class Tracked:
         if self._stage != "train":
             return None, self._left.total()
         left = {kind: count for kind, count in self._left.items() if count > 0}
-        each = {kind: self._typical(kind) for kind in left}
+        going = self._going(running)
+        each = {kind: self._typical(kind) or going.get(_wider(kind)) for kind in left}
         total = sum(count * (each[kind] or 0.0) for kind, count in left.items())
         for name, (done, whole) in running.items():
             if whole and name in self._cells:
@@ -181,6 +184,15 @@ class Tracked:
         if unknown == sum(left.values()):
             return (None if left else 0.0), unknown
         return total / max(1, min(self.ledger.workers or 1, sum(left.values()))), unknown
+
+    def _going(self, running: dict[str, tuple[float, float]]) -> dict[Any, float]:
+        """Seconds that cells at work will have taken, each kind's slowest, where enough of them is done to tell."""
+        found: dict[Any, float] = {}
+        for name, (done, whole) in running.items():
+            if name in self._cells and whole and done / whole >= _ENOUGH:
+                wider, took = _wider(_kind(self._cells[name])), self._written - self._begun[name]
+                found[wider] = max(found.get(wider, 0.0), took * whole / done)
+        return found
 
     def _typical(self, kind: _Kind) -> float | None:
         count, total = self._took.get(kind) or self._took.get(_wider(kind)) or (0, 0.0)

@@ -197,12 +197,14 @@ def test_a_run_that_says_nothing_any_more(tmp_path: Path, capsys: pytest.Capture
         _, lines = shown(capsys, run)
         assert lines[""] == f"{run}: running for 1 h 0 min (process 7 on here); it has written nothing for 10 min 0 s"
         assert lines["stage"] == "training: cells, 1 of 3 done"
-        said = "about 1 min 30 s left, from what ended cells of the same model took, and 1 cell of which nothing can be"
-        assert lines["time"] == f"{said} said yet; then the measurements"
+        assert lines["time"] == "more than about 1 min 30 s left: of 1 cell nothing can be said yet"
+        files.write_json(run / tracking.NAME, now._replace(seconds_left=90.0, unknown=0)._asdict())
+        said = "about 1 min 30 s left, from what cells of the same model took so far; then the measurements"
+        assert shown(capsys, run)[1]["time"] == said
         files.write_json(run / tracking.NAME, now._asdict())
-        assert shown(capsys, run)[1]["time"].startswith(
-            "left not known yet: no cell like those that are left has ended"
-        )
+        assert shown(capsys, run)[1]["time"] == "left not known yet: no cell like these has ended"
+        files.write_json(run / tracking.NAME, now._replace(stage="prepare")._asdict())
+        assert shown(capsys, run)[1]["time"] == "left not known before cells train"
 
 
 def test_it_needs_no_library_for_schemas_or_tables(tmp_path: Path) -> None:

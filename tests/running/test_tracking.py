@@ -98,6 +98,24 @@ def test_nothing_is_said_of_time_before_a_cell_has_ended_well(ledger: Ledger) ->
     assert (now(ledger).seconds_left, now(ledger).unknown) == (None, len(ledger.cells) - 1)
 
 
+def test_before_the_first_has_ended_those_at_work_tell(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    at = [100.0]
+    monkeypatch.setattr(tracking, "time", SimpleNamespace(time=time.time, monotonic=lambda: at[0]))
+    made = tracked(ledger)
+    made.stage("cells", len(ledger.cells))
+    train = [cell for cell in ledger.cells if cell.data_size]
+    made.steps({})
+    at[0] += 10.0
+    made.steps({train[0].id: (0.0, 100.0)})
+    at[0] += 10.0
+    made.steps({train[0].id: (4.0, 100.0)})
+    assert now(ledger).seconds_left is None, "too early"
+    at[0] += 10.0
+    made.steps({train[0].id: (40.0, 100.0)})  # so it takes 50 s
+    assert now(ledger).seconds_left == pytest.approx((50 * len(train) - 20) / 2)
+    assert now(ledger).unknown == len(ledger.cells) - len(train)
+
+
 def test_workers_that_have_nothing_to_do_make_nothing_faster(ledger: Ledger) -> None:
     *others, _ = ledger.cells
     for cell in others:
