@@ -170,16 +170,17 @@ def _items(found: Verdict, run: runs.Found) -> None:
 def _table(found: Verdict, run: runs.Found) -> None:
     """Every value of the table against those of the records, as far as these can be read."""
     path = found.folder / TABLE
-    if not run.info["finished"]:
-        found.unchecked.append(f"{TABLE}: written when the run is finished or stopped, so it may be older than records")
-        return
     if not path.exists():
-        found.note(TABLE, "it is gone")
+        if run.info["finished"]:
+            found.note(TABLE, "it is gone")
         return
     try:
         table = tidy.read(found.folder)
     except ResultsError as error:
         found.note(TABLE, str(error).removeprefix(f"{path}: ").removesuffix(f"; {ANEW}"))
+        return
+    if not run.info["finished"]:
+        found.unchecked.append(f"{TABLE}: written when a run is finished or stopped, so it may be older than records")
         return
     names = set(run.cells.names())
     whole = [one for one in run.records if one["cell"] in names and f"cells/{one['cell']}.json" not in run.damaged]

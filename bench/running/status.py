@@ -19,6 +19,7 @@ from bench.results import fields, files, packed, runs
 from bench.results.statuses import ENDED_WELL, STATUSES
 from bench.running import tracking
 from bench.running.tracking import Failure, Written, failures
+from bench.words import counted
 
 LOCK = ".lock"
 SILENT = 120.0  # seconds without a word of a run that works: longer than a worker's libraries take to be imported
@@ -188,6 +189,9 @@ def _of_finished(found: Status, info: _Info) -> None:
     else:
         _count(found, info)  # for the reasons
         found.ended = ends
+    if found.left and not gone:
+        lost = counted(found.left, "record")
+        found.faults.append(f"{lost} cannot be read; `bench verify {found.folder}` says what is wrong")
 
 
 def _of_stopped(found: Status, info: _Info) -> None:

@@ -177,6 +177,12 @@ def test_damaged_runs(finished: Path, tmp_path: Path, capsys: pytest.CaptureFixt
     code, lines = shown(capsys, folder)
     assert code == 1
     assert lines["damaged"].startswith(f"{packed.RECORDS}: it is gone; `bench verify")
+    (folder / packed.RECORDS).write_bytes(b"another")
+    files.write_json(folder / "run.json", files.read_json(folder / "run.json") | {"ends": {}})
+    code, lines = shown(capsys, folder)
+    assert code == 1
+    assert lines["damaged"].startswith("10 records cannot be read; `bench verify")
+    (folder / packed.RECORDS).unlink()
     (folder / "run.json").write_text("{")
     assert "not the record of a run" in refused(capsys, "status", folder)
     loose = make_run(tmp_path / "results", beside=False)

@@ -1,6 +1,8 @@
 """`bench verify`: a byte of each file flipped, files gone, values changed, and what lies there that should not."""
 
 import json
+import random
+import shutil
 import zipfile
 from collections.abc import Callable
 from functools import partial
@@ -13,7 +15,7 @@ from bench import __main__
 from bench.results import files, packed, runs, tidy
 from bench.results.packed import BESIDE, ITEMS, RECORDS
 from bench.running import runner
-from tests import tiny
+from tests import mutations, tiny
 from tests.plans import refused
 from tests.report.runs import make_run
 from tests.results.test_imported import cell, made
@@ -217,6 +219,10 @@ def test_a_run_that_is_not_finished_and_one_of_an_earlier_version(
     files.write_json(run / "run.json", info | {"finished": None})
     next(run.glob("cells/*.json")).unlink()
     assert faults(capsys, run) == []
+    (run / TABLE).write_bytes(b"PAR1")
+    assert faults(capsys, run)[0].startswith(f"{TABLE}: not a readable table (")
+    (run / TABLE).unlink()
+    assert faults(capsys, run) == []
     assert "not checked: the run is not finished: 1 cell left" in verified(capsys, run)[1]
 
 
@@ -247,3 +253,30 @@ def test_one_that_is_worked_on(run: Path, capsys: pytest.CaptureFixture[str]) ->
         code, (line, _) = verified(capsys, run)
     assert code == 0
     assert line.startswith("not checked: what a process that works on it is writing; verify it again")
+
+
+def test_a_name_that_is_read_as_another_today(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A table of an earlier version has the name that the record had then."""
+    run = made(tmp_path, cell("real_data"))
+    assert tidy.read(run)["approach"].tolist() == ["real_data"]
+    assert [record["asked"]["approach"] for record in runs.records(run)] == ["training_data"]
+    assert faults(capsys, run) == []
+    changed_table(run, lambda table: table.assign(approach="training_data", options='{"training_data": {}}'))
+    assert faults(capsys, run) == []
+    changed_table(run, lambda table: table.assign(approach="lora"))
+    assert len(faults(capsys, run)) == 1
+
+
+@pytest.mark.parametrize("command", ["status", "verify"])
+def test_mutations_end_in_no_traceback(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    loose, chance = make_run(tmp_path / "results", sizes=(50,), seeds=(0,)), random.Random(0)
+    whole = tmp_path / "whole"
+    shutil.copytree(loose, whole)
+    packed.pack(whole)
+    for number in range(20):
+        run = tmp_path / str(number)
+        shutil.copytree(chance.choice([loose, whole]), run)
+        path = chance.choice([*filter(Path.is_file, sorted(run.iterdir())), *sorted(run.glob("cells/*.json"))[:2]])
+        mutations.damage(path, chance)
+        assert __main__.main([command, str(run)]) in (0, 1, 2)
+        capsys.readouterr()
