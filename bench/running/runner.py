@@ -29,7 +29,7 @@ from bench.suite.declaration import NAME
 from bench.suite.loading import Suite
 from bench.words import counted, cut
 
-_TOUCH = 0.2  # seconds to wait for who only looks whether a run is at work
+_TOUCH = 0.5  # seconds to wait for who only looks whether a run is at work
 
 
 class Interrupted(BenchError):

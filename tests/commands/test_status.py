@@ -146,6 +146,7 @@ folder, until = Path(sys.argv[1]), time.monotonic() + 30
 print(flush=True)
 while time.monotonic() < until and not (folder / "enough").exists():
     status.is_held(folder)
+    time.sleep(0.001)
 """
     with subprocess.Popen(
         [sys.executable, "-c", code, str(tmp_path)], env=tiny.environment(), stdout=subprocess.PIPE
