@@ -40,7 +40,7 @@ def shrink(run: Path) -> None:
 
     packed.write_archive(run, kept, content)
     info = files.read_json(run / "run.json")
-    files.write_json(run / "run.json", info | {"packed": packed.checksums(run)})
+    files.write_json(run / "run.json", files.sealed(info | {"packed": packed.checksums(run)}))
 
 
 def validations(curve: bytes) -> bytes:

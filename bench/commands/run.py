@@ -27,7 +27,7 @@ def call(chosen: argparse.Namespace) -> int:
     from rich.console import Console
 
     from bench import plugins
-    from bench.results import schema
+    from bench.results.statuses import ENDED_WELL
     from bench.running import progress, runner
     from bench.suite import loading
 
@@ -60,4 +60,4 @@ def call(chosen: argparse.Namespace) -> int:
         for line in unmeasured:
             print(f"not measured: {_saying.printable(line)}")
         print(f"results  {folder}\nreport   {page}")
-    return int(bool(set(statuses).difference(schema.ENDED_WELL)))
+    return int(bool(set(statuses).difference(ENDED_WELL)))

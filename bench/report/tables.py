@@ -8,7 +8,7 @@ from bench.report import wording
 from bench.report.aggregate import REAL
 from bench.report.comparisons import BOTH, HELD_AGAINST, ITEMS, SEEDS
 from bench.report.sections import UNRESTORED, Point, Section
-from bench.results import schema
+from bench.results import statuses
 
 NONE = "—"
 
@@ -183,7 +183,7 @@ def missing(section: Section, point: Point) -> dict[str, int]:
     found = Counter[str]()
     for end in section.ended(point.approach, point.data_size):
         found[end.status] += len(end.seeds)
-    bad = {STATUS_WORDS.get(status, status): n for status, n in found.items() if status not in schema.ENDED_WELL}
+    bad = {STATUS_WORDS.get(status, status): n for status, n in found.items() if status not in statuses.ENDED_WELL}
     without = found["ok"] - point.seeds
     return bad | ({NO_SCORE: without} if without > 0 else {})
 

@@ -1,43 +1,55 @@
-"""Whether what is read is what the schema says; what stands in for a record that breaks it. Imports no torch."""
+"""Whether what is read is what the schema says; what stands in for a record that breaks it.
+
+Imports no torch, and pydantic when there is something to hold to the schema: `bench status` need not wait for it.
+"""
 
 import re
 from functools import cache
-from typing import Any
-
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from typing import TYPE_CHECKING, Any
 
 from bench.results import files
 from bench.results.files import Damaged
-from bench.results.schema import UNKNOWN, Info, Name, Place, Record, Score
+from bench.results.statuses import UNKNOWN
 from bench.words import shown, wanted
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter, ValidationError
 
 _ID = re.compile(r".*-n(?P<data_size>\d{1,18})(-.+)?-s(?P<seed>\d{1,18})-[0-9a-f]{16}")
 _CUT = 117  # characters of a cell's name (bench.suite.cell.Cell.id), whose end may be cut from there on
 
 
-_TYPES: dict[str, Any] = {
-    "scores": list[Score],
-    "record": Record,
-    **{f"run.{name}": kind for name, kind in Info.__annotations__.items()},
-    **{f"asked.{name}": kind for name, kind in (Place.__annotations__ | {"data_quality": Name}).items()},
-}
+@cache
+def _types() -> dict[str, Any]:
+    from bench.results.schema import Info, Name, Place, Record, Score
+
+    return {
+        "scores": list[Score],
+        "record": Record,
+        **{f"run.{name}": kind for name, kind in Info.__annotations__.items()},
+        **{f"asked.{name}": kind for name, kind in (Place.__annotations__ | {"data_quality": Name}).items()},
+    }
 
 
 @cache
-def _adapter(name: str) -> TypeAdapter[Any]:
+def _adapter(name: str) -> "TypeAdapter[Any]":
     """What holds a value to a type; made when it is first asked for, as a plan may read no record."""
-    kind = _TYPES[name]
+    from pydantic import ConfigDict, TypeAdapter
+
+    kind = _types()[name]
     return TypeAdapter(kind, config=None if hasattr(kind, "__pydantic_config__") else ConfigDict(strict=True))
 
 
 _NOTHING: dict[str, Any] = {
     "description": "", "source": "", "cells": [], "primary": {}, "started": None, "finished": None, "seconds": 0.0,
-    "workers": None, "cell_seconds": {}, "ends": {}, "packed": {}, "environment": {},
+    "workers": None, "cell_seconds": {}, "ends": {}, "failures": [], "packed": {}, "environment": {},
 }  # fmt: skip
 
 
 def check_scores(scores: list[dict[str, Any]]) -> None:
     """:class:`Damaged` where a record that holds these could not be read again."""
+    from pydantic import ValidationError
+
     try:
         _adapter("scores").validate_python(scores)
     except ValidationError as error:
@@ -47,6 +59,8 @@ def check_scores(scores: list[dict[str, Any]]) -> None:
 
 def checked(content: Any, cell: str) -> dict[str, Any]:
     """``content`` as the record of a cell, with what older versions left out; :class:`Damaged` where it is none."""
+    from pydantic import ValidationError
+
     try:
         found: dict[str, Any] = _adapter("record").validate_python(content)
     except ValidationError as error:
@@ -56,6 +70,8 @@ def checked(content: Any, cell: str) -> dict[str, Any]:
 
 def read(text: str | bytes, cell: str) -> dict[str, Any]:
     """:func:`checked` of a record's JSON, in one go where nothing is wrong with it."""
+    from pydantic import ValidationError
+
     try:
         found: dict[str, Any] = _adapter("record").validate_json(text)
     except ValidationError:
@@ -123,6 +139,10 @@ def stand_in(content: Any, cell: str, before: dict[str, Any], why: str) -> dict[
 
 def run_info(content: Any, instead: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """The content of ``run.json``, and what is wrong with it; a part that will not do is taken from ``instead``."""
+    from pydantic import ValidationError
+
+    from bench.results.schema import Info
+
     given = content if isinstance(content, dict) else {}
     found, wrong = _NOTHING | instead, [] if "cells" in given else [f"{shown(content)} names no cells"]
     for name in Info.__annotations__:
@@ -138,6 +158,8 @@ def run_info(content: Any, instead: dict[str, Any]) -> tuple[dict[str, Any], lis
 
 
 def _fits(name: str, value: Any) -> bool:
+    from pydantic import ValidationError
+
     try:
         _adapter(name).validate_python(value)
     except (KeyError, ValidationError):
@@ -145,7 +167,7 @@ def _fits(name: str, value: Any) -> bool:
     return True
 
 
-def _said(error: ValidationError, where: str = "") -> str:
+def _said(error: "ValidationError", where: str = "") -> str:
     """The first complaint, of what is there before what is missing."""
     found = error.errors(include_url=False)
     first = next((one for one in found if one["type"] != "missing"), found[0])

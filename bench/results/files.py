@@ -1,5 +1,6 @@
 """Files of results: written whole or not at all, as plain JSON, and read with what is wrong with them. No torch."""
 
+import hashlib
 import json
 import math
 import os
@@ -15,8 +16,9 @@ from bench.results import disk
 
 ANEW = "run the suite again to make it anew"
 
-_PARTIAL = ".partial-"
+PARTIAL = ".partial-"
 _SURROGATE = re.compile("[\ud800-\udfff]")  # such as in the name of a file that is no UTF-8; no table holds it
+_SEAL = "sha256"
 _LARGEST = 1 << 26  # bytes of JSON that is read
 
 
@@ -36,7 +38,7 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """``write`` a temporary neighbour of ``path``, then rename it: a reader sees all of it or nothing."""
     with disk.clear_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=_PARTIAL, suffix=path.suffix, dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=PARTIAL, suffix=path.suffix, dir=path.parent)
         os.close(handle)
         partial = Path(name)
         try:
@@ -49,7 +51,7 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
 
 def remove_partial(run: Path) -> None:
     """Remove what :func:`write_atomically` was writing into a run when its process was killed."""
-    for path in run.rglob(f"{_PARTIAL}*"):
+    for path in run.rglob(f"{PARTIAL}*"):
         path.unlink(missing_ok=True)
 
 
@@ -70,6 +72,26 @@ def plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [plain(part) for part in value]
     return value
+
+
+def sealed(content: dict[str, Any]) -> dict[str, Any]:
+    """A JSON object with a checksum of all that it says; however it is laid out."""
+    return content | {_SEAL: _digest(content)}
+
+
+def has_seal(content: Any) -> bool:
+    """Whether there is a checksum in what was read."""
+    return isinstance(content, dict) and _SEAL in content
+
+
+def is_broken(content: Any) -> bool:
+    """Whether a checksum in what was read is of something else."""
+    return has_seal(content) and content[_SEAL] != _digest(content)
+
+
+def _digest(content: dict[str, Any]) -> str:
+    said = {key: value for key, value in content.items() if key != _SEAL}
+    return hashlib.sha256(json.dumps(plain(said), sort_keys=True, allow_nan=False).encode()).hexdigest()
 
 
 def read_json(path: Path) -> Any:

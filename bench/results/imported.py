@@ -144,5 +144,5 @@ def write(found: Imported, into: Path, source: str, how: str) -> bool:
     packed_records.write(into, {one["cell"]: json.dumps(one, indent=1, allow_nan=False) + "\n" for one in records})
     tidy.write(into, records)
     done = {"finished": now, "ends": found.ends(), "packed": packed.checksums(into)}
-    files.write_json(into / "run.json", info | done)
+    files.write_json(into / "run.json", files.sealed(info | done))
     return replaced

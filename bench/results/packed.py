@@ -12,7 +12,7 @@ import os
 import re
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -79,6 +79,16 @@ class Pack:
             return archive.read(name)
         except _BROKEN as error:
             raise Damaged(f"in {BESIDE}: {files.said(error)}") from error
+
+    def every(self) -> Iterator[tuple[str, str]]:
+        """Each file of the archive, whatever it is called, and what is wrong with it; each is read."""
+        archive = self._opened()
+        for name in archive.namelist() if archive else ():
+            try:
+                self.content(name)
+                yield name, "" if _PATH.fullmatch(name) else "a name that no run gives to a file"
+            except Damaged as reason:
+                yield name, str(reason)
 
     def beside(self, cell: str) -> set[str]:
         """Names of the files in the archive that lie beside a cell's record."""
@@ -218,9 +228,14 @@ def write_archive(run: Path, names: Iterable[str], content: Callable[[str], byte
 def checksums(run: Path) -> dict[str, str]:
     """SHA-256 of a finished run's records, items and table, and the size of all else: whether they still are these."""
     named = [RECORDS, "results.parquet", *([ITEMS] if (run / ITEMS).exists() else [])]  # no item adds to some scores
-    parts = {name: files.regular(run / name, _MOST).read_bytes() for name in named}
-    digests = {name: hashlib.sha256(content).hexdigest() for name, content in parts.items()}
-    return digests | {BESIDE: f"{(run / BESIDE).stat().st_size} bytes"}
+    return {name: checksum(run / name) for name in (*named, BESIDE)}
+
+
+def checksum(path: Path) -> str:
+    """SHA-256 of a finished run's file; of the archive, whose files have checksums of their own, its size."""
+    if path.name == BESIDE:
+        return f"{path.stat().st_size} bytes"
+    return hashlib.sha256(files.regular(path, _MOST).read_bytes()).hexdigest()
 
 
 def _restore(path: Path, content: bytes) -> None:

@@ -7,8 +7,9 @@
     results/<suite>/<run>/cells/<cell>/       curve.csv, items.parquet; samples.json, .png …; log.txt, traceback.txt
     results/<suite>/<run>/logs/               what was written for a terminal before cells trained
     results/<suite>/<run>/results.parquet     one row per (cell, metric)
+    results/<suite>/<run>/progress.json       how far a run is that works or was stopped (bench.running.tracking)
 
-Of a finished run all but the first and the last are packed (:mod:`bench.results.packed`); both forms are read here.
+Of a finished run all but the first and the table are packed (:mod:`bench.results.packed`); both forms are read here.
 Everything is written atomically. Imports no torch.
 """
 
@@ -141,10 +142,10 @@ class Found:
 
     def told(self) -> list[str]:
         """A line for each damaged file, with what to do about it."""
-        return [f"{self.folder / file}: damaged ({what}); {self._remedy(file)}" for file, what in self.damaged.items()]
+        return [f"{self.folder / file}: damaged ({what}); {self.remedy(file)}" for file, what in self.damaged.items()]
 
-    def _remedy(self, file: str) -> str:
-        """What lies beside a record is made anew with it alone."""
+    def remedy(self, file: str) -> str:
+        """What to do about a damaged file: what lies beside a record is made anew with it alone."""
         if file == packed.BESIDE:
             return "no score is in it; for samples and curves start another run with --new"
         if file == packed.ITEMS:

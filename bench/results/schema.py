@@ -9,12 +9,8 @@ from typing import Annotated, Any, Literal, NotRequired
 from pydantic import ConfigDict, FailFast, Field, with_config
 from typing_extensions import TypedDict  # pydantic takes it from there before Python 3.12
 
-STATUSES = ("ok", "failed", "out_of_memory", "diverged", "timed_out", "not_applicable")
-ENDED_WELL = ("ok", "not_applicable")
 FOLDER = r"[A-Za-z0-9][A-Za-z0-9 _.+,:=()%-]{0,79}"
 """Names of suites and runs, which are folders' too."""
-UNKNOWN = "unknown"
-"""Stands for a name that a damaged record does not tell."""
 
 _OPEN = ConfigDict(extra="allow", strict=True)
 
@@ -26,6 +22,8 @@ LARGEST = 1e300  # of a score: what is beyond has no axis that libraries can dra
 Finite = Annotated[float, Field(ge=-LARGEST, le=LARGEST)]
 Seconds = Annotated[float, Field(ge=0, lt=1e10)]  # three hundred years
 Options = dict[str, Any]
+Failure = Annotated[list[Text], Field(min_length=3, max_length=3)]
+"""Cell, status and reason."""
 Folder = Annotated[str, Field(pattern=f"^{FOLDER}$")]
 
 
@@ -162,5 +160,6 @@ class Info(TypedDict):
     workers: Whole | None
     cell_seconds: dict[str, Seconds]
     ends: dict[str, Whole]
+    failures: Annotated[list[Failure], Field(max_length=100)]
     packed: dict[str, Name]
     environment: Environment

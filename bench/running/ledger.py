@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bench.results import files, packed, runs
-from bench.results.schema import ENDED_WELL
+from bench.results.statuses import ENDED_WELL
 from bench.running import environment
+from bench.running.tracking import failures
 from bench.suite.cell import Cell
 from bench.suite.loading import Suite
 
@@ -28,6 +29,7 @@ class End(NamedTuple):
         has_weights: whether there are weights to be measured.
         named: whether the record has the names that the suite has for the cell today.
         seconds: it took.
+        reason: why it did not end well.
     """
 
     status: str = ""
@@ -36,6 +38,7 @@ class End(NamedTuple):
     has_weights: bool = True
     named: bool = True
     seconds: float = 0.0
+    reason: str = ""
 
 
 _NO_END = End()
@@ -101,6 +104,7 @@ class Ledger:
             has_weights=bool(happened.get("training", {}).get("checkpoint_bytes", 1)),
             named=record["asked"] == files.plain(cell.asked(self.folder.name)),
             seconds=happened.get("seconds", 0.0),
+            reason="" if happened["status"] in ENDED_WELL else happened["reason"],
         )
 
     def missing(self) -> list[Cell]:
@@ -175,7 +179,8 @@ class Ledger:
         if self.retry and set(run["ends"]) - set(ENDED_WELL):
             return False
         with suppress(OSError, files.Damaged):
-            return bool(run["packed"]) and run["packed"] == packed.checksums(self.folder)
+            whole = not files.is_broken(files.parsed(self.folder / "run.json"))
+            return whole and bool(run["packed"]) and run["packed"] == packed.checksums(self.folder)
         return False
 
     def environment(self) -> dict[str, Any]:
@@ -210,9 +215,10 @@ class Ledger:
             "workers": self.workers or before["workers"],
             "cell_seconds": {cell.id: end.seconds for cell, end in ends if end.seconds},
             "ends": dict(Counter(end.status for _, end in ends)),
+            "failures": failures((cell.id, end.status, end.reason) for cell, end in ends),
             "packed": packed.checksums(self.folder) if finished else {},
         }
-        files.write_json(self.folder / "run.json", run)
+        files.write_json(self.folder / "run.json", files.sealed(run))
 
     def _described(self) -> dict[str, Any]:
         """What is asked of the run, as JSON has it."""

@@ -7,7 +7,6 @@ the machine to itself. This process imports no torch.
 
 import datetime
 import os
-import shlex
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,14 +18,18 @@ from filelock import FileLock, Timeout
 from bench import cache
 from bench.errors import BenchError, ResultsError
 from bench.results import disk, files, packed, runs, tidy
-from bench.running import ends, pool, worker
+from bench.running import ends, pool, tracking, worker
 from bench.running.ledger import Ledger
 from bench.running.pool import Progress, Task
 from bench.running.preparation import Preparation
+from bench.running.status import LOCK, way_on
+from bench.running.tracking import Tracked
 from bench.suite.cell import Cell
 from bench.suite.declaration import NAME
 from bench.suite.loading import Suite
 from bench.words import counted, cut
+
+_TOUCH = 0.5  # seconds to wait for who only looks whether a run is at work
 
 
 class Interrupted(BenchError):
@@ -103,10 +106,11 @@ def run(
 @contextmanager
 def alone(run_folder: Path) -> Iterator[None]:
     """Nobody else works on a run meanwhile; :class:`ResultsError` where somebody does."""
-    lock = FileLock(run_folder / ".lock")
+    lock = FileLock(run_folder / LOCK)
     try:
         with disk.clear_errors(run_folder):
-            lock.acquire(timeout=0)
+            lock.acquire(timeout=_TOUCH)
+            (run_folder / tracking.NAME).unlink(missing_ok=True)  # of who held it before
     except Timeout:
         raise ResultsError(
             f"{run_folder}: another process works on this run; wait for it, or start one with --new"
@@ -114,13 +118,13 @@ def alone(run_folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        (run_folder / ".lock").unlink(missing_ok=True)
+        (run_folder / LOCK).unlink(missing_ok=True)
         lock.release()
 
 
 def _remove_empty(run_folder: Path) -> None:
     """Take away what we made of a run of which nothing came; whatever else lies there stays."""
-    for name in ("run.json", "results.parquet", ".lock"):
+    for name in ("run.json", "results.parquet", LOCK, tracking.NAME):
         (run_folder / name).unlink(missing_ok=True)
     shutil.rmtree(run_folder / "logs", ignore_errors=True)
     for log in run_folder.glob("cells/*/log.txt"):
@@ -145,17 +149,21 @@ class _Run:
         ledger.rename()
         ledger.write_run(worked=bool(missing or to_measure))
         self.again = {cell.id for cell in missing if ledger.end(cell).status}
+        way = way_on(str(self.suite.path), self.folder)
+        self.progress = self.tracked = Tracked(self.progress, ledger, self.again, way)
         if to_measure or not all(cell.reason for cell in missing):
             cache.make()
             with worker.blank_main(), pool.stoppable():
                 self._work([cell for cell in missing if not cell.reason], to_measure, missing)
         else:
             self._write_inapplicable(missing)
+        self.tracked.close()
         for cell in ledger.cells:
             runs.checkpoint_path(self.folder, cell.id).unlink(missing_ok=True)
         tidy.write(self.folder, runs.records(self.folder))
         packed.pack(self.folder)
         ledger.write_run(finished=True)
+        self.tracked.remove()
         return counts
 
     def _write_inapplicable(self, missing: list[Cell]) -> None:
@@ -173,19 +181,11 @@ class _Run:
         except KeyboardInterrupt:
             tidy.write(self.folder, runs.records(self.folder))
             self.ledger.forget()  # some have written a record since, and could not say so any more
+            self.tracked.count()
             ended = [cell for cell in self.ledger.cells if self.ledger.end(cell).status]
             finished = sum(cell.id not in self.again for cell in ended)
             done = f"{finished} of {counted(len(self.ledger.cells), 'cell')} are finished and kept in {self.folder}"
-            raise Interrupted(f"stopped; {done}; go on with: {self._command()}") from None
-
-    def _command(self) -> str:
-        """What to type to go on with this run."""
-        words = ["bench", "run", str(self.suite.path)]
-        if runs.latest(self.folder.parent) != self.folder:
-            words += ["--run", self.folder.name]
-        if (results_folder := self.folder.parent.parent) != Path("results"):
-            words += ["--results", str(results_folder)]
-        return shlex.join(words)
+            raise Interrupted(f"stopped; {done}; go on with: {way_on(str(self.suite.path), self.folder)}") from None
 
     def _prepared(self, missing: list[Cell], to_measure: list[Cell]) -> list[Cell]:
         """Make what cells share; the missing ones that can be trained. The others end here, with what they lack."""

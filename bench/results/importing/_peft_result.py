@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 from bench.results.files import Damaged
 from bench.results.imported import Cell
 from bench.results.importing import _json, _sizes
-from bench.results.schema import LARGEST, UNKNOWN
+from bench.results.schema import LARGEST
+from bench.results.statuses import UNKNOWN
 from bench.words import cut, shown
 
 _SECTIONS = ("run_info", "train_info")

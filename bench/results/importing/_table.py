@@ -11,7 +11,8 @@ from bench.results import files
 from bench.results.imported import Cell, Imported
 from bench.results.importing import _sizes
 from bench.results.importing._mapping import DIRECTIONS, TEXTS, WHOLES, Mapping, Metric, undirected_error
-from bench.results.schema import LARGEST, STATUSES, UNKNOWN
+from bench.results.schema import LARGEST
+from bench.results.statuses import STATUSES, UNKNOWN
 from bench.words import counted, cut, shown
 
 _MISSING = ("", "na", "n/a", "nan", "null", "none", "-", "—")
