@@ -29,15 +29,15 @@ def local(spec: ModelSpec) -> Path | None:
     """The folder that a model is loaded from, as far as it has one and that is on this machine already."""
     if spec.recipe or "network" not in plugins.find("families", spec.family).stated("OFFERS"):
         return None
-    return _snapshot(spec.checkpoint or "", spec.revision) if is_hub(spec) else Path(spec.checkpoint or "")
+    return snapshot(spec.checkpoint or "", spec.revision) if is_hub(spec) else Path(spec.checkpoint or "")
 
 
 def folder(repository: str, revision: str | None, *, code: bool = False) -> Path:
     """The snapshot of a model in the hub's cache; fetched where it is not there, unless ``HF_HUB_OFFLINE`` is set."""
-    if found := _snapshot(repository, revision):
+    if found := snapshot(repository, revision):
         return found
     model(repository, revision, code=code)
-    found = _snapshot(repository, revision)
+    found = snapshot(repository, revision)
     assert found is not None
     return found
 
@@ -64,7 +64,7 @@ def model(repository: str, revision: str | None, *, code: bool = False) -> bool:
     from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
 
     where = f"checkpoint {repository}" + (f" at {revision}" if revision else "")
-    before = _snapshot(repository, revision)
+    before = snapshot(repository, revision)
     if constants.HF_HUB_OFFLINE:
         if before:
             return False
@@ -102,7 +102,7 @@ def chosen(names: Iterable[str], *, code: bool = False) -> list[str]:
     return sorted(weights + about) if weights else []
 
 
-def _snapshot(repository: str, revision: str | None) -> Path | None:
+def snapshot(repository: str, revision: str | None) -> Path | None:
     """A model's snapshot in the hub's cache where it holds safetensors."""
     from huggingface_hub import constants
 

@@ -9,7 +9,11 @@ from bench.words import cut
 
 def add_suite(parser: argparse.ArgumentParser) -> None:
     """A suite, by path or by name."""
-    action: Any = parser.add_argument("suite", help="a YAML file, or the name of a suite (see `bench list suites`)")
+    complete_suites(parser.add_argument("suite", help="a YAML file, or the name of a suite (see `bench list suites`)"))
+
+
+def complete_suites(action: Any) -> None:
+    """An argument that is a suite: a shell may complete it."""
     action.completer = _suites
 
 

@@ -5,7 +5,7 @@ it and says whether it was missing; its constant ``HUB`` names options that hold
 """
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +13,6 @@ from bench import plugins
 from bench.checkpoints import hub
 from bench.errors import BenchError
 from bench.plugins import Plugin
-from bench.suite.cell import ModelSpec
 from bench.suite.checkpoint import HUB_ID
 from bench.suite.loading import Suite
 
@@ -26,28 +25,49 @@ class Item(NamedTuple):
     fault: str = ""
 
 
+class Need(NamedTuple):
+    """Something a suite needs of a network.
+
+    Attributes:
+        name: what it is.
+        bring: brings it, and says whether it was missing.
+        there: whether it is here already; None where only its plugin's own code can tell.
+        fault: why it can never be had; ``bring`` raises that.
+    """
+
+    name: str
+    bring: Callable[[], bool]
+    there: bool | None = None
+    fault: str = ""
+
+
 def fetch(suite: Suite) -> Iterator[Item]:
     """Bring all that a suite needs, item by item; what cannot be had keeps nothing else from coming."""
+    for need in needs(suite):
+        try:
+            yield Item(need.name, need.bring())
+        except BenchError as error:
+            yield Item(need.name, fetched=False, fault=str(error))
+
+
+def needs(suite: Suite) -> Iterator[Need]:
+    """Each thing once; nothing is brought, and no plugin's code is run."""
     seen = set()
-    for name, bring in _needed(suite):
-        if name not in seen:
-            seen.add(name)
-            try:
-                yield Item(name, bring())
-            except BenchError as error:
-                yield Item(name, fetched=False, fault=str(error))
+    for need in _needed(suite):
+        if need.name not in seen:
+            seen.add(need.name)
+            yield need
 
 
-def _needed(suite: Suite) -> Iterator[tuple[str, Any]]:
-    """Name of each thing to how it is brought."""
+def _needed(suite: Suite) -> Iterator[Need]:
     for cell in suite.cells:
         if (spec := cell.model).fault:
-            yield f"model {cell.model_name}", _lacking(f"model {cell.model_name}: {spec.fault}")
+            yield _lacking(f"model {cell.model_name}", spec.fault)
         if hub.is_hub(spec):
-            yield f"model {spec.checkpoint}{f' at {spec.revision}' if spec.revision else ''}", _bring(spec)
+            yield _checkpoint(spec.checkpoint or "", spec.revision, code=spec.trust_remote_code)
         for data in (cell.target, *([spec.recipe.source] if spec.recipe else [])):
             if data.fault:
-                yield f"dataset {data.name}", _lacking(f"dataset {data.name}: {data.fault}")
+                yield _lacking(f"dataset {data.name}", data.fault)
             yield from _of_plugin(plugins.find("datasets", data.plugin), data.options)
         for name, options in cell.metrics:
             yield from _of_plugin(plugins.find("metrics", name), options)
@@ -57,24 +77,26 @@ def _needed(suite: Suite) -> Iterator[tuple[str, Any]]:
                 yield from _of_plugin(feature, feature.defaults | given)
 
 
-def _lacking(said: str) -> Any:
+def _lacking(name: str, why: str) -> Need:
     """Of what should be on this machine: there is nothing to bring, and a run will lack it."""
 
     def bring() -> bool:
-        raise BenchError(said)
+        raise BenchError(f"{name}: {why}")
 
-    return bring
-
-
-def _bring(spec: ModelSpec) -> Any:
-    return lambda: hub.model(spec.checkpoint or "", spec.revision, code=spec.trust_remote_code)
+    return Need(name, bring, there=False, fault=why)
 
 
-def _of_plugin(plugin: Plugin, options: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+def _checkpoint(repository: str, revision: str | None, *, code: bool = False) -> Need:
+    name = f"model {repository}{f' at {revision}' if revision else ''}"
+    there = hub.snapshot(repository, revision) is not None
+    return Need(name, lambda: hub.model(repository, revision, code=code), there)
+
+
+def _of_plugin(plugin: Plugin, options: dict[str, Any]) -> Iterator[Need]:
     for option in plugin.constants.get("HUB", ()):
         repository = options.get(option) or ""
         if not Path(repository).expanduser().exists() and HUB_ID.fullmatch(repository):
-            yield f"model {repository}", lambda repository=repository: hub.model(repository, None)
+            yield _checkpoint(repository, None)
     if "fetch" in plugin.functions:
         of = ", ".join(f"{name}: {value}" for name, value in options.items() if value != plugin.defaults.get(name))
 
@@ -82,4 +104,4 @@ def _of_plugin(plugin: Plugin, options: dict[str, Any]) -> Iterator[tuple[str, A
             plugin.load()  # says so where a package of an extra is missing
             return importlib.import_module(plugin.module).fetch(**options)
 
-        yield f"{plugins.singular(plugin.kind)} {plugin.name}{f' ({of})' if of else ''}", bring
+        yield Need(f"{plugins.singular(plugin.kind)} {plugin.name}{f' ({of})' if of else ''}", bring)
