@@ -182,7 +182,9 @@ print(json.dumps(sorted(sys.modules)))
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["list"], ["list", "lora"], ["plan", "quickstart"], ["plan", "no_such_suite"]], ids=str
+    "arguments",
+    [["--help"], ["list"], ["list", "lora"], ["plan", "quickstart"], ["plan", "no_such_suite"], ["doctor"]],
+    ids=str,
 )
 def test_nor_do_commands_that_train_nothing(arguments: list[str], tmp_path: Path) -> None:
     """Nor pandas, which is a second of its own."""
