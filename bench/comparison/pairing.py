@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from bench.comparison.kinds import QUALITY, SPEED, kind_of
 from bench.comparison.sides import Side
+from bench.results import runs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,8 +22,8 @@ class Pairs(NamedTuple):
     """What both sides measured.
 
     Attributes:
-        rows: one row for each place and metric: :data:`ROW`, ``unit``, ``better``, ``kind``, ``base`` and ``new`` (means
-            over shared seeds) and ``pairs`` (how many these are). Shape (G, …).
+        rows: one for each place and metric: :data:`ROW`, ``unit``, ``better``, ``kind``, ``base`` and ``new`` (means
+            over shared seeds) and ``pairs`` (how many).
         changes: relative to ``base`` and worse where positive, of each shared seed; shape (G, S), NaN where there is
             none.
         errors: standard errors that the mean of a row's changes has beside the seeds': over timed repetitions, or over
@@ -41,13 +42,14 @@ def pair(base: Side, new: Side) -> Pairs:
     import pandas as pd
 
     keys = [*ROW, "seed"]
-    sides = [_scored(side.frame)[[*keys, "unit", "better", "value", "error", "cell"]] for side in (base, new)]
-    both = pd.merge(*sides, on=keys, suffixes=("_base", "_new"), sort=False)
+    columns = [*keys, "unit", "better", "value", "error", "cell"]
+    before, now = (_scored(side.frame)[columns] for side in (base, new))
+    both = pd.merge(before, now, on=keys, suffixes=("_base", "_new"), sort=False)
     judged = both["better_base"].isin(["lower", "higher"]) & (both["better_base"] == both["better_new"])
     unjudged = [str(name) for name in both.loc[~judged, "metric"].unique()]
     both = both[judged]
     grouped = both.groupby(ROW, sort=False, observed=True)
-    group, seed = grouped.ngroup().to_numpy(), pd.factorize(both["seed"])[0]
+    group, seed = np.asarray(grouped.ngroup(), dtype=np.int_), pd.factorize(both["seed"])[0]
     rows = grouped.agg(
         unit=("unit_new", "first"),
         better=("better_new", "first"),
@@ -68,43 +70,44 @@ def pair(base: Side, new: Side) -> Pairs:
     errors = np.sqrt(total) / rows["pairs"].to_numpy() / scale
     timed = known & (rows["kind"] == SPEED)
     errors = np.where(timed, errors, np.nan)
-    if base.found and new.found:
-        _enter_items(errors, both, group, rows, scale, (base, new))
+    quality = (rows["kind"] == QUALITY).to_numpy()
+    if base.found and new.found and quality.any():
+        names = both[["cell_base", "cell_new", "metric"]].astype(str).to_numpy()[quality[group]]
+        over_items = _over_items(base.found, new.found, names.tolist(), group[quality[group]])
+        for row, error in over_items.items():
+            errors[row] = error / scale[row]
     return Pairs(rows, changes, errors, unjudged)
 
 
 def _scored(frame: "pd.DataFrame") -> "pd.DataFrame":
-    return frame[(frame["status"] == "ok") & (frame["metric"] != "") & np.isfinite(frame["value"])]
+    there = (frame["status"] == "ok") & (frame["metric"] != "") & np.isfinite(frame["value"])
+    found: pd.DataFrame = frame.loc[there]
+    return found
 
 
-def _enter_items(
-    errors: Floats,
-    both: "pd.DataFrame",
-    group: npt.NDArray[np.int_],
-    rows: "pd.DataFrame",
-    scale: Floats,
-    sides: tuple[Side, Side],
-) -> None:
-    """Standard errors over test items, where both sides kept what each adds: of the mean over seeds, item by item.
+def _over_items(
+    base: runs.Found, new: runs.Found, names: list[list[str]], group: npt.NDArray[np.int_]
+) -> dict[int, float]:
+    """Row to the standard error over test items of its change, where both sides kept what each item adds.
 
-    That holds where both scored the same items; where these are others, so is the dataset's fingerprint.
+    Of the mean over seeds, item by item, as each seed is scored on the same items. The two sides are, too, unless the
+    dataset's fingerprint is another.
     """
-    quality = (rows["kind"] == QUALITY).to_numpy()[group]
-    totals: dict[int, list[Floats]] = {}
-    for (cell_base, cell_new), places in both[quality].groupby(["cell_base", "cell_new"], sort=False).indices.items():
-        found = [
-            side.found.items({"cell": cell, "happened": {"scores": [{"metric": name} for name in names]}})
-            for side, cell in zip(sides, (cell_base, cell_new), strict=True)
-            if (names := both[quality]["metric"].iloc[places].tolist()) and side.found
-        ]
-        for at in places:
-            metric = both[quality]["metric"].iloc[at]
-            one, other = (each.get(metric) for each in found)
-            if one is not None and other is not None and len(one) == len(other):
-                totals.setdefault(int(group[quality][at]), []).append(other - one)
-    for row, differences in totals.items():
-        if len(differences) == rows["pairs"].iloc[row]:
-            mean = np.mean(differences, axis=0)
-            mean = mean[np.isfinite(mean)]
-            if len(mean) > 1:
-                errors[row] = mean.std(ddof=1) / np.sqrt(len(mean)) / scale[row]
+    of_cells: dict[tuple[str, str], list[tuple[str, int]]] = {}
+    for (cell_base, cell_new, metric), row in zip(names, group.tolist(), strict=True):
+        of_cells.setdefault((cell_base, cell_new), []).append((metric, row))
+    records = [{record["cell"]: record for record in side.records} for side in (base, new)]
+    apart: dict[int, list[Floats | None]] = {}
+    for (cell_base, cell_new), wanted in of_cells.items():
+        one, other = base.items(records[0][cell_base]), new.items(records[1][cell_new])
+        for metric, row in wanted:
+            before, now = one.get(metric), other.get(metric)
+            same = before is not None and now is not None and before.shape == now.shape
+            apart.setdefault(row, []).append(now - before if same else None)  # type: ignore[operator]
+    found = {}
+    for row, differences in apart.items():
+        known = [each for each in differences if each is not None]
+        mean = np.mean(known, axis=0) if len(known) == len(differences) else np.empty(0)
+        if (count := np.isfinite(mean).sum()) > 1:
+            found[row] = float(np.nanstd(mean, ddof=1) / np.sqrt(count))
+    return found

@@ -5,15 +5,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import ResultsError
-from bench.results import files, runs, schema, tidy
+from bench.results import files, runs, tidy
 from bench.words import cut
 
 if TYPE_CHECKING:
     import pandas as pd
 
 TABLES = (".csv", ".parquet")
-_OPTIONAL = {"n": 0, "error": float("nan"), "reason": "", "damaged": 0, "options": "{}", "data_quality": "clean"}
-_BAD = tuple(status for status in schema.STATUSES if status not in schema.ENDED_WELL)
+_OPTIONAL: dict[str, Any] = {
+    "n": 0,
+    "error": float("nan"),
+    "reason": "",
+    "damaged": 0,
+    "options": "{}",
+    "data_quality": "clean",
+}
 
 
 @dataclass(frozen=True)
@@ -71,24 +77,25 @@ def _table(path: Path) -> Side:
     try:
         is_csv = path.suffix.lower() == ".csv"
         content = files.regular(path)
-        frame = pd.read_csv(content, keep_default_na=False, na_values=["", "NaN"]) if is_csv else pd.read_parquet(content)
+        frame = (
+            pd.read_csv(content, keep_default_na=False, na_values=["", "NaN"]) if is_csv else pd.read_parquet(content)
+        )
     except Exception as error:  # what libraries say of a damaged file is of many kinds
         raise ResultsError(f"{path}: not a readable table ({cut(' '.join(str(error).split()), 200)})") from error
     lacking = [name for name in tidy.COLUMNS if name not in frame and name not in _OPTIONAL]
     if lacking:
         remedy = "bench import csv makes a run of any other table"
         raise ResultsError(f"{path}: no tidy table, it lacks the columns {', '.join(lacking)}; {remedy}")
-    frame = frame.assign(**{name: value for name, value in _OPTIONAL.items() if name not in frame})
-    texts = [name for name, kind in tidy.COLUMNS.items() if kind == "str"]
-    frame = frame.assign(**{name: frame[name].fillna("").astype(str) for name in texts})
+    for name, kind in tidy.COLUMNS.items():
+        if name not in frame:
+            frame[name] = _OPTIONAL[name]
+        elif kind == "str":
+            frame[name] = frame[name].fillna("").astype(str)
     try:
         frame = frame[list(tidy.COLUMNS)].astype(tidy.COLUMNS)
     except (TypeError, ValueError) as error:
-        raise ResultsError(f"{path}: not a tidy table ({cut(str(error), 200)}); is it one of a newer version?") from error
+        raise ResultsError(
+            f"{path}: not a tidy table ({cut(str(error), 200)}); is it one of a newer version?"
+        ) from error
     names = [" + ".join(frame[name].unique()[:3]) for name in ("suite", "run")]
     return Side(path, " / ".join(names), frame)
-
-
-def ended_badly(frame: "pd.DataFrame") -> "pd.DataFrame":
-    """Rows of cells that failed, diverged, or ran out of time or memory."""
-    return frame[frame["status"].isin(_BAD)]

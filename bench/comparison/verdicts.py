@@ -1,7 +1,7 @@
-"""What is better, worse, or the same, and what cannot be told: every row by itself, and all rows of a metric together.
+"""What is better, worse, or the same, and what cannot be told: each row by itself, and all rows of a metric together.
 
-At most one comparison in twenty of two runs that differ by chance alone calls anything worse: half of that goes to rows,
-at a false discovery rate over the whole suite, and half to metrics as wholes.
+At most one comparison in twenty of two runs that differ by chance alone calls anything worse: half of that goes to
+rows, at a false discovery rate over the whole suite, and half to metrics as wholes.
 """
 
 import math
@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bench.comparison import endings
+from bench.comparison.endings import Ended
 from bench.comparison.kinds import DRIFT, MEASURED, QUALITY, TOLERANCES
-from bench.comparison.pairing import PLACE, Pairs, pair
-from bench.comparison.sides import Side, ended_badly
+from bench.comparison.pairing import Pairs, pair
+from bench.comparison.sides import Side
 from bench.errors import ResultsError
 from bench.statistics import changes
 from bench.words import suggest
@@ -46,15 +48,6 @@ class Drift:
 
 
 @dataclass(frozen=True)
-class Ended:
-    """A cell that ended well on one side only, or a score that one side lacks; ``verdict`` is of the new side."""
-
-    cell: str
-    verdict: str
-    reason: str
-
-
-@dataclass(frozen=True)
 class Findings:
     """What a comparison found.
 
@@ -80,11 +73,8 @@ class Findings:
     @property
     def worse(self) -> bool:
         """Whether there is a regression."""
-        return (
-            bool((self.rows["verdict"] == WORSE).any())
-            or any(one.verdict == WORSE for one in self.drifts)
-            or any(one.verdict == WORSE for one in self.ended)
-        )
+        wholes = any(one.verdict == WORSE for one in self.drifts)
+        return wholes or bool((self.rows["verdict"] == WORSE).any()) or not all(one.better for one in self.ended)
 
     def counts(self) -> dict[str, int]:
         """Rows by verdict."""
@@ -108,12 +98,13 @@ def compare(base: Side, new: Side, tolerances: dict[str, float] | None = None) -
     allowed = _allowed(wanted, pairs, new)
     other = "" if base.machine and base.machine == new.machine else _machines(base, new)
     rows = _judged(pairs, allowed, other)
+    before, now = endings.cells(base), endings.cells(new)
     return Findings(
         rows=rows,
         drifts=_drifts(pairs, allowed, rows, other),
-        ended=_ended(base, new),
-        gone=len(_cells(base) - _cells(new) - set(new.unfinished)),
-        added=len(_cells(new) - _cells(base)),
+        ended=endings.endings(base, new),
+        gone=max(0, len(before.keys() - now.keys()) - len(new.unfinished)),
+        added=len(now.keys() - before.keys()),
         unfinished=len(new.unfinished),
         unjudged=pairs.unjudged,
     )
@@ -138,7 +129,9 @@ def _judged(pairs: Pairs, allowed: dict[str, float], other_machine: str) -> "pd.
     """Rows with their verdicts; metrics borrow no variance from each other."""
     rows = pairs.rows
     of_kind = {kind: value for kind, value in allowed.items() if kind in TOLERANCES}
-    margin = np.array([allowed.get(metric, of_kind[kind]) for metric, kind in zip(rows["metric"], rows["kind"], strict=True)])
+    margin = np.array(
+        [allowed.get(metric, of_kind[kind]) for metric, kind in zip(rows["metric"], rows["kind"], strict=True)]
+    )
     left_out = rows["kind"].isin(MEASURED).to_numpy() & bool(other_machine)
     found = {name: np.full(len(rows), math.nan) for name in changes.Changes._fields}
     for _, at in rows.groupby("metric", sort=False).indices.items():
@@ -154,7 +147,11 @@ def _judged(pairs: Pairs, allowed: dict[str, float], other_machine: str) -> "pd.
     equal = (np.where(np.isfinite(pairs.changes), pairs.changes, 0.0) == 0).all(axis=1)
     inside = (np.abs(change) + half <= margin) | equal
     verdict = np.where(sure, np.where(change > 0, WORSE, BETTER), np.where(inside & ~left_out, SAME, UNKNOWN))
-    few = np.where(np.isfinite(half), "the noise is larger than what is tolerated", "one pair, and too few others to know its noise")
+    few = np.where(
+        np.isfinite(half),
+        "the noise is larger than what is tolerated",
+        "one pair, and too few others to know its noise",
+    )
     reason = np.where(left_out, other_machine, np.where(verdict == UNKNOWN, few, ""))
     return rows.assign(
         change=change, half_width=half, tolerance=margin, seen=found["seen"], verdict=verdict, reason=reason
@@ -185,36 +182,3 @@ def _drifts(pairs: Pairs, allowed: dict[str, float], rows: "pd.DataFrame", other
         )
         for metric, kind, cells, told in found
     ]
-
-
-def _cells(side: Side) -> set[str]:
-    frame = side.frame.drop_duplicates("cell")
-    places = zip(*(frame[name] for name in (*PLACE, "seed")), strict=True)
-    return {" / ".join(map(str, place)) for place in places}
-
-
-def _ended(base: Side, new: Side) -> list[Ended]:
-    """Cells that broke or were mended, and scores that were lost though their cells ended well."""
-    import pandas as pd
-
-    keys = [*PLACE, "seed"]
-    firsts = [side.frame.drop_duplicates(keys)[[*keys, "cell", "status", "reason"]] for side in (base, new)]
-    both = pd.merge(*firsts, on=keys, suffixes=("_base", "_new"), sort=False)
-    bad = [both[f"status_{end}"].isin(ended_badly(side.frame)["status"].unique()) for end, side in (("base", base), ("new", new))]
-    found = [
-        Ended(row.cell_new, WORSE, f"{row.status_new.replace('_', ' ')}, and had ended well: {row.reason_new}")
-        for row in both[~bad[0] & bad[1]].itertuples()
-    ]
-    found += [
-        Ended(row.cell_new, BETTER, f"ended well, and had {row.status_base.replace('_', ' ')}")
-        for row in both[bad[0] & ~bad[1]].itertuples()
-    ]
-    well = both[(both["status_base"] == "ok") & (both["status_new"] == "ok")][keys]
-    scored = [
-        side.frame.loc[(side.frame["metric"] != "") & np.isfinite(side.frame["value"]), [*keys, "metric", "cell"]].merge(well, on=keys)
-        for side in (base, new)
-    ]
-    still = set(scored[1]["metric"])
-    lost = scored[0].merge(scored[1][[*keys, "metric"]], on=[*keys, "metric"], how="left", indicator=True)
-    lost = lost[(lost["_merge"] == "left_only") & lost["metric"].isin(still)]
-    return found + [Ended(row.cell, WORSE, f"{row.metric} has no value, and had one") for row in lost.itertuples()]

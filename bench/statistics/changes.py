@@ -1,4 +1,4 @@
-"""What changed between two measurements of the same things, each with few repetitions: who, by how much, and all together.
+"""What changed between two measurements of the same things, each with few repetitions: one by one, and all together.
 
 Differences are relative and worse where positive. Nothing here knows what was measured.
 """
