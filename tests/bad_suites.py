@@ -152,6 +152,12 @@ tuning: {learning_rate: [-0.001]}
     tuning.learning_rate: -0.001 will not do; it should be greater than 0
 tuning: {lora.rank: [0]}
     tuning.lora.rank: approach lora: option 'rank': 0 will not do; it should be greater than or equal to 1
+tolerances: {quality: -0.1}
+    tolerances.quality: -0.1 will not do
+tolerances: {speed: much}
+    tolerances.speed: "much" will not do
+tolerances: 0.1
+    tolerances: 0.1 will not do
 description: [a, b]
     description: ["a", "b"] will not do; it should be text
 """

@@ -25,8 +25,9 @@ WINGS = {
     "checkpoints": {"suite"},
     "training": {"results", "suite", "checkpoints"},
     "report": {"results", "statistics"},
+    "comparison": {"results", "statistics", "report"},
     "running": {"results", "suite", "checkpoints", "training"},
-    "commands": {"results", "statistics", "suite", "checkpoints", "report", "running"},
+    "commands": {"results", "statistics", "suite", "checkpoints", "report", "comparison", "running"},
 }
 """Each wing, and the other wings that it may import from; all import what lies at the root, which imports no wing."""
 

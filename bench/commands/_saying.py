@@ -17,6 +17,11 @@ def printable(text: str) -> str:
     return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
 
 
+def plain(text: str) -> str:
+    """For a terminal: spaces of one kind, and nothing that moves the cursor."""
+    return printable(text.replace("\N{NO-BREAK SPACE}", " ").replace("\N{THIN SPACE}", " "))
+
+
 def tell(lines: list[str]) -> None:
     """Lines on the standard error stream, as many as somebody reads."""
     for told in lines[:_MOST_LINES]:

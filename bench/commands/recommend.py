@@ -92,22 +92,22 @@ def _show(told: "list[Advice]", machine: str) -> None:
 
     console = Console()
     for one in told:
-        console.print(Text(_plain(one.title), style="bold"))
-        console.print(Text(_plain(one.verdict), style="bold green" if one.rows else "bold yellow"))
+        console.print(Text(_saying.plain(one.title), style="bold"))
+        console.print(Text(_saying.plain(one.verdict), style="bold green" if one.rows else "bold yellow"))
         for line in one.evidence:
-            console.print(Text(_plain(line)))
+            console.print(Text(_saying.plain(line)))
         if one.rows:
             table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=0)
-            rows = [[_plain(entry) for entry in row] for row in one.rows]
+            rows = [[_saying.plain(entry) for entry in row] for row in one.rows]
             for head, width in zip(advice.HEAD, _widths([list(advice.HEAD), *rows], console.width), strict=True):
                 table.add_column(head, justify="right" if head else "left", width=width, overflow="fold")
             for place, row in enumerate(rows):
                 table.add_row(*(Text(entry, style="green" if not place else "") for entry in row))
             console.print(table)
         for line in one.out:
-            console.print(Text(f"out: {_plain(line)}", style="dim"))
+            console.print(Text(f"out: {_saying.plain(line)}", style="dim"))
         for line in one.open:
-            console.print(Text(_plain(line)))
+            console.print(Text(_saying.plain(line)))
         console.print()
     console.print(Text(f"Times and memory were measured on {machine}.", style="dim"))
 
@@ -121,11 +121,6 @@ def _widths(rows: list[list[str]], width: int) -> list[int]:
     widths[0] = max(word[0], min(widths[0], left - word[-1]))
     widths[-1] = max(word[-1], min(widths[-1], left - widths[0]))
     return widths
-
-
-def _plain(text: str) -> str:
-    """For a terminal: spaces of one kind, and nothing that moves the cursor."""
-    return _saying.printable(text.replace("\N{NO-BREAK SPACE}", " ").replace("\N{THIN SPACE}", " "))
 
 
 def _machines(info: dict[str, Any], records: list[dict[str, Any]]) -> str:

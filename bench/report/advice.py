@@ -166,10 +166,20 @@ def _evidence(section: Section, answer: Answer, take: Standing, wish: Wish) -> l
     which += " and whose seeds all ended well" if answer.unreliable else ""
     if not answer.others:
         return [*found, f"It is the best of those {which}, with 95 % confidence."]
-    others = "one other" if len(answer.others) == 1 else f"{len(answer.others)} others"
     where = ", here or at one of the two sizes" if len(answer.sizes) > 1 else ""
-    chosen = "It trains as fast as any that" if wish.optimise == "cost" else f"It has the best mean, but {others}"
-    found.append(f"{chosen} may be the best{where} (95 % confidence).")
+    compared = [one for one in answer.others if not (take.control and one.control)]
+    if wish.optimise == "cost":
+        found.append(f"It trains as fast as any that may be the best{where} (95 % confidence).")
+    elif compared:
+        others = "one other" if len(compared) == 1 else f"{len(compared)} others"
+        found.append(f"It is the best over shared seeds, but {others} may be the best{where} (95 % confidence).")
+    if of_control := [one.approach for one in answer.others if one not in compared]:
+        found.append(
+            f"Controls are not held against each other; by its mean it is ahead of {wording.listed(of_control)}."
+        )
+    if better := [one for one in compared if sign * one.mean < sign * take.mean and one.behind > 0]:
+        means = [f"{one.approach} ({wording.number(one.mean, places)} over {_seeds(one)})" for one in better]
+        found.append(f"Better means, over seeds that it does not have: {wording.listed(means)}.")
     for how, said in _ALIKE.items():
         if names := [name for name, is_ in answer.alike.items() if is_ == how]:
             found.append(said.format(wording.listed(names)))

@@ -94,7 +94,7 @@ def recommend(measured: Measured, wish: Wish) -> Answer:
     if measured.unranked:
         return Answer(nothing=measured.unranked)
     if not known:
-        cells = Cells(measured.names, [size], [0, 1, 2])
+        cells = Cells(measured.names, [size], [0, 1, 2]) if measured.names else None
         return Answer(nothing="no approach has a score with target data", cells=cells)
     where = between(known, size)
     if where is None:
@@ -165,7 +165,7 @@ class _Choice:
     def _answer(self, best: Candidate | None = None, **found: Any) -> Answer:
         unreliable = [standings.alone(one, self.where) for one in self.unreliable]
         names, hint = self._open(best), "with the metric cost" if self.unpriced else ""
-        untried = Cells(names, self.where.sizes, self.measured.seeds, hint) if names else None
+        untried = Cells(names, self.where.sizes, self._lacking(names) or self.measured.seeds, hint) if names else None
         if cells := found.get("cells"):
             untried = untried if set(names) - set(cells.approaches) else None
         common: dict[str, Any] = {"sizes": self.where.sizes, "too_large": self.too_large, "untried": untried}
@@ -235,8 +235,21 @@ class _Choice:
             others=others,
             alike=alike,
             caveat=self._caveat(),
-            cells=Cells([take.approach, *settled], self.where.sizes, _further(seeds)) if settled else None,
+            cells=self._settling([take.approach, *settled]) if settled else None,
         )
+
+    def _settling(self, names: list[str]) -> Cells:
+        """First the seeds that one of these has and others lack, for these; then further ones, for all."""
+        if lacking := self._lacking(names):
+            fewer = [name for name in names if self._lacking([name])]
+            return Cells(fewer, self.where.sizes, lacking)
+        return Cells(names, self.where.sizes, _further(self.measured.seeds))
+
+    def _lacking(self, names: list[str]) -> list[int]:
+        """Seeds that others have and any of these lacks."""
+        rows = [np.isfinite(one.scores).all(axis=0) for one in self.all if one.approach in names]
+        there = np.all(rows, axis=0)
+        return [seed for seed, has in zip(self.measured.seeds, there, strict=True) if not has]
 
     def _caveat(self) -> str:
         if self._is_of_controls:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 TABLE = "results.parquet"
-_OURS = {"run.json", TABLE, packed.RECORDS, packed.ITEMS, packed.BESIDE, "progress.json", ".lock"}
+_OURS = {"run.json", TABLE, packed.RECORDS, packed.ITEMS, packed.BESIDE, "progress.json", "verdict.json", ".lock"}
 _NAMED = 5  # cells, or columns
 
 

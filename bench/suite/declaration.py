@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field, field_validator
 
@@ -71,6 +71,7 @@ class SuiteFile(Overrides):
     data_quality: list[Quality] = Field(default=[Quality()], min_length=1)
     seeds: list[int] = Field(min_length=1)
     metrics: list[Named] = Field(min_length=1)
+    tolerances: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = {}
 
     @field_validator("datasets", "metrics", mode="before")
     @classmethod

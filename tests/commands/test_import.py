@@ -50,7 +50,7 @@ def test_from_their_folder_to_a_page(theirs: Path, capsys: pytest.CaptureFixture
     page = Path(out.strip()).read_text()
     assert code == 0
     assert "some-lab/tiny-1B → MetaMathQA" in page
-    assert "<b>ia3/tiny</b> has the best value, 0.379; with a single seed nothing can be told apart" in page
+    assert "<b>ia3/tiny</b> has the best value, 0.379 (1 seed); with a single seed nothing can be told apart" in page
     assert "<script>" not in page
     assert "&lt;script&gt;alert(1)" in page
     assert "&lt;b&gt;CUDA out of memory&lt;/b&gt;" in page

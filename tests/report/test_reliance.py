@@ -130,3 +130,34 @@ def test_of_equals_none_is_out_of_the_running_in_nineteen_of_twenty_tables(appro
         return not all(one.in_running for one in standings.standings(table, where, measured))
 
     assert sum(errs() for _ in range(tables)) / tables <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / tables)
+
+
+def test_a_better_mean_over_other_seeds_is_said_and_the_seeds_that_are_lacking_are_asked_for():
+    uneven = {
+        ("a", 100): dict(enumerate([1.0, 1.02, 1.01])),
+        ("b", 100): dict(enumerate([1.005, 1.022, 1.012, 0.5, 0.5])),
+    }
+    measured = section_of(frame_of(uneven))
+    answer = recommend(measured, Wish(100))
+    said = advice.advise(measured.section, answer, Wish(100))
+    assert said.verdict == "Take a."
+    assert said.evidence[1].startswith("It is the best over shared seeds, but one other may be the best")
+    assert said.evidence[2] == "Better means, over seeds that it does not have: b (0.81 over 5 seeds)."
+    assert said.open == ["More seeds would tell: a; data_sizes 100; seeds 3 and 4"]
+
+
+def test_two_controls_are_not_said_to_be_compared():
+    levels = {("a", 100): 1.0, ("b", 100): 2.0, ("from_scratch", 100): 0.5, ("zero_shot", 0): 0.55}
+    measured = section_of(scores(levels))
+    answer = recommend(measured, Wish(100))
+    said = advice.advise(measured.section, answer, Wish(100))
+    assert said.evidence[1:] == ["Controls are not held against each other; by its mean it is ahead of zero_shot."]
+
+
+def test_cells_that_are_there_are_not_asked_for():
+    levels = scores({("a", 100): 1.0, ("b", 100): 2.0})
+    answer = answer_of(levels, frame_of({("zero_shot", 0): {0: 3.0}}))
+    assert answer.untried is not None
+    assert (answer.untried.approaches, answer.untried.seeds) == (["zero_shot"], [1, 2, 3, 4])
+    real = answer_of(frame_of({("real_data", 0): {0: 1.0, 1: 1.1}}))
+    assert (real.take, real.cells) == (None, None)

@@ -59,6 +59,15 @@ def test_a_local_build_is_the_version_it_is_built_of(monkeypatch: pytest.MonkeyP
     assert faults(packages.required()) == []
 
 
+def test_versions_that_are_known_to_get_something_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are allowed, so it is a note."""
+    versions(monkeypatch, torch="2.13.1")
+    (note,) = (finding for finding in packages.required() if finding.level == "note")
+    assert note.what.startswith("torch 2.13.1 crashes in the backward pass of a group norm")
+    versions(monkeypatch, torch="2.14.0")
+    assert [finding for finding in packages.required() if finding.level == "note"] == []
+
+
 def test_damaged_metadata(monkeypatch: pytest.MonkeyPatch) -> None:
     versions(monkeypatch, rich="")
     assert faults(packages.required())[0] == (
@@ -80,7 +89,8 @@ def test_bounds_of_an_installation_are_those_of_its_checkout(tmp_path: Path, mon
     monkeypatch.setattr(packages, "_ROOT", tmp_path)
     project = plugins.FOLDER.parent / "pyproject.toml"
     lines = tomllib.loads(project.read_text())["project"]
-    about = [f'{line}; extra == "{extra}"' for extra, of in lines["optional-dependencies"].items() for line in of]
+    beside = [(line.partition(";"), name) for name, of in lines["optional-dependencies"].items() for line in of]
+    about = [f"{what};{f'({marker}) and' if marker else ''} extra == '{name}'" for (what, _, marker), name in beside]
     monkeypatch.setattr(metadata, "requires", lambda name: [*lines["dependencies"], *about])
     extras = list(lines["optional-dependencies"])
     of_wheel = SimpleNamespace(get_all=lambda key: extras)

@@ -60,6 +60,7 @@ def test_a_folder_that_nothing_can_be_written_to(tmp_path: Path, monkeypatch: py
         raise OSError(30, "Read-only file system")
 
     monkeypatch.setattr(tempfile, "NamedTemporaryFile", refuse)
+    assert next(iter(needs.hub_cache())).remedy == "set HF_HOME to a folder that is"
     assert looked()["cache"] == Finding(
         "fault",
         "disk",
@@ -103,7 +104,7 @@ def test_no_network_is_a_fault_only_where_a_suite_lacks_something(tmp_path: Path
     assert faults(needs.network(suite)) == []
     (blobs := snapshot.parents[1] / "blobs").mkdir()
     (blobs / "00.incomplete").touch()
-    assert [finding.level for finding in needs.hub_cache()] == ["ok", "note"]
+    assert [finding.level for finding in needs.hub_cache()] == ["ok", "ok", "note"]
 
 
 def test_with_a_network_it_can_be_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

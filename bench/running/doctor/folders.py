@@ -29,19 +29,22 @@ def disks(results: Path, reports: Path) -> Iterator[Finding]:
         "temp": (Path(tempfile.gettempdir()), "set TMPDIR to a folder that is"),
     }
     for name, (folder, elsewhere) in looked.items():
-        there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
-        said = f"{name} {folder}"
-        if why := _unwritable(there):
-            yield Finding("fault", "disk", f"{said}: not writable ({why})", elsewhere)
-            continue
-        free = shutil.disk_usage(there).free
-        said += f": {free / _GIB:.1f} GiB free"
-        if free < _FAULT:
-            yield Finding("fault", "disk", said, f"free some space, or {elsewhere.replace('that is', 'elsewhere')}")
-        elif free < _NOTE:
-            yield Finding("note", "disk", said, "little for checkpoints of the hub and long runs")
-        else:
-            yield Finding("ok", "disk", said)
+        yield tried(name, folder, elsewhere)
+
+
+def tried(name: str, folder: Path, elsewhere: str) -> Finding:
+    """Whether a folder can be written to, and how much; the remedy is to choose another."""
+    there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    said = f"{name} {folder}"
+    if why := _unwritable(there):
+        return Finding("fault", "disk", f"{said}: not writable ({why})", elsewhere)
+    free = shutil.disk_usage(there).free
+    said += f": {free / _GIB:.1f} GiB free"
+    if free < _FAULT:
+        return Finding("fault", "disk", said, f"free some space, or {elsewhere.replace('that is', 'elsewhere')}")
+    if free < _NOTE:
+        return Finding("note", "disk", said, "little for checkpoints of the hub and long runs")
+    return Finding("ok", "disk", said)
 
 
 def cached() -> Iterator[Finding]:

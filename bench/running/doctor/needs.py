@@ -24,6 +24,7 @@ def hub_cache() -> Iterator[Finding]:
     from huggingface_hub import constants
 
     folder = Path(constants.HF_HUB_CACHE)
+    yield folders.tried("hub", folder, "set HF_HOME to a folder that is")
     if not folder.is_dir():
         yield Finding("ok", "hub", f"{folder}: nothing yet")
         return

@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
 _OURS = "transferbench"
+_KNOWN = {
+    ("torch", "<2.14"): "crashes in the backward pass of a group norm whose channels-last input needs no gradient, as "
+    "gradual_unfreezing of a spectral audio model has it: those cells would fail",
+}
+"""What versions that are allowed are known to get wrong: (package, versions) to what happens."""
+
 _ROOT = Path(__file__).parents[3]  # of the checkout, where this is one
 
 
@@ -34,6 +40,7 @@ def required() -> Iterator[Finding]:
     wanted = asked()[1][""]
     faults = [*_against(wanted, "packages"), *_conflicts(wanted)]
     yield from faults
+    yield from _known()
     if not faults:
         from bench.running import environment
 
@@ -116,6 +123,14 @@ def _against(wanted: "list[Requirement]", area: str) -> Iterator[Finding]:
             yield Finding("fault", area, f"{part.name} is damaged: it does not know its version", again)
         elif not part.specifier.contains(found, prereleases=True):
             yield Finding("fault", area, f"{part.name} is {found}; asked for: {part.specifier}", install)
+
+
+def _known() -> Iterator[Finding]:
+    from packaging.specifiers import SpecifierSet
+
+    for (name, bad), what in _KNOWN.items():
+        if (found := _version(name)) and SpecifierSet(bad).contains(found, prereleases=True):
+            yield Finding("note", "packages", f"{name} {found} {what}", f"a version of {name} outside of {bad}")
 
 
 def _conflicts(wanted: "list[Requirement]") -> Iterator[Finding]:

@@ -1,0 +1,53 @@
+"""The run that the latest one is held against: the newest earlier one of its suite that was all right.
+
+``verdict.json`` in a run's folder keeps what a comparison with that said, so that a regression does not become the next
+night's baseline.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from bench.comparison.verdicts import Findings
+from bench.errors import ResultsError
+from bench.results import files, runs
+from bench.results.statuses import ENDED_WELL
+
+LAST_OK = "last-ok"
+NAME = "verdict.json"
+
+
+def last_ok(new: Path) -> Path:
+    """The newest run of the same suite that began before it, is complete, in which no cell ended badly, and which is no
+    regression itself; :class:`ResultsError` where there is none."""
+    info, _ = runs.about(new)
+    here = new.resolve()
+    earlier = []
+    for path in here.parent.glob("*/run.json"):
+        other, wrong = runs.read_info(path.parent)
+        began = other["started"] or ""
+        if path.parent == here or wrong or not began or began >= (info["started"] or "") or other.get("imported"):
+            continue
+        if other["finished"] and set(other["ends"]) <= set(ENDED_WELL) and not _is_regression(path.parent, other):
+            earlier.append((began, path.parent))
+    if not earlier:
+        raise ResultsError(
+            f"{new}: beside it lies no earlier run of {info['suite']} that is complete, ended well and is no "
+            "regression; name the run to compare with, or run the suite once more"
+        )
+    return max(earlier)[1]
+
+
+def keep(new: Path, base: Path, findings: Findings) -> None:
+    """Write down what was said of a run."""
+    info, _ = runs.about(new)
+    said = {"regression": findings.worse, "against": base.name, "counts": findings.counts()}
+    files.write_json(new / NAME, said | {"finished": info["finished"]})
+
+
+def _is_regression(run: Path, info: dict[str, Any]) -> bool:
+    """What was said of it, unless it has gone on since."""
+    try:
+        said = files.parsed(run / NAME) if (run / NAME).exists() else {}
+    except files.Damaged:
+        return False
+    return isinstance(said, dict) and bool(said.get("regression")) and said.get("finished") == info["finished"]

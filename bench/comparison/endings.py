@@ -1,0 +1,62 @@
+"""Cells that broke or were mended between two sides, and scores that were lost though their cells ended well."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from bench.comparison.pairing import PLACE
+from bench.comparison.sides import Side
+from bench.results.statuses import ENDED_WELL
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Place = tuple[str, ...]
+
+
+class Ended(NamedTuple):
+    """A cell of both sides; ``better`` is whether the later side's end is."""
+
+    cell: str
+    better: bool
+    reason: str
+
+
+def cells(side: Side) -> dict[Place, tuple[str, str, str]]:
+    """Place and seed to the cell's name, status, and reason."""
+    frame = side.frame.drop_duplicates("cell")
+    return {place: (row[0], row[1], row[2]) for place, row in _rows(frame, ["cell", "status", "reason"])}
+
+
+def endings(base: Side, new: Side) -> list[Ended]:
+    """What changed in how cells of both sides ended, in the later side's order."""
+    before, now = cells(base), cells(new)
+    scored = [_scored(side) for side in (base, new)]
+    still = set().union(*scored[1].values())
+    found = []
+    for place, (cell, status, reason) in now.items():
+        if place not in before:
+            continue
+        _, earlier, _ = before[place]
+        if status not in ENDED_WELL and earlier in ENDED_WELL:
+            found.append(Ended(cell, False, f"{status.replace('_', ' ')}, and had ended well: {reason}"))
+        elif status in ENDED_WELL and earlier not in ENDED_WELL:
+            found.append(Ended(cell, True, f"ended well, and was {earlier.replace('_', ' ')}"))
+        elif lost := sorted((scored[0].get(place, set()) - scored[1].get(place, set())) & still):
+            found.append(Ended(cell, False, f"no value any more of {', '.join(lost)}"))
+    return found
+
+
+def _scored(side: Side) -> dict[Place, set[str]]:
+    """Place and seed to the metrics that have a value there."""
+    frame = side.frame
+    found: dict[Place, set[str]] = {}
+    for place, (metric,) in _rows(frame[(frame["metric"] != "") & np.isfinite(frame["value"])], ["metric"]):
+        found.setdefault(place, set()).add(metric)
+    return found
+
+
+def _rows(frame: "pd.DataFrame", names: list[str]) -> Iterator[tuple[Place, tuple[str, ...]]]:
+    places = zip(*(frame[name].astype(str) for name in (*PLACE, "seed")), strict=True)
+    return zip(places, zip(*(frame[name].astype(str) for name in names), strict=True), strict=True)

@@ -1,0 +1,24 @@
+"""What it takes to hold two tables of 100,000 rows against each other."""
+
+import itertools
+
+import numpy as np
+
+from bench.comparison import verdicts
+from tests.benchmarks.timing import seconds
+from tests.comparison.nights import row, side, table
+
+
+def test_100_000_rows(benchmark):
+    random, metrics = np.random.default_rng(0), [f"metric_{place}" for place in range(20)]
+    cells = itertools.product(range(1000), range(5), metrics)
+    rows = [row(f"approach_{name}", seed, metric, 1.0) for name, seed, metric in cells]
+    frames = [table(rows) for _ in range(2)]
+    for frame in frames:
+        frame["value"] = random.normal(5.0, 0.05, len(frame))
+    found = benchmark.pedantic(lambda: verdicts.compare(side(frames[0]), side(frames[1])), rounds=1)
+    assert len(found.rows) == 20_000
+    tenth = [frame[frame["approach"].str.len() <= len("approach_99")] for frame in frames]
+    share = benchmark.stats.stats.min / seconds(lambda: verdicts.compare(side(tenth[0]), side(tenth[1])))
+    print(f"\n{len(rows)} rows a side: {benchmark.stats.stats.min:.1f} s, {share:.1f} times a tenth of them")
+    assert share < 20

@@ -1,0 +1,176 @@
+"""``bench compare``: its ends, its forms, its baselines, and bad input."""
+
+import json
+import shutil
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pandas as pd
+import pytest
+
+from bench import __main__
+from bench.results import files, packed, runs, tidy
+from tests.plans import refused
+from tests.report.runs import make_run
+
+METRIC = "bits_per_byte"
+
+
+@pytest.fixture(scope="module")
+def nights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a suite with three nights: one, the same again, and one in which an approach is worse."""
+    first = make_run(tmp_path_factory.mktemp("a") / "results", beside=False)
+    suite = first.parent
+    first.rename(suite / "1")
+    for name, factor in (("1", 1.0), ("2", 1.0), ("3", 1.5)):
+        night = suite / name
+        if name != "1":
+            shutil.copytree(suite / "1", night)
+        change(night, "full_finetuning", factor, f"2026-01-0{name}T00:00:00+00:00")
+    return suite
+
+
+def change(night: Path, approach: str, factor: float, began: str) -> None:
+    """Make a night of its own: well ended, begun then, with one approach's scores times ``factor``."""
+    for record in runs.records(night):
+        if record["asked"]["approach"] == approach:
+            for score in record["happened"]["scores"]:
+                score["value"] *= factor if score["better"] == "lower" else 1 / factor
+        if record["happened"]["status"] not in ("ok", "not_applicable"):
+            record["happened"] |= {"status": "not_applicable", "reason": "has no meaning here"}
+        files.write_json(runs.record_path(night, record["cell"]), record)
+    info, _ = runs.read_info(night)
+    ended = {"started": began, "finished": began.replace("T00", "T01"), "ends": {"ok": 1}, "run": night.name}
+    files.write_json(night / "run.json", {**info, **ended})
+    tidy.write(night, runs.records(night))
+
+
+def compare(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
+    code = __main__.main(["compare", *map(str, arguments)])
+    said = capsys.readouterr()
+    return code, said.out, said.err
+
+
+def test_the_same_again_is_no_regression(nights: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = compare(capsys, nights / "1", nights / "2")
+    assert (code, err) == (0, "")
+    assert "/ 2 against" in out
+    assert "\nno regression: " in out
+
+
+def test_a_regression_is_named_and_written_in_every_form(
+    nights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    markdown, junit = tmp_path / "verdict.md", tmp_path / "verdict.xml"
+    code, out, _ = compare(capsys, nights / "1", nights / "3", "--markdown", markdown, "--junit", junit)
+    assert code == 1
+    assert "\nregression: " in out
+    assert "full_finetuning" in out
+    assert markdown.read_text().startswith("## ❌ regression: ")
+    assert "full\\_finetuning" in markdown.read_text()
+    suite = ElementTree.parse(junit).getroot()
+    failed = [case for case in suite if case.find("failure") is not None]
+    assert len(failed) == int(suite.get("failures", "")) > 0
+    code, out, _ = compare(capsys, nights / "1", nights / "3", "--json")
+    found = json.loads(out)
+    assert (code, found["regression"], found["complete"]) == (1, True, True)
+    worse = [row for row in found["rows"] if row["verdict"] == "worse"]
+    assert {row["approach"] for row in worse} == {"full_finetuning"}
+    assert found["counts"]["worse"] == len(worse)
+
+
+def test_tables_are_compared_like_runs(nights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tables = []
+    for name in ("1", "3"):
+        tables.append(tmp_path / f"{name}.csv")
+        tidy.read(nights / name).to_csv(tables[-1], index=False)
+    code, out, _ = compare(capsys, *tables)
+    assert code == 1
+    assert "full_finetuning" in out
+    assert "which machine measured it is not known" in out
+
+
+def test_the_last_ok_run_is_no_regression_itself(
+    nights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    suite = Path(shutil.copytree(nights, tmp_path / nights.name))
+    code, out, _ = compare(capsys, suite / "3", "--against", "last-ok")
+    assert code == 1
+    assert "/ 3 against" in out
+    assert "/ 2\n" in out
+    assert files.parsed(suite / "3" / "verdict.json")["regression"] is True
+    shutil.copytree(suite / "1", suite / "4")
+    change(suite / "4", "full_finetuning", 1.0, "2026-01-04T00:00:00+00:00")
+    code, out, _ = compare(capsys, suite / "4", "--against", "last-ok")
+    assert code == 0
+    assert "/ 2\n" in out  # the third was a regression
+    line = refused(capsys, "compare", suite / "1", "--against", "last-ok")
+    assert "no earlier run of" in line
+
+
+def test_what_has_not_finished_ends_with_3(nights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    night = Path(shutil.copytree(nights / "2", tmp_path / "suite" / "2"))
+    packed.unpack(night)
+    cell = runs.records(night)[-1]["cell"]
+    runs.record_path(night, cell).unlink()
+    files.write_json(night / "run.json", runs.read_info(night)[0] | {"finished": None, "packed": {}})
+    code, out, err = compare(capsys, nights / "1", night)
+    assert code == 3
+    assert "1 cell not finished" in out
+    assert "go on by bench run" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["1"], "name two runs, BASE and NEW, or one and --against last-ok"),
+        (["1", "2", "3"], "name two runs, BASE and NEW, or one and --against last-ok"),
+        (["1", "2", "--tolerance", "speed"], "argument --tolerance: 'speed' is not a name and a share"),
+        (["1", "2", "--tolerance", "speed=-1"], "argument --tolerance: 'speed=-1' is not a name and a share"),
+        (["1", "2", "--tolerance", "perplexty=0.1"], "tolerances: perplexty: "),
+        (["1", "nothing"], "nothing: holds no run.json"),
+        (["1", "other.csv"], "other.csv: no tidy table, it lacks the columns suite, "),
+        (["1", "broken.parquet"], "broken.parquet: not a readable table"),
+        (["1", "newer.csv"], "newer.csv: not a tidy table"),
+        (["1", "2", "--markdown", "nowhere/x.md"], "nowhere/x.md: "),
+    ],
+    ids=str,
+)
+def test_bad_input_is_one_line(
+    arguments: list[str],
+    problem: str,
+    nights: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "other.csv").write_text("a,b\n1,2\n")
+    (tmp_path / "broken.parquet").write_bytes(b"PAR1")
+    tidy.read(nights / "1").astype({"value": object}).assign(value="a lot").to_csv(tmp_path / "newer.csv", index=False)
+    given = [str(nights / one) if one in "123" else one for one in arguments]
+    assert refused(capsys, "compare", *given).startswith(f"bench: {problem}")
+
+
+def test_facts_that_changed_are_named(nights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    night = Path(shutil.copytree(nights / "1", tmp_path / "suite" / "5"))
+    info, _ = runs.read_info(night)
+    packages = info["environment"].get("packages", {}) | {"torch": "99.0"}
+    files.write_json(night / "run.json", info | {"environment": info["environment"] | {"packages": packages}})
+    _, out, _ = compare(capsys, nights / "1", night)
+    assert "changed packages.torch: " in out
+    assert "→ 99.0" in out
+
+
+def test_names_cannot_break_a_form(nights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    frame = tidy.read(nights / "1")
+    evil = "<b>|`x`\x1b[31m\x00"
+    frame["approach"] = frame["approach"].replace("full_finetuning", evil)
+    worse = frame.assign(value=frame["value"].where(frame["approach"] != evil, frame["value"] * 1.5))
+    paths = [tmp_path / "a.parquet", tmp_path / "b.parquet"]
+    for path, one in zip(paths, (frame, worse), strict=True):
+        pd.DataFrame(one).to_parquet(path)
+    _, out, _ = compare(capsys, *paths, "--markdown", tmp_path / "x.md", "--junit", tmp_path / "x.xml")
+    assert "\x1b" not in out
+    assert "\\<b\\>\\|\\`x\\`" in (tmp_path / "x.md").read_text()
+    assert ElementTree.parse(tmp_path / "x.xml").getroot().get("tests")

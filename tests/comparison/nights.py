@@ -1,0 +1,75 @@
+"""Nights of one suite, drawn: each cell has a value of its own, and every night adds noise to it."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bench.comparison.sides import Side
+from bench.results import tidy
+
+HERE = {"machine": {"id": "0123456789ab"}, "packages": {"torch": "2.9.0"}}
+SCORES = {"perplexity": ("", "lower"), "accuracy": ("", "higher"), "training_seconds": ("s", "lower")}
+
+
+class Suite:
+    """Approaches with seeds, whose runs vary by their own share of the value.
+
+    Args:
+        generator: of values and noise.
+        approaches, seeds: how many.
+        spread: standard deviation of the logarithm of how much approaches vary, one from another.
+        noise: typical share of a value by which a run of it varies.
+    """
+
+    def __init__(
+        self,
+        generator: np.random.Generator,
+        approaches: int = 8,
+        seeds: int = 3,
+        spread: float = 0.0,
+        noise: float = 0.01,
+    ) -> None:
+        self.random, self.seeds = generator, seeds
+        self.names = [f"approach_{place}" for place in range(approaches)]
+        self.levels = {
+            name: generator.uniform(2.0, 9.0, (len(SCORES), 1)) * generator.normal(1.0, 0.05, (len(SCORES), seeds))
+            for name in self.names
+        }
+        self.noise = {name: noise * np.exp(generator.normal(0.0, spread)) for name in self.names}
+
+    def night(self, changed: dict[tuple[str, str], float] | None = None) -> pd.DataFrame:
+        """A tidy table; ``changed`` is (approach, metric) to what its values are multiplied by, "" for any approach."""
+        factors = changed or {}
+        rows = []
+        for name in self.names:
+            for seed in range(self.seeds):
+                for place, (metric, (unit, better)) in enumerate(SCORES.items()):
+                    factor = factors.get((name, metric), 1.0) * factors.get(("", metric), 1.0)
+                    noise = 1.0 + self.noise[name] * self.random.normal()
+                    rows.append(row(name, seed, metric, self.levels[name][place, seed] * noise * factor, unit, better))
+        return table(rows)
+
+
+def row(
+    approach: str, seed: int, metric: str, value: float, unit: str = "", better: str = "lower", **other: Any
+) -> dict[str, Any]:
+    """Of a tidy table."""
+    known = {
+        "suite": "nightly", "run": "one", "cell": f"{approach}-{seed}", "model": "gpt2", "family": "causal_lm",
+        "modality": "text", "source": "a", "target": "b", "approach": approach, "options": "{}", "data_size": 100,
+        "data_quality": "clean", "seed": seed, "status": "ok", "metric": metric, "value": value, "unit": unit,
+        "better": better, "n": 10, "error": float("nan"), "reason": "", "damaged": 0,
+    }  # fmt: skip
+    return known | other
+
+
+def table(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    """A tidy one."""
+    return pd.DataFrame(rows, columns=list(tidy.COLUMNS)).astype(tidy.COLUMNS)
+
+
+def side(frame: pd.DataFrame, name: str = "one", environment: dict[str, Any] | None = None, **info: Any) -> Side:
+    """One night, of a machine that is known."""
+    return Side(Path(name), f"nightly / {name}", frame, {"environment": environment or HERE} | info)
