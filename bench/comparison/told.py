@@ -46,7 +46,7 @@ def records(rows: "pd.DataFrame") -> list[dict[str, Any]]:
 
 def row(one: dict[str, Any]) -> list[str]:
     """Entries under :data:`HEAD`."""
-    before, now = (_number(one[name], one["unit"]) for name in ("base", "new"))
+    before, now = (number(one[name], one["unit"]) for name in ("base", "new"))
     return [SIGNS[one["verdict"]], place(one), one["metric"], before, now, change(one), percent(one["seen"])]
 
 
@@ -92,7 +92,8 @@ def fact(one: Change) -> str:
     return f"{one.what}: {one.base or 'nothing'} → {one.new or 'nothing'}"
 
 
-def _number(value: float, unit: str) -> str:
+def number(value: float, unit: str) -> str:
+    """``1.29 s``, ``0.2031``."""
     return wording.in_words(value, unit) if unit in ("s", "ms", "bytes") else f"{value:.4g}"
 
 

@@ -74,10 +74,10 @@ def part(
     )
 
 
-def environment() -> Environment:
-    """Templates, in which whatever comes from a suite or a model is escaped."""
+def environment(*folders: Path) -> Environment:
+    """Templates, ours and those of further folders, in which whatever comes from a suite or a model is escaped."""
     found = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
+        loader=FileSystemLoader([*folders, Path(__file__).parent]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -4,9 +4,9 @@ import itertools
 
 import numpy as np
 
-from bench.comparison import verdicts
+from bench.comparison import history, verdicts
 from tests.benchmarks.timing import seconds
-from tests.comparison.nights import row, side, table
+from tests.comparison.nights import Suite, row, side, table, write
 
 
 def test_100_000_rows(benchmark):
@@ -22,3 +22,12 @@ def test_100_000_rows(benchmark):
     share = benchmark.stats.stats.min / seconds(lambda: verdicts.compare(side(tenth[0]), side(tenth[1])))
     print(f"\n{len(rows)} rows a side: {benchmark.stats.stats.min:.1f} s, {share:.1f} times a tenth of them")
     assert share < 20
+
+
+def test_365_nights(benchmark, tmp_path):
+    suite = Suite(np.random.default_rng(0), approaches=34)
+    for place in range(365):
+        write(tmp_path / "nightly", suite.night(), place)
+    found = benchmark.pedantic(lambda: history.read(tmp_path / "nightly"), rounds=1)
+    assert found.values.shape == (102, 365)
+    print(f"\n365 nights of {len(found.nights[0].side.frame)} rows: {benchmark.stats.stats.min:.1f} s")

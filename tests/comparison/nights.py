@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from bench.comparison.sides import Side
-from bench.results import tidy
+from bench.results import files, tidy
 
 HERE = {"machine": {"id": "0123456789ab"}, "packages": {"torch": "2.9.0"}}
 SCORES = {"perplexity": ("", "lower"), "accuracy": ("", "higher"), "training_seconds": ("s", "lower")}
@@ -73,3 +73,19 @@ def table(rows: list[dict[str, Any]]) -> pd.DataFrame:
 def side(frame: pd.DataFrame, name: str = "one", environment: dict[str, Any] | None = None, **info: Any) -> Side:
     """One night, of a machine that is known."""
     return Side(Path(name), f"nightly / {name}", frame, {"environment": environment or HERE} | info)
+
+
+def write(folder: Path, frame: pd.DataFrame, place: int, **environment: Any) -> Path:
+    """A finished run with that table, as one of a suite's nights."""
+    run = folder / f"night-{place:03d}"
+    run.mkdir(parents=True)
+    frame.assign(run=run.name).to_parquet(run / "results.parquet", index=False)
+    began = pd.Timestamp("2026-01-01", tz="UTC") + pd.Timedelta(days=place)
+    info = {
+        "suite": folder.name, "run": run.name, "description": "", "source": "", "cells": sorted(set(frame["cell"])),
+        "primary": {"causal_lm": "perplexity"}, "started": began.isoformat(), "seconds": 60.0, "workers": 1,
+        "finished": (began + pd.Timedelta(minutes=1)).isoformat(), "cell_seconds": {}, "ends": {"ok": len(frame)},
+        "packed": {}, "environment": HERE | environment,
+    }  # fmt: skip
+    files.write_json(run / "run.json", info)
+    return run

@@ -19,7 +19,7 @@ def text(page: Path) -> str:
 def test_a_committed_report_is_what_is_made_of_its_results(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(plots, "_rendered", lambda figure: {"svg": b"<svg/>", "png": b""})
+    monkeypatch.setattr(plots, "rendered", lambda figure: {"svg": b"<svg/>", "png": b""})
     made, committed = report.build(run, tmp_path).page.parent, ROOT / "reports" / run.parent.name / run.name
     for kind in ("*.html", "*.csv"):
         names = {path.name for path in committed.glob(kind)}

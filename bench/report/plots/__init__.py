@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from bench.report.across import Ranking
 
-__all__ = ["draw", "draw_across", "styles"]
+__all__ = ["draw", "draw_across", "rendered", "styles"]
 
 
 def draw(section: Section, curves: dict[tuple[str, int], Curve], look: dict[str, Style]) -> dict[str, dict[str, bytes]]:
@@ -37,7 +37,7 @@ def draw(section: Section, curves: dict[tuple[str, int], Curve], look: dict[str,
             "quality_and_cost": quality_and_cost(section, look),
             "training_curves": training_curves(section, curves, look),
         }
-        return {name: _rendered(figure) for name, figure in figures.items() if figure}
+        return {name: rendered(figure) for name, figure in figures.items() if figure}
 
 
 def draw_across(ranking: "Ranking", look: dict[str, Style]) -> dict[str, dict[str, bytes]]:
@@ -52,11 +52,11 @@ def draw_across(ranking: "Ranking", look: dict[str, Style]) -> dict[str, dict[st
             "performance_profiles": performance_profiles(ranking.overall, controls, look),
             "average_ranks": average_ranks(ranking.overall, controls, look),
         }
-        return {name: _rendered(figure) for name, figure in figures.items() if figure}
+        return {name: rendered(figure) for name, figure in figures.items() if figure}
 
 
-def _rendered(figure: "Figure") -> dict[str, bytes]:
-    """The same bytes for the same figure: no date, no version, no random ids."""
+def rendered(figure: "Figure") -> dict[str, bytes]:
+    """By format. The same bytes for the same figure: no date, no version, no random ids."""
     figure.draw_without_rendering()
     figure.set_layout_engine(None)  # it is laid out now; again for each format would take as long as drawing it
     found = {}

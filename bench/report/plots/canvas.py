@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_COLOURS = (
+COLOURS = (
     "#0072B2",
     "#D55E00",
     "#009E73",
@@ -31,7 +31,7 @@ _COLOURS = (
     "#999933",
     "#AA4499",
 )
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h")
 CONTROLS = {"zero_shot": ("#555555", "--"), "from_scratch": ("#222222", "-")}
 CONTROLS |= {"real_data": ("#888888", ":"), "training_data": ("#888888", "-.")}
 """Colour and line of each control."""
@@ -84,8 +84,8 @@ def styles(sections: list[Section]) -> dict[str, Style]:
             colour, line = CONTROLS[control]
             found[name] = Style(colour, "x", line)
             continue
-        line = ("-", "--", "-.")[index // len(_COLOURS) % 3]
-        found[name] = Style(_COLOURS[index % len(_COLOURS)], _MARKERS[index % len(_MARKERS)], line)
+        line = ("-", "--", "-.")[index // len(COLOURS) % 3]
+        found[name] = Style(COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)], line)
         index += 1
     return found
 
