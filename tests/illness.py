@@ -2,10 +2,20 @@
 
 from collections.abc import Iterable
 from importlib import metadata
+from pathlib import Path
 
 import pytest
+from huggingface_hub import constants
 
 from bench.running.doctor import Finding
+
+
+def alone(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work in an empty folder, with a cache and a hub of its own and no network."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("TRANSFERBENCH_CACHE", str(folder / "cache"))
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(folder / "hub"))
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
 
 
 def only(found: Iterable[Finding]) -> Finding:

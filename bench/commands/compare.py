@@ -57,22 +57,21 @@ def call(chosen: argparse.Namespace) -> int:
     findings = verdicts.compare(base, new, dict(chosen.tolerance))
     changes = environments.changes(base, new)
     _saying.tell([line for side in (base, new) if side.found for line in side.found.told()])
-    written = [
-        (chosen.markdown, markdown.markdown(findings, changes, base, new)),
-        (chosen.junit, junit.junit(findings, base, new)),
-    ]
-    for path, text in written:
-        if path:
-            with disk.clear_errors(path):
-                path.write_text(text, encoding="utf-8")
+    if chosen.markdown:
+        with disk.clear_errors(chosen.markdown):
+            chosen.markdown.write_text(markdown.markdown(findings, changes, base, new), encoding="utf-8")
+    if chosen.junit:
+        with disk.clear_errors(chosen.junit):
+            chosen.junit.write_text(junit.junit(findings, base, new), encoding="utf-8")
     if chosen.json:
         print(json.dumps(told.plain(findings, changes, base, new)))
     else:
         _show(findings, changes, base, new)
     if chosen.against == baselines.LAST_OK and not findings.unfinished:
-        baselines.keep(new_path, base_path, findings)
+        baselines.keep(new, base, findings)
     if findings.unfinished:
-        how = "a process still works on it" if status.is_held(new_path) else f"go on by bench run {new.info['suite']}"
+        go_on = f"go on by {status.way_on(new.info['suite'], new_path)}"
+        how = "a process still works on it" if status.is_held(new_path) else go_on
         left = counted(findings.unfinished, "cell")
         _saying.tell([f"{new_path}: {left} of {len(new.info['cells'])} not finished; {how}, then compare again"])
     return REGRESSION if findings.worse else INCOMPLETE if findings.unfinished else 0

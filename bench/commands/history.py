@@ -44,19 +44,20 @@ def call(chosen: argparse.Namespace) -> int:
     metrics = chosen.metric or history_page.shown_metrics(found)
     suite = found.nights[-1].side.info["suite"]
     into = chosen.reports / suite
-    page, table = history_page.render(found, suite, metrics), history_page.table(found)
+    nights = history_page.by_night(found)
+    page, table = history_page.render(found, suite, metrics, nights), history_page.table(found)
     files.write_atomically(into / "history.html", lambda path: path.write_text(page, encoding="utf-8"))
     files.write_atomically(into / "history.csv", lambda path: path.write_text(table, encoding="utf-8"))
     _saying.tell(found.unread)
     if chosen.json:
         print(json.dumps(_plain(found) | {"page": str(into / "history.html")}))
     else:
-        _show(found)
+        _show(found, nights)
         print(f"page     {into / 'history.html'}")
     return int(bool(found.unread))
 
 
-def _show(found: "History") -> None:
+def _show(found: "History", nights: list[tuple[int, list[str], list[str]]]) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
@@ -75,7 +76,7 @@ def _show(found: "History") -> None:
     if (more := len(found.nights) - _MOST) > 0:
         console.print(f"{counted(more, 'run')} before these, see the page", style="dim", highlight=False)
     console.print(table)
-    for place, facts, lines in history_page.by_night(found)[:_MOST]:
+    for place, facts, lines in nights[:_MOST]:
         console.print(Text(f"\n{_saying.plain(found.nights[place].side.path.name)}", style="bold"))
         for said in lines:
             console.print(f"  {_saying.plain(said)}", markup=False, highlight=False)
@@ -89,6 +90,7 @@ def _plain(found: "History") -> dict[str, object]:
     from bench.comparison import told
 
     rows = told.records(found.rows)
+    changed = {night: [one._asdict() for one in found.changed(night)] for night in {p.night for p in found.points}}
     return {
         "runs": [
             {
@@ -107,7 +109,7 @@ def _plain(found: "History") -> dict[str, object]:
                 "before": point.before,
                 "after": point.after,
                 "worse": point.is_worse,
-                "changed": [change._asdict() for change in found.changed(point.night)],
+                "changed": changed[point.night],
             }
             for point in found.points
         ],

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from bench.commands import _arguments, _saying
 from bench.report.wording import duration
+from bench.results.statuses import ENDED_WELL
 from bench.words import counted
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def _lines(found: "Status", page: Path) -> Iterator[str]:
         yield f"time      {_time(found, now)}"
     for cell, status, reason in found.failures:
         yield f"{status:9} {cell}: {reason}"
-    if missing := sum(n for status, n in found.ended.items() if status not in _GOOD) - len(found.failures):
+    if missing := sum(n for status, n in found.ended.items() if status not in {*ENDED_WELL, ""}) - len(found.failures):
         more = "more" if found.failures else "cells"
         yield f"          and {missing} {more} that did not end well; the report has their reasons"
     yield from (f"damaged   {fault}" for fault in found.faults)
@@ -65,9 +66,6 @@ def _lines(found: "Status", page: Path) -> Iterator[str]:
         yield f"report    {page}"
     elif found.ended and found.state != "running":
         yield f"report    none yet; bench report {shlex.quote(str(found.folder))}"
-
-
-_GOOD = ("ok", "not_applicable", "")
 
 
 def _state(found: "Status") -> str:

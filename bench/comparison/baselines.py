@@ -7,6 +7,7 @@ night's baseline.
 from pathlib import Path
 from typing import Any
 
+from bench.comparison.sides import Side
 from bench.comparison.verdicts import Findings
 from bench.errors import ResultsError
 from bench.results import files, runs
@@ -14,6 +15,7 @@ from bench.results.statuses import ENDED_WELL
 
 LAST_OK = "last-ok"
 NAME = "verdict.json"
+REGRESSION = "regression"
 
 
 def last_ok(new: Path) -> Path:
@@ -27,7 +29,7 @@ def last_ok(new: Path) -> Path:
         began = other["started"] or ""
         if path.parent == here or wrong or not began or began >= (info["started"] or "") or other.get("imported"):
             continue
-        if other["finished"] and set(other["ends"]) <= set(ENDED_WELL) and not _is_regression(path.parent, other):
+        if other["finished"] and set(other["ends"]) <= set(ENDED_WELL) and verdict(path.parent, other) != REGRESSION:
             earlier.append((began, path.parent))
     if not earlier:
         raise ResultsError(
@@ -37,17 +39,23 @@ def last_ok(new: Path) -> Path:
     return max(earlier)[1]
 
 
-def keep(new: Path, base: Path, findings: Findings) -> None:
+def keep(new: Side, base: Side, findings: Findings) -> None:
     """Write down what was said of a run."""
-    info, _ = runs.about(new)
-    said = {"regression": findings.worse, "against": base.name, "counts": findings.counts()}
-    files.write_json(new / NAME, said | {"finished": info["finished"]})
+    said = {"regression": findings.worse, "against": base.path.name, "counts": findings.counts()}
+    files.write_json(new.path / NAME, said | {"finished": new.info["finished"]})
 
 
-def _is_regression(run: Path, info: dict[str, Any]) -> bool:
-    """What was said of it, unless it has gone on since."""
+def verdict(run: Path, info: dict[str, Any]) -> str:
+    """What was said of a run, ``regression`` or ``ok``; empty where nothing can be read, or it has gone on since.
+
+    Args:
+        run: its folder.
+        info: the content of its ``run.json``.
+    """
     try:
         said = files.parsed(run / NAME) if (run / NAME).exists() else {}
     except files.Damaged:
-        return False
-    return isinstance(said, dict) and bool(said.get("regression")) and said.get("finished") == info["finished"]
+        return ""
+    if not isinstance(said, dict) or said.get("finished") != info["finished"]:
+        return ""
+    return REGRESSION if said.get("regression") else "ok"

@@ -23,15 +23,28 @@ class Ended(NamedTuple):
     reason: str
 
 
-def cells(side: Side) -> dict[Place, tuple[str, str, str]]:
+class Endings(NamedTuple):
+    """How cells ended.
+
+    Attributes:
+        ended: what changed in cells of both sides, in the later side's order.
+        gone, added: how many cells only the earlier and only the later side has.
+    """
+
+    ended: list[Ended]
+    gone: int
+    added: int
+
+
+def _cells(side: Side) -> dict[Place, tuple[str, str, str]]:
     """Place and seed to the cell's name, status, and reason."""
     frame = side.frame.drop_duplicates("cell")
     return {place: (row[0], row[1], row[2]) for place, row in _rows(frame, ["cell", "status", "reason"])}
 
 
-def endings(base: Side, new: Side) -> list[Ended]:
-    """What changed in how cells of both sides ended, in the later side's order."""
-    before, now = cells(base), cells(new)
+def compare(base: Side, new: Side) -> Endings:
+    """Hold the ends of both sides' cells against each other; what has not ended yet is not gone."""
+    before, now = _cells(base), _cells(new)
     scored = [_scored(side) for side in (base, new)]
     still = set().union(*scored[1].values())
     found = []
@@ -45,7 +58,8 @@ def endings(base: Side, new: Side) -> list[Ended]:
             found.append(Ended(cell, True, f"ended well, and was {earlier.replace('_', ' ')}"))
         elif lost := sorted((scored[0].get(place, set()) - scored[1].get(place, set())) & still):
             found.append(Ended(cell, False, f"no value any more of {', '.join(lost)}"))
-    return found
+    gone = max(0, len(before.keys() - now.keys()) - len(new.unfinished))
+    return Endings(found, gone, len(now.keys() - before.keys()))
 
 
 def _scored(side: Side) -> dict[Place, set[str]]:

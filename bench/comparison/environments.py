@@ -38,7 +38,7 @@ def _environment(side: Side) -> dict[str, Any]:
     named = {name: known.get(name) for name in ("commit", "python", "device", "accelerator", "precision", "threads")}
     parts = {name: known.get(name) or {} for name in ("packages", "machine", "datasets")}
     inner = {f"{name}.{key}": value for name, part in parts.items() for key, value in part.items()}
-    facts = {**named, "driver": known.get("driver"), **inner, "workers": side.info.get("workers")}
+    facts = {**named, **inner, "workers": side.info.get("workers")}
     return {name: value for name, value in facts.items() if value is not None}
 
 

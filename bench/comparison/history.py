@@ -13,7 +13,7 @@ from bench.comparison.kinds import MEASURED, kind_of
 from bench.comparison.pairing import ROW
 from bench.comparison.sides import Side
 from bench.errors import ResultsError
-from bench.results import files, runs, tidy
+from bench.results import runs, tidy
 from bench.statistics.change_points import change_points
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Night(NamedTuple):
         began: when it was started, as it says itself.
         seconds: it took.
         ends: how its cells ended, and how many of them; empty where it has not finished.
-        verdict: of ``bench compare``: ``regression``, ``ok``, or empty where none was kept.
+        verdict: of ``bench compare``, as :func:`bench.comparison.baselines.verdict` has it.
     """
 
     side: Side
@@ -119,13 +119,9 @@ def read(suite: Path) -> History:
 
 
 def _night(path: Path, info: dict[str, Any]) -> Night:
-    said = files.parsed(path / baselines.NAME) if (path / baselines.NAME).exists() else {}
-    verdict = ""
-    if isinstance(said, dict) and said.get("finished") == info["finished"]:
-        verdict = "regression" if said.get("regression") else "ok"
     frame = tidy.read(path) if (path / "results.parquet").exists() else tidy.table(runs.records(path))
     side = Side(path, f"{info['suite']} / {info['run']}", frame, info)
-    return Night(side, info["started"] or "", info["seconds"], info["ends"], verdict)
+    return Night(side, info["started"] or "", info["seconds"], info["ends"], baselines.verdict(path, info))
 
 
 def _points(nights: list[Night], rows: "pd.DataFrame", values: Floats) -> list[Point]:

@@ -27,7 +27,7 @@ def by_night(history: History) -> list[tuple[int, list[str], list[str]]]:
     for night in sorted({point.night for point in history.points}, reverse=True):
         facts = [told.fact(change) for change in history.changed(night)]
         lines = [line(history, point) for point in history.points if point.night == night]
-        found.append((night, _few(facts, _FACTS), _few(lines, _LINES)))
+        found.append((night, wording.few(facts, _FACTS), wording.few(lines, _LINES)))
     return found
 
 
@@ -37,8 +37,8 @@ def ends(night: Night) -> str:
     return named or "not finished"
 
 
-def render(history: History, suite: str, metrics: list[str]) -> str:
-    """The page, with a figure of each of the metrics for each model and target."""
+def render(history: History, suite: str, metrics: list[str], nights: list[tuple[int, list[str], list[str]]]) -> str:
+    """The page, with a figure of each of the metrics for each model and target; ``nights`` are of :func:`by_night`."""
     figures = []
     rows_of: dict[str, list[int]] = {}
     for place, one in enumerate(told.records(history.rows)):
@@ -53,7 +53,7 @@ def render(history: History, suite: str, metrics: list[str]) -> str:
         .render(
             history=history,
             suite=suite,
-            nights=by_night(history),
+            nights=nights,
             figures=figures,
             ends=ends,
             fewest=FEWEST,
@@ -77,7 +77,3 @@ def table(history: History) -> str:
     names = {str(place): night.side.path.name for place, night in enumerate(history.nights)}
     csv: str = wide.rename(columns=names).to_csv(index=False, lineterminator="\n", float_format="%.6g")
     return csv
-
-
-def _few(lines: list[str], most: int) -> list[str]:
-    return lines if len(lines) <= most else [*lines[:most], f"and {len(lines) - most} more"]

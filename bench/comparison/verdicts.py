@@ -98,13 +98,13 @@ def compare(base: Side, new: Side, tolerances: dict[str, float] | None = None) -
     allowed = _allowed(wanted, pairs, new)
     other = "" if base.machine and base.machine == new.machine else _machines(base, new)
     rows = _judged(pairs, allowed, other)
-    before, now = endings.cells(base), endings.cells(new)
+    ends = endings.compare(base, new)
     return Findings(
         rows=rows,
         drifts=_drifts(pairs, allowed, rows, other),
-        ended=endings.endings(base, new),
-        gone=max(0, len(before.keys() - now.keys()) - len(new.unfinished)),
-        added=len(now.keys() - before.keys()),
+        ended=ends.ended,
+        gone=ends.gone,
+        added=ends.added,
         unfinished=len(new.unfinished),
         unjudged=pairs.unjudged,
     )

@@ -124,9 +124,7 @@ def damaged(files: dict[str, str]) -> Facts:
 
 
 def _few(lines: list[str]) -> list[str]:
-    """As many as somebody reads, and how many more there are."""
-    more = [f"and {wording.number(len(lines) - _MOST_LINES, 0)} more"] if len(lines) > _MOST_LINES else []
-    return lines[:_MOST_LINES] + more
+    return wording.few(lines, _MOST_LINES)
 
 
 def _by_pair(trained: list[dict[str, Any]], describe: Any) -> list[str]:

@@ -135,12 +135,17 @@ def _info(found: Status) -> _Info:
 
 
 def is_held(folder: Path) -> bool | None:
-    """Whether a process works on a run; None where the disk has no locks that tell.
+    """Whether a process works on a run; None where nothing tells.
 
     Looked at for a moment, which :func:`bench.running.runner.alone` waits for.
     """
+    return is_locked(folder / LOCK)
+
+
+def is_locked(lock: Path) -> bool | None:
+    """Whether a process holds a lock, whose file may stay without; None where the disk or its rights do not tell."""
     try:
-        handle = os.open(folder / LOCK, os.O_RDONLY | os.O_NONBLOCK)
+        handle = os.open(lock, os.O_RDONLY | os.O_NONBLOCK)
     except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError:

@@ -7,22 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from huggingface_hub import constants
 
 from bench import __main__
 from bench.running import doctor
 from bench.running.doctor import Finding, machine, processes
 from tests import tiny
-from tests.illness import faults, versions
+from tests.illness import alone, faults, versions
 
 
 @pytest.fixture(autouse=True)
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An empty folder, with a cache and a hub of its own and no network."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("TRANSFERBENCH_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+    alone(tmp_path, monkeypatch)
 
 
 @pytest.fixture

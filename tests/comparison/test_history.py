@@ -67,6 +67,7 @@ def test_what_cannot_be_read_is_named_and_the_rest_goes_on(tmp_path, capsys):
     drawn, folder = Suite(np.random.default_rng(2), approaches=2), tmp_path / "results" / "s"
     runs = [write(folder, drawn.night(), place) for place in range(3)]
     (runs[1] / "results.parquet").write_bytes(b"PAR1")
+    (runs[0] / "verdict.json").write_text("{")
     found = history.read(folder)
     assert ([night.side.path for night in found.nights], len(found.unread)) == ([runs[0], runs[2]], 1)
     assert "not a readable table" in found.unread[0]

@@ -14,18 +14,14 @@ from huggingface_hub import constants
 from bench.running.doctor import Finding, folders, needs
 from bench.suite import loading
 from tests import tiny
-from tests.illness import faults, only, versions
+from tests.illness import alone, faults, only, versions
 
 GIB = 2**30
 
 
 @pytest.fixture(autouse=True)
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An empty folder, with a cache and a hub of its own and no network."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("TRANSFERBENCH_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+    alone(tmp_path, monkeypatch)
 
 
 # Folders

@@ -1,6 +1,5 @@
 """Folders that are written to: whether they can be, what is free on their disks, and what killed processes left."""
 
-import fcntl
 import os
 import shlex
 import shutil
@@ -10,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench.running.doctor.finding import Finding
+from bench.running.status import is_locked
 from bench.words import counted
 
 _GIB = 2**30
@@ -58,7 +58,8 @@ def cached() -> Iterator[Finding]:
     number = sum(1 for _ in root.glob("*/*/key.json"))
     yield Finding("ok", "cache", f"{root}: {counted(number, 'entry').replace('entrys', 'entries')}, {size(root)}")
     building = [path for path in root.glob("*/.*-*") if path.is_dir()]
-    at_work = [path for path in building if _is_locked(path.parent / f"{path.name[1:].partition('-')[0]}.lock")]
+    locks = {path: path.parent / f"{path.name[1:].partition('-')[0]}.lock" for path in building}
+    at_work = [path for path in building if is_locked(locks[path]) is not False]  # where nothing tells, too
     if at_work:
         yield Finding("note", "cache", f"{counted(len(at_work), 'build')} under way, by a process that is at work")
     for path in building:
@@ -92,18 +93,3 @@ def _unwritable(folder: Path) -> str:
     except OSError as error:
         return error.strerror or str(error)
     return ""
-
-
-def _is_locked(lock: Path) -> bool:
-    """Whether a process holds it. The files of locks stay; only who holds one tells."""
-    try:
-        handle = os.open(lock, os.O_RDONLY)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(handle)
-    return False
