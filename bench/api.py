@@ -42,8 +42,10 @@ def run(
         runner.run(checked, folder, shown, workers=workers, retry=retry)
     if reports_folder is not None:
         from bench import report
+        from bench.publication import overview
 
         report.build(folder, Path(reports_folder))
+        overview.renew(Path(reports_folder), Path(results_folder))
     return tidy.read(folder)
 
 

@@ -26,8 +26,9 @@ WINGS = {
     "training": {"results", "suite", "checkpoints"},
     "report": {"results", "statistics"},
     "comparison": {"results", "statistics", "report"},
+    "publication": {"results", "report", "comparison"},
     "running": {"results", "suite", "checkpoints", "training"},
-    "commands": {"results", "statistics", "suite", "checkpoints", "report", "comparison", "running"},
+    "commands": {"results", "statistics", "suite", "checkpoints", "report", "comparison", "publication", "running"},
 }
 """Each wing, and the other wings that it may import from; all import what lies at the root, which imports no wing."""
 

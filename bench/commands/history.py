@@ -33,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def call(chosen: argparse.Namespace) -> int:
     """0; 1 where a run could not be read."""
     from bench.comparison import history, history_page
+    from bench.publication import overview
     from bench.results import files
 
     folder = chosen.suite if any(chosen.suite.glob("*/run.json")) else chosen.results / chosen.suite
@@ -48,7 +49,7 @@ def call(chosen: argparse.Namespace) -> int:
     page, table = history_page.render(found, suite, metrics, nights), history_page.table(found)
     files.write_atomically(into / "history.html", lambda path: path.write_text(page, encoding="utf-8"))
     files.write_atomically(into / "history.csv", lambda path: path.write_text(table, encoding="utf-8"))
-    _saying.tell(found.unread)
+    _saying.tell([*found.unread, *overview.renew(chosen.reports, folder.parent)])
     if chosen.json:
         print(json.dumps(_plain(found) | {"page": str(into / "history.html")}))
     else:

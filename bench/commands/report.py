@@ -19,10 +19,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def call(chosen: argparse.Namespace) -> int:
     """1 where a file of the run is damaged."""
     from bench import report
+    from bench.publication import overview
 
     folder = _arguments.run_folder(chosen)
     damaged: list[str] = []
     page = report.build(folder, chosen.reports, damaged.append, baseline=chosen.baseline).page
-    _saying.tell(damaged)
+    _saying.tell([*damaged, *overview.renew(chosen.reports, overview.results_of(folder))])
     print(json.dumps({"results": str(folder), "report": str(page)}) if chosen.json else page)
     return int(bool(damaged))

@@ -39,9 +39,11 @@ def call(chosen: argparse.Namespace) -> int:
     aside = [f"{path}: what it held was made anew where it could not be read" for path in folder.glob("damaged-*")]
     _saying.tell(sorted(aside))
     from bench import report
+    from bench.publication import overview
     from bench.report import circumstances, terminal
 
     page, found, sections = report.build(folder, chosen.reports)
+    _saying.tell(overview.renew(chosen.reports, chosen.results))
     left_out, unmeasured = circumstances.left_out(found.records), circumstances.unmeasured(found.records)
     statuses = dict(Counter(record["happened"]["status"] for record in found.records).most_common())
     if chosen.json:

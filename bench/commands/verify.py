@@ -1,4 +1,4 @@
-"""Check every file of a run against its checksum, and its table against its records.
+"""Check every file of a run, or of a publication, against its checksum, and its table against its records.
 
 A line for each fault says what is wrong with which file, and what to do about it; what belongs to no run is named, too.
 The exit code is 0 where nothing is wrong, 1 where something is.
@@ -21,10 +21,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def call(chosen: argparse.Namespace) -> int:
     """1 where a file is damaged, gone, or another than it was."""
-    from bench.results import verification
+    from bench.results import manifest, verification
     from bench.running import status
 
-    folder = _arguments.run_folder(chosen)
+    folder = chosen.results if manifest.is_published(chosen.results) else _arguments.run_folder(chosen)
     at_work = status.is_held(folder)
     found = verification.verify(folder)
     if at_work:

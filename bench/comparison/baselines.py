@@ -46,7 +46,13 @@ def keep(new: Side, base: Side, findings: Findings) -> None:
 
 
 def verdict(run: Path, info: dict[str, Any]) -> str:
-    """What was said of a run, ``regression`` or ``ok``; empty where nothing can be read, or it has gone on since.
+    """What was said of a run, ``regression`` or ``ok``; empty where :func:`kept` has nothing."""
+    said = kept(run, info)
+    return "" if not said else REGRESSION if said.get("regression") else "ok"
+
+
+def kept(run: Path, info: dict[str, Any]) -> dict[str, Any]:
+    """What :func:`keep` wrote of a run; nothing where nothing can be read, or it has gone on since.
 
     Args:
         run: its folder.
@@ -55,7 +61,5 @@ def verdict(run: Path, info: dict[str, Any]) -> str:
     try:
         said = files.parsed(run / NAME) if (run / NAME).exists() else {}
     except files.Damaged:
-        return ""
-    if not isinstance(said, dict) or said.get("finished") != info["finished"]:
-        return ""
-    return REGRESSION if said.get("regression") else "ok"
+        return {}
+    return said if isinstance(said, dict) and said.get("finished") == info["finished"] else {}

@@ -91,6 +91,9 @@ def read(suite: Path) -> History:
         info, wrong = runs.read_info(path.parent)
         if info.get("imported"):
             continue
+        if info.get("published"):
+            unread.append(f"{path.parent}: a published run, which has no history; name a folder with a suite's runs")
+            continue
         try:
             if wrong:
                 raise ResultsError(f"{path}: damaged ({'; '.join(wrong)})")

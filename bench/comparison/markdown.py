@@ -13,13 +13,13 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~])")
 
 def markdown(findings: Findings, changes: list[Change], base: Side, new: Side) -> str:
     """The whole of it; what is longer than a comment may be is counted."""
-    lines = [f"## {'❌' if findings.worse else '✅'} {_safe(told.verdict(findings))}", ""]
-    lines += [f"{_safe(new.name)} against {_safe(base.name)}", ""]
+    lines = [f"## {'❌' if findings.worse else '✅'} {safe(told.verdict(findings))}", ""]
+    lines += [f"{safe(new.name)} against {safe(base.name)}", ""]
     rows = told.shown(findings)
     for title in dict.fromkeys(told.title(one) for one in rows[:_MOST]):
-        lines += [f"### {_safe(title)}", "", f"| {' | '.join(told.HEAD)} |", f"|{'---|' * len(told.HEAD)}"]
+        lines += [f"### {safe(title)}", "", f"| {' | '.join(told.HEAD)} |", f"|{'---|' * len(told.HEAD)}"]
         mine = [told.row(one) for one in rows[:_MOST] if told.title(one) == title]
-        lines += [*(f"| {' | '.join(map(_safe, entries))} |" for entries in mine), ""]
+        lines += [*(f"| {' | '.join(map(safe, entries))} |" for entries in mine), ""]
     lines += _more(len(rows))
     drifts = [told.drift(one) for one in findings.drifts if one.verdict != SAME]
     ended = [f"{one.cell}: {one.reason}" for one in sorted(findings.ended, key=lambda one: one.better)]
@@ -29,7 +29,7 @@ def markdown(findings: Findings, changes: list[Change], base: Side, new: Side) -
         ("What changed around them", [told.fact(one) for one in changes]),
     ):
         if said:
-            lines += [f"### {title}", "", *(f"- {_safe(line)}" for line in said[:_MOST]), *_more(len(said))]
+            lines += [f"### {title}", "", *(f"- {safe(line)}" for line in said[:_MOST]), *_more(len(said))]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -37,6 +37,6 @@ def _more(count: int) -> list[str]:
     return ["", *([f"and {count - _MOST} more", ""] if count > _MOST else [])]
 
 
-def _safe(text: str) -> str:
-    """A text in one line that is shown as it is."""
+def safe(text: str) -> str:
+    """A text in one line that Markdown shows as it is."""
     return _SPECIAL.sub(r"\\\1", " ".join(text.split()))

@@ -83,7 +83,7 @@ def asked(records: list[dict[str, Any]]) -> Facts:
 def environment(info: dict[str, Any], records: list[dict[str, Any]]) -> Facts:
     """Machine, device, versions, commit, dataset fingerprints, and what of the domains was left out or changed."""
     places = [record["environment"] for record in records]
-    machines = _unique(_machine(place.get("machine", {}), place.get("accelerator")) for place in places)
+    machines = _unique(machine(place.get("machine", {}), place.get("accelerator")) for place in places)
     settings = _unique(_words({key: place.get(key) for key in ("device", "precision", "threads")}) for place in places)
     versions = _unique(_words({"python": place.get("python")} | place.get("packages", {})) for place in places)
     prints = _unique(
@@ -145,7 +145,8 @@ def _by_pair(trained: list[dict[str, Any]], describe: Any) -> list[str]:
     return shown
 
 
-def _machine(machine: dict[str, Any], accelerator: str | None) -> str:
+def machine(machine: dict[str, Any], accelerator: str | None) -> str:
+    """A machine in words, as its record has it; the accelerator stands elsewhere."""
     parts = [
         machine.get("processor"),
         f"{machine['cores']} cores" if machine.get("cores") else "",

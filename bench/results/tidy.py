@@ -6,38 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import ResultsError
-from bench.results import files
+from bench.results import columns, files
 
 if TYPE_CHECKING:
     import pandas as pd
 
-COLUMNS = {
-    "suite": "str",
-    "run": "str",
-    "cell": "str",
-    "model": "str",
-    "family": "str",
-    "modality": "str",
-    "source": "str",
-    "target": "str",
-    "approach": "str",
-    "options": "str",
-    "data_size": "int64",
-    "data_quality": "str",
-    "seed": "int64",
-    "status": "str",
-    "metric": "str",
-    "value": "float64",
-    "unit": "str",
-    "better": "str",
-    "n": "int64",
-    "error": "float64",
-    "reason": "str",
-    "damaged": "int64",
-}
-"""The tidy table's columns. ``options`` is JSON; ``data_size`` is 0 for an approach that uses no target data; a cell
-without scores has one row with an empty ``metric`` and a NaN ``value``; ``error`` is the score's own standard error;
-``damaged`` is how many items of its domains were left out because they could not be read."""
+COLUMNS = {name: column.kind for name, column in columns.RESULTS.items()}
+"""The tidy table's columns, and their types; :data:`bench.results.columns.RESULTS` says what is in them. A cell without
+scores has one row with an empty ``metric`` and a NaN ``value``."""
 
 _ASKED = ("suite", "run", "model", "family", "modality", "source", "target", "approach", "data_size", "seed")
 _SCORED = ("metric", "value", "unit", "better", "n", "error")

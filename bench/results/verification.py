@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bench.errors import ResultsError
-from bench.results import files, items, packed, runs, tidy
+from bench.results import files, items, manifest, packed, runs, tidy
 from bench.results.files import ANEW, Damaged
 from bench.words import counted, shown
 
@@ -55,7 +55,32 @@ class Verdict:
 
 
 def verify(folder: Path) -> Verdict:
-    """Read all of a run; :class:`ResultsError` where there is none."""
+    """Read all of a run, or of a publication; :class:`ResultsError` where there is none."""
+    return _verify_publication(folder) if manifest.is_published(folder) else _verify_run(folder)
+
+
+def _verify_publication(folder: Path) -> Verdict:
+    """All files against the list, and the run in it as any other."""
+    of_run = _verify_run(folder / manifest.RUN)
+    found = Verdict(folder, unchecked=of_run.unchecked)
+    again = "get it again, or publish it again"
+    try:
+        checked = manifest.check(folder)
+        found.checked["file"] = len(checked.listed)
+        for name in checked.gone:
+            found.note(name, "it is gone", again)
+        for name, what in checked.wrong.items():
+            found.note(name, what, again)
+        found.strange = dict.fromkeys(checked.strange, f"not in {manifest.NAME}")
+    except Damaged as reason:
+        found.note(manifest.NAME, reason, again)
+    for fault in of_run.faults:
+        found.note(f"{manifest.RUN}/{fault.file}", fault.what, again)
+    found.checked |= of_run.checked
+    return found
+
+
+def _verify_run(folder: Path) -> Verdict:
     found = Verdict(folder)
     run = runs.read(folder)
     _folder(found, set(run.info["cells"]))

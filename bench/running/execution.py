@@ -21,7 +21,7 @@ from bench import dataset, plugins
 from bench.device import out_of_memory, precision
 from bench.errors import BenchError, CellEnd, DataError, NotApplicable, PluginError, ResultsError
 from bench.evaluation import Evaluation, Score, Training
-from bench.results import checks, disk, files, items, runs, schema
+from bench.results import checks, columns, disk, files, items, runs, schema
 from bench.running import board, environment, exhibit
 from bench.running.ends import said
 from bench.suite.cell import Cell, DatasetSpec, ModelSpec
@@ -242,8 +242,7 @@ def _described(score: Score) -> dict[str, Any]:
 
 
 def _write_curve(rows: list[dict[str, Any]], folder: Path) -> None:
-    columns = ("trial", "step", "stage", "train_loss", "validation_loss", "learning_rate", "seconds")
-    lines = [",".join(columns)] + [",".join(str(row.get(name, "")) for name in columns) for row in rows]
+    lines = [",".join(columns.CURVES), *(",".join(str(row.get(name, "")) for name in columns.CURVES) for row in rows)]
     files.write_atomically(folder / "curve.csv", lambda partial: partial.write_text("\n".join(lines) + "\n"))
 
 
