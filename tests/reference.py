@@ -7,10 +7,12 @@ numbers stay as they are.
 
 import io
 import re
+import tempfile
 from pathlib import Path
 
 from PIL import Image
 
+from bench.publication import overview
 from bench.report.samples import COLUMNS, ROWS
 from bench.results import files, packed, runs
 from bench.running.ledger import Ledger
@@ -62,7 +64,7 @@ def cut(picture: bytes) -> bytes:
 
 
 def main() -> None:
-    """All of them; what is not needed of their reports goes."""
+    """All of them; what is not needed of their reports goes. And the list of them."""
     shown = (ROOT / "README.md").read_text(encoding="utf-8")
     for run in RUNS:
         shrink(run)
@@ -71,6 +73,17 @@ def main() -> None:
         for path in (*report.glob("plots/*"), report / "table.csv", report / "pairs.csv"):
             if path.relative_to(ROOT).as_posix() not in shown:
                 path.unlink(missing_ok=True)
+    (ROOT / "reports" / overview.NAME).write_text(listed(), encoding="utf-8")
+
+
+def listed() -> str:
+    """The list of what is committed, whatever else lies in the two folders here."""
+    with tempfile.TemporaryDirectory() as folder:
+        for run in RUNS:
+            there = Path(folder, run.parent.name)
+            there.mkdir()
+            (there / run.name).symlink_to(ROOT / "reports" / run.parent.name / run.name)
+        return overview.render(Path(folder), RUNS)
 
 
 if __name__ == "__main__":

@@ -125,7 +125,7 @@ def _front(info: dict[str, Any], about: About, written: Written) -> dict[str, An
             {
                 "config_name": table.name,
                 **({"default": True} if not place else {}),
-                "data_files": [{"split": "all", "path": f"data/{table.name}.parquet"}],
+                "data_files": [{"split": "train", "path": f"data/{table.name}.parquet"}],
             }
             for place, table in enumerate(written.tables)
         ],

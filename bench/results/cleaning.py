@@ -53,7 +53,7 @@ class Cleaner:
         self._hosts = _words({host, host.partition(".")[0]} - words - _GENERIC)
         self._users = _words({user} - words - _GENERIC)
         folders = {str(Path.home()), os.getcwd()}  # noqa: PTH109 - as it is spelled, links and all
-        self._folders = [name for name in sorted(folders, key=len, reverse=True) if len(name) > 1]
+        self._folders = [_folder(name) for name in sorted(folders, key=len, reverse=True) if len(name) > 1]
         secrets = {value for name, value in os.environ.items() if _NAMED_SECRET.search(name) and len(value) >= 8}
         self._secrets = sorted(secrets - words, key=len, reverse=True)
         self._before: dict[str, tuple[str, set[str]]] = {}
@@ -85,10 +85,8 @@ class Cleaner:
         for secret in self._secrets:
             clean = clean.replace(secret, put(SECRETS, "<secret>")) if secret in clean else clean
         for folder in self._folders:  # which may have spaces in them
-            clean = re.sub(rf"{re.escape(folder)}(?=[/\\])", lambda _: put(PATHS, "…"), clean)
+            clean = folder.sub(lambda _: put(PATHS, "…"), clean)
         clean = _PLACE.sub(lambda found: self._place(found, put), clean)
-        for folder in self._folders:
-            clean = re.sub(rf"(?<![\w.…/]){re.escape(folder)}(?![\w.-])", lambda _: put(PATHS, "…"), clean)
         for kind, names in ((HOSTS, self._hosts), (USERS, self._users)):
             if names:
                 clean = names.sub(lambda _, kind=kind: put(kind, f"<{kind[:-1]}>"), clean)  # type: ignore[misc]
@@ -131,6 +129,12 @@ def _is_local(host: str, parts: SplitResult) -> bool:
         return not ipaddress.ip_address(host).is_global
     except ValueError:
         return ("." not in host and host != "localhost") or host.endswith(_LOCAL)
+
+
+def _folder(name: str) -> "re.Pattern[str]":
+    """Finds a folder at the head of a path, or alone; a short one, such as ``/root``, not within a relative path."""
+    before = r"(?<![\w.…/])" if len(Path(name).parts) < 3 else ""
+    return re.compile(rf"{before}{re.escape(name)}(?=[/\\]|(?![\w.-]))")
 
 
 def _words(names: set[str]) -> "re.Pattern[str] | None":

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from bench import report
+from bench.publication import overview
 from bench.report import plots
-from tests.reference import ROOT, RUNS
+from tests.reference import ROOT, RUNS, listed
 
 
 def text(page: Path) -> str:
@@ -27,3 +28,10 @@ def test_a_committed_report_is_what_is_made_of_its_results(
         assert kind != "*.html" or names == {path.name for path in made.glob(kind)}
         for name in names:
             assert text(made / name) == text(committed / name), name
+
+
+def test_the_committed_list_has_every_committed_report() -> None:
+    """Each line of it; a run of one's own adds others."""
+    rows = [line for line in listed().splitlines() if line.startswith('<tr><th scope="row"')]
+    assert len(rows) == len(RUNS)
+    assert set(rows) <= set((ROOT / "reports" / overview.NAME).read_text(encoding="utf-8").splitlines())
