@@ -67,7 +67,7 @@ def read(path: Path) -> Side:
     left = [cell for cell in found.info["cells"] if cell not in ended]
     if not found.records:
         raise ResultsError(f"{path}: no cell has finished; go on with it by bench run {found.info['suite']}")
-    name = f"{found.info['suite']} / {found.info['run']}"
+    name = f"{found.info['suite']} / {found.info['run']}{' (published)' if found.info.get('published') else ''}"
     return Side(path, name, tidy.table(found.records), found.info, found, left)
 
 

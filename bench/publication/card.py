@@ -1,6 +1,7 @@
 """The data card of a published run: ``README.md`` as Hugging Face reads it, and the same as the folder's first page."""
 
 import re
+import shlex
 from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,7 +25,13 @@ _TABLES = {
     "across.csv": "approach and data size, across models and targets",
     "worth.csv": "what an approach is worth in from-scratch examples, steps and seconds",
 }
-_SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+_SIZES = (
+    (1_000, "n<1K"),
+    (10_000, "1K<n<10K"),
+    (100_000, "10K<n<100K"),
+    (1_000_000, "100K<n<1M"),
+    (10_000_000, "1M<n<10M"),
+)
 
 
 class About(NamedTuple):
@@ -77,7 +84,7 @@ def markdown(found: runs.Found, about: About, written: Written, report: Path) ->
     return environment.get_template("card.md.jinja").render(
         front=yaml.safe_dump(_front(info, about, written), sort_keys=False, allow_unicode=True),
         suite=info["suite"],
-        suite_word=re.sub(r"\s+", "_", info["suite"]),
+        path=shlex.quote(f"results/{info['suite']}/RUN"),
         run=info["run"],
         description=info["description"],
         imported=bool(info.get("imported")),
@@ -120,7 +127,7 @@ def _front(info: dict[str, Any], about: About, written: Written) -> dict[str, An
         **({"license": about.license} if about.license else {"license": "unknown"}),
         "pretty_name": f"{info['suite']}: transfer approaches compared",
         "tags": ["transferbench", "transfer-learning", "fine-tuning", "generative-models", "benchmark", "evaluation"],
-        "size_categories": [next((name for most, name in _SIZES if rows < most), "n>1M")],
+        "size_categories": [next((name for most, name in _SIZES if rows < most), "10M<n<100M")],
         "configs": [
             {
                 "config_name": table.name,

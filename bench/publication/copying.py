@@ -4,12 +4,14 @@ import json
 import re
 import shutil
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from bench.errors import ResultsError
 from bench.results import cleaning, files, items, packed, packed_items, packed_records, runs, tidy
 from bench.results.cleaning import Cleaner
+from bench.results.statuses import STATUSES
 from bench.words import cut
 
 _KEPT = re.compile(r"curve\.csv|(?:samples|conditions)(?:-\d+)?\.(?:json|png|wav)")
@@ -26,7 +28,7 @@ def copy(found: runs.Found, into: Path) -> runs.Found:
     Raises :class:`ResultsError` where the name of a model, target or approach would have to be cleaned, as what was
     measured goes by it; :class:`bench.results.files.Damaged` where a file cannot be read.
     """
-    cleaner = Cleaner(_words(found.info))
+    cleaner = Cleaner(_words(found))
     texts = {record["cell"]: _text(found, record["cell"], cleaner) for record in found.records}
     left_out: Counter[str] = Counter()
     packed_records.write(into, texts)
@@ -51,9 +53,17 @@ def left_behind(info: dict[str, Any]) -> list[str]:
     return [*lines, *([f"taken out: {cleaned}"] if cleaned else [])]
 
 
-def _words(info: dict[str, Any]) -> set[str]:
-    """What the suite itself says, which is no secret even if a machine is called so."""
-    return set(re.findall(r"\w+", json.dumps([info["suite"], info["run"], info.get("definition"), info["cells"]])))
+def _words(found: runs.Found) -> set[str]:
+    """What the suite itself says, and what scores go by, which is no secret even if a machine is called so."""
+    info = found.info
+    of_suite = [info["suite"], info["run"], info.get("definition"), info["cells"], info["primary"], STATUSES]
+    of_scores = {
+        (score["metric"], score["unit"], score["better"])
+        for record in found.records
+        for score in record["happened"]["scores"]
+    }
+    asked = {record["asked"].get(name, "") for record in found.records for name in _NAMES}
+    return set(re.findall(r"[\w-]+", json.dumps([of_suite, *of_scores, *asked], ensure_ascii=False)))
 
 
 def _text(found: runs.Found, cell: str, cleaner: Cleaner) -> str:
@@ -62,12 +72,17 @@ def _text(found: runs.Found, cell: str, cleaner: Cleaner) -> str:
     text = files.content(path).decode() if path.exists() else found.cells.pack.records[cell]
     before = files.parsed_text(text)
     clean = cleaner.value(before)
-    asked = before["asked"]
-    for name in _NAMES:
-        if clean["asked"].get(name) != asked.get(name):
-            said = f"{name} {cut(str(asked[name]), 100)!r} names a place on this machine, its user or a secret"
+    for (what, name), (_, now) in zip(_named(before), _named(clean), strict=True):
+        if name != now:
+            said = f"{what} {cut(str(name), 100)!r} names a place on this machine, its user or a secret"
             raise ResultsError(f"{found.folder}: {said}, and scores go by it; give it another name in the suite")
     return text if clean == before else json.dumps(clean, indent=1, allow_nan=False) + "\n"
+
+
+def _named(record: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """What scores of a record go by."""
+    yield from ((name, record["asked"].get(name)) for name in _NAMES)
+    yield from (("metric", score["metric"]) for score in record["happened"]["scores"])
 
 
 def _write_beside(found: runs.Found, into: Path, left_out: Counter[str]) -> None:

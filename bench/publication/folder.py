@@ -143,8 +143,9 @@ def _put(partial: Path, into: Path, before: list[str] | None) -> None:
     into.replace(aside)
     try:
         partial.replace(into)
-    except OSError:
-        aside.replace(into)
+    except BaseException:  # Ctrl-C, too
+        if not into.exists():
+            aside.replace(into)
         raise
     for name in before:
         (aside / name).unlink(missing_ok=True)

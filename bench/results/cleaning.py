@@ -23,7 +23,7 @@ _SECRET = re.compile(
     r"\b(?:hf_[A-Za-z0-9]{16,}|sk-[\w-]{16,}|gh[pousr]_\w{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}|xox[abprs]-[\w-]{10,}"
     r"|AKIA[0-9A-Z]{16}|eyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]+)|(?<=[Bb]earer )[\w.~+/=-]{12,}"
 )
-_NAMED_SECRET = re.compile("TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL|API_?KEY|ACCESS_?KEY", re.IGNORECASE)
+_NAMED_SECRET = re.compile("TOKEN(?!IZ)|SECRET|PASSWORD|PASSWD|CREDENTIAL|API_?KEY|ACCESS_?KEY", re.IGNORECASE)
 _PART = r"[^\s/\\'\"<>|:;,()\[\]{}*?=&`]+"
 _PLACE = re.compile(
     r"(?P<url>[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>`]+)"
@@ -54,16 +54,16 @@ class Cleaner:
         self._users = _words({user} - words - _GENERIC)
         folders = {str(Path.home()), os.getcwd()}  # noqa: PTH109 - as it is spelled, links and all
         self._folders = [_folder(name) for name in sorted(folders, key=len, reverse=True) if len(name) > 1]
-        secrets = {value for name, value in os.environ.items() if _NAMED_SECRET.search(name) and len(value) >= 8}
+        secrets = {value for name, value in os.environ.items() if _NAMED_SECRET.search(name) and _is_odd(value)}
         self._secrets = sorted(secrets - words, key=len, reverse=True)
         self._before: dict[str, tuple[str, set[str]]] = {}
 
     def value(self, value: Any) -> Any:
-        """A JSON value with all its texts clean, keys too."""
+        """A JSON value with all its texts clean, and those of its keys that are no plain names."""
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, dict):
-            return {self.text(key): self.value(one) for key, one in value.items()}
+            return {key if key.isidentifier() else self.text(key): self.value(one) for key, one in value.items()}
         return [self.value(one) for one in value] if isinstance(value, list) else value
 
     def text(self, text: str) -> str:
@@ -129,6 +129,11 @@ def _is_local(host: str, parts: SplitResult) -> bool:
         return not ipaddress.ip_address(host).is_global
     except ValueError:
         return ("." not in host and host != "localhost") or host.endswith(_LOCAL)
+
+
+def _is_odd(value: str) -> bool:
+    """Whether a value is no word that may stand anywhere."""
+    return len(value) >= 8 and not value.isalpha()
 
 
 def _folder(name: str) -> "re.Pattern[str]":
