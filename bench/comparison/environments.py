@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from bench.comparison.sides import Side
+from bench.results import cleaning
 from bench.results.cleaning import Cleaner
 from bench.words import shown
 
@@ -27,7 +28,7 @@ def changes(base: Side, new: Side) -> list[Change]:
     if not all(asked):
         asked = [{}, {}]  # an import has none
     if any(side.info.get("published") for side in (base, new)):  # whose texts are clean: so are both sides' now
-        cleaner = Cleaner()
+        cleaner = Cleaner(paths=cleaning.paths_in([places, asked]))
         places, asked = ([cleaner.value(one) for one in both] for both in (places, asked))
     return [
         Change(name, _said(first.get(name, _NONE)), _said(second.get(name, _NONE)))

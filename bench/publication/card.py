@@ -144,7 +144,7 @@ def _measured(records: list[dict[str, Any]], primary: dict[str, str]) -> list[tu
     pairs = [f"{one['model']} ({one['family'] or 'of another kind'}) → {one['target']}" for one in asked]
     metrics = [score["metric"] for record in records for score in record["happened"]["scores"]]
     families = {one["family"] for one in asked}
-    ranking = [f"{metric} ({family})" for family, metric in primary.items() if family in families]
+    ranking = [f"{metric} ({family})" if family else metric for family, metric in primary.items() if family in families]
     facts = {
         "Models and targets": _named(pairs),
         "Approaches and controls": _named([one["approach"] for one in asked]),
@@ -202,7 +202,11 @@ def _bibtex(info: dict[str, Any], about: About, digest: str, records: list[dict[
     entries = {
         "title": f"{{{_tex(info['suite'])}: transfer approaches compared (run {_tex(info['run'])})}}",
         **({"author": f"{{{_tex(about.by)}}}"} if about.by else {}),
-        **({"year": (info["finished"] or "")[:4]} if re.match(r"\d{4}-", info["finished"] or "") else {}),
+        **(
+            {"year": (info["finished"] or "")[:4]}
+            if re.match(r"\d{4}-", info["finished"] or "") and not info.get("imported")
+            else {}
+        ),
         "note": f"{_tex(note)}; SHA-256 of data/results.parquet: {digest}",
         **({"url": about.url} if about.url else {}),
     }

@@ -28,7 +28,7 @@ def copy(found: runs.Found, into: Path) -> runs.Found:
     Raises :class:`ResultsError` where the name of a model, target or approach would have to be cleaned, as what was
     measured goes by it; :class:`bench.results.files.Damaged` where a file cannot be read.
     """
-    cleaner = Cleaner(_words(found))
+    cleaner = Cleaner(_words(found), cleaning.paths_in(found.info.get("definition")))
     texts = {record["cell"]: _text(found, record["cell"], cleaner) for record in found.records}
     left_out: Counter[str] = Counter()
     packed_records.write(into, texts)

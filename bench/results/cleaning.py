@@ -25,6 +25,8 @@ _SECRET = re.compile(
 )
 _NAMED_SECRET = re.compile("TOKEN(?!IZ)|SECRET|PASSWORD|PASSWD|CREDENTIAL|API_?KEY|ACCESS_?KEY", re.IGNORECASE)
 _PART = r"[^\s/\\'\"<>|:;,()\[\]{}*?=&`]+"
+_QUOTED = re.compile(r"(?<=(['\"`]))(?:…|~[\w.-]*|[A-Za-z]:)?[\\/][^'\"`\n]*[\\/][^'\"`\n]*(?=\1)")
+_WHOLE = re.compile(r"(?:~[^\\/\s]*)?/[^\n]*/[^\n]*|[A-Za-z]:[\\/][^\n]+|\\\\[^\n]+|~[^\\/\s]*/[^\n]+")
 _PLACE = re.compile(
     r"(?P<url>[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>`]+)"
     rf"|(?<![\w.…~/-])(?:~[\w.-]*/|…?/{_PART}/)(?:{_PART}/)*(?:{_PART})?"
@@ -41,12 +43,13 @@ class Cleaner:
 
     Args:
         known: words that are no secret even where the machine or its user has such a name: those of the suite.
+        paths: what is known to be one, so that where it stands in a text its end is known, too (:func:`paths_in`).
 
     Attributes:
         found: :data:`PATHS`, :data:`HOSTS`, :data:`USERS` or :data:`SECRETS` to the number of texts with one.
     """
 
-    def __init__(self, known: Iterable[str] = ()) -> None:
+    def __init__(self, known: Iterable[str] = (), paths: Iterable[str] = ()) -> None:
         self.found: Counter[str] = Counter()
         words = set(known)
         host, user = platform.node(), Path.home().name
@@ -54,6 +57,7 @@ class Cleaner:
         self._users = _words({user} - words - _GENERIC)
         folders = {str(Path.home()), os.getcwd()}  # noqa: PTH109 - as it is spelled, links and all
         self._folders = [_folder(name) for name in sorted(folders, key=len, reverse=True) if len(name) > 1]
+        self._paths = sorted(paths, key=len, reverse=True)
         secrets = {value for name, value in os.environ.items() if _NAMED_SECRET.search(name) and _is_odd(value)}
         self._secrets = sorted(secrets - words, key=len, reverse=True)
         self._before: dict[str, tuple[str, set[str]]] = {}
@@ -84,6 +88,9 @@ class Cleaner:
         clean = _SECRET.sub(lambda _: put(SECRETS, "<secret>"), text)
         for secret in self._secrets:
             clean = clean.replace(secret, put(SECRETS, "<secret>")) if secret in clean else clean
+        for path in self._paths:
+            clean = clean.replace(path, self._name(path, put)) if path in clean else clean
+        clean = _QUOTED.sub(lambda found: self._name(found[0], put), clean)
         for folder in self._folders:  # which may have spaces in them
             clean = folder.sub(lambda _: put(PATHS, "…"), clean)
         clean = _PLACE.sub(lambda found: self._place(found, put), clean)
@@ -96,10 +103,22 @@ class Cleaner:
         place = found[0]
         if found["url"]:
             return _clean_url(place, put)
+        return self._name(place, put)
+
+    def _name(self, place: str, put: Any) -> str:
+        """What stays of a path."""
         name = re.split(r"[\\/]", place.rstrip("\\/"))[-1]
         if _HOMES.fullmatch(place) or name == "…" or (self._users and self._users.search(name)):
             return str(put(PATHS, "…"))
         return str(put(PATHS, f"…/{name}"))
+
+
+def paths_in(value: Any) -> set[str]:
+    """Texts in a JSON value that are as a whole a path from a root or a home on: where a suite says what lies where."""
+    if isinstance(value, str):
+        return {value} if len(value) < 1000 and _WHOLE.fullmatch(value) else set()
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return set[str]().union(*map(paths_in, parts))
 
 
 def _clean_url(address: str, put: Any) -> str:

@@ -23,6 +23,8 @@ from bench.results import columns, files, items, manifest, packed, runs, tidy
 from bench.running import runner
 from tests.plans import refused
 from tests.publication.runs import HOME, PRIVATE, TOKEN, made, on_a_machine, settle
+from tests.results.test_imported import cell
+from tests.results.test_imported import made as import_made
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +146,7 @@ def test_comparing_with_it_is_comparing_with_the_run(run: Path, site: Path, tmp_
 def test_what_only_is_clean_has_not_changed(run: Path, site: Path, tmp_path: Path) -> None:
     first = Path(shutil.copytree(run, tmp_path / "first"))
     info, _ = runs.read_info(first)
-    definition = info["definition"] | {"path": f"{HOME}/my/texts.csv"}
+    definition = info["definition"] | {"path": f"{HOME}/my own/texts of mine.csv"}
     files.write_json(first / "run.json", info | {"definition": definition})
     there = folder.publish(first, tmp_path / "site", card.About()).folder
     assert environments.changes(sides.read(first), sides.read(there / "run")) == []
@@ -368,3 +370,12 @@ def test_a_name_that_would_have_to_be_cleaned_is_refused(tmp_path: Path, capsys:
 
 def test_the_token_was_there(run: Path) -> None:
     assert TOKEN in files.parsed(run / "run.json")["source"]
+
+
+def test_what_others_measured_is_said_to_be_theirs(tmp_path: Path) -> None:
+    imported = import_made(tmp_path, cell(seed=0), cell(seed=1))
+    text = (folder.publish(imported, tmp_path / "site", card.About()).folder / "README.md").read_text()
+    assert "By others, in their way: these numbers were imported" in text
+    assert "the test split is scored once" not in text
+    assert "year =" not in text
+    assert "license: unknown" in text

@@ -18,6 +18,7 @@ def _machine(monkeypatch: pytest.MonkeyPatch) -> None:
 CASES = [
     ("RuntimeError: /data/users/x.csv: not found", "RuntimeError: …/x.csv: not found", {PATHS}),
     (f"path={HOME}/my data/x.csv", "path=…/my data/x.csv", {PATHS}),
+    ("no folder '/data/my corp/x y.csv'; name another", "no folder '…/x y.csv'; name another", {PATHS}),
     (f"in {HOME}", "in …", {PATHS}),
     ("in /home/bertha and /Users/carl/", "in … and …", {PATHS}),
     ("-I/home/bertha/include", "-I…/include", {PATHS}),
@@ -62,6 +63,16 @@ def test_a_word_of_the_suite_is_no_secret(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr("platform.node", lambda: "lora")
     assert Cleaner({"lora"}).text("lora diverged") == "lora diverged"
     assert Cleaner().text("lora diverged") == "<host> diverged"
+
+
+def test_a_path_that_is_known_ends_where_it_ends() -> None:
+    suite = {"path": "/data/my corp/x y.csv", "models": ["~/my models/gpt2", "openai/gpt2", "D:\\my models\\a"], "n": 3}
+    found = cleaning.paths_in(suite)
+    assert found == {"/data/my corp/x y.csv", "~/my models/gpt2", "D:\\my models\\a"}
+    cleaner = Cleaner(paths=found)
+    clean = {"path": "…/x y.csv", "models": ["…/gpt2", "openai/gpt2", "…/a"], "n": 3}
+    assert cleaner.value(suite) == cleaner.value(clean) == clean
+    assert cleaner.text("path: /data/my corp/x y.csv, modality: text") == "path: …/x y.csv, modality: text"
 
 
 def test_all_texts_of_a_value_are_counted_keys_too() -> None:
