@@ -7,7 +7,8 @@ is found, too. What changed around the numbers stands below: packages, machine, 
 What is no change is for the suite to say, `tolerances: {quality: 0.01, drift: 0.001, speed: 0.15,
 memory: 0.05, energy: 0.15, size: 0.01}` being the default, or a metric's name; figures of two machines
 are not compared. With --against last-ok the baseline is the newest earlier run that is complete and
-no regression, and the verdict is kept beside the run, and told in reports/index.html.
+no regression, and the verdict is kept beside the run, and told in
+reports/index.html beside results/.
 
 Exit codes: 0 no regression; 1 a regression; 2 for bad input; 3 where cells have not finished.
 """
@@ -43,7 +44,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write it for a pull request")
     parser.add_argument("--junit", type=Path, metavar="FILE", help="write it for continuous integration")
-    _arguments.add_folder(parser, "reports")
     _arguments.add_json(parser)
 
 
@@ -71,7 +71,8 @@ def call(chosen: argparse.Namespace) -> int:
         _show(findings, changes, base, new)
     if chosen.against == baselines.LAST_OK and not findings.unfinished:
         baselines.keep(new, base, findings)
-        _saying.tell(overview.renew(chosen.reports, overview.results_of(new_path)))
+        if results := overview.results_of(new_path):
+            _saying.tell(overview.renew(results.parent / "reports", results))
     if findings.unfinished:
         go_on = f"go on by {status.way_on(new.info['suite'], new_path)}"
         how = "a process still works on it" if status.is_held(new_path) else go_on

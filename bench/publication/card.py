@@ -191,7 +191,7 @@ def _limits(found: runs.Found, tables: set[str]) -> list[str]:
     if "items" not in tables:
         lines.append("Scores are not kept item by item, so comparisons cover seeds alone.")
     if behind := left_behind(found.info):
-        lines.append(f"Not published: {'; '.join(behind)}. Weights are not kept by a run.")
+        lines.append(f"Not as in the run: {'; '.join(behind)}. Weights are not kept by a run.")
     return lines
 
 

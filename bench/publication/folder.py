@@ -64,7 +64,7 @@ def publish(run: Path, into: Path, about: About) -> Published:
             tables, left_behind = _build(found, partial, about)
             count = sum(path.is_file() for path in partial.rglob("*"))
             _put(partial, into, before)
-    except files.Damaged as reason:
+    except (files.Damaged, RecursionError) as reason:
         raise ResultsError(f"{run}: damaged ({reason}); see bench verify") from reason
     finally:
         shutil.rmtree(partial, ignore_errors=True)
@@ -140,11 +140,13 @@ def _put(partial: Path, into: Path, before: list[str] | None) -> None:
         partial.replace(into)
         return
     aside = Path(tempfile.mkdtemp(prefix=f".{into.name}-", dir=into.parent))
-    into.replace(aside)
     try:
+        into.replace(aside)
         partial.replace(into)
     except BaseException:  # Ctrl-C, too
-        if not into.exists():
+        if into.exists():
+            aside.rmdir()
+        else:
             aside.replace(into)
         raise
     for name in before:

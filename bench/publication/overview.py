@@ -50,14 +50,18 @@ class Suite(NamedTuple):
     runs: list[Run]
 
 
-def results_of(run: Path) -> Path:
-    """The folder of results that a run lies in, or ``results`` where it lies alone."""
+def results_of(run: Path) -> Path | None:
+    """The folder of results that a run lies in; None where it lies alone."""
     here = run.resolve()
-    return run.parent.parent if runs.read_info(here)[0]["suite"] == here.parent.name else Path("results")
+    return run.parent.parent if runs.read_info(here)[0]["suite"] == here.parent.name else None
 
 
-def renew(reports: Path, results: Path) -> list[str]:
-    """Write the list of what lies in two folders.
+def renew(reports: Path, results: Path | None) -> list[str]:
+    """Write the list of what lies in a folder of reports, where there is one, and in folders of results.
+
+    Args:
+        reports: its place.
+        results: what was worked on; it comes beside the folder ``results`` that lies beside the reports.
 
     Returns:
         Lines for the user: where ``reports/index.html`` is none of ours, it stays as it is.
@@ -67,13 +71,14 @@ def renew(reports: Path, results: Path) -> list[str]:
         return []
     if path.exists() and _MARK not in _beginning(path):
         return [f"{path}: not made by transferbench, so it stays as it is; the list of runs is not renewed"]
-    text = render(reports, [found.parent for found in results.glob("*/*/run.json")])
+    folders = dict.fromkeys(one.resolve() for one in (reports.resolve().parent / "results", results) if one)
+    text = render(reports, [found.parent for folder in folders for found in folder.glob("*/*/run.json")])
     files.write_atomically(path, lambda partial: partial.write_text(text, encoding="utf-8"))
     return []
 
 
 def render(reports: Path, found: Iterable[Path]) -> str:
-    """The page; ``found`` are folders of runs."""
+    """The page; ``found`` are folders of runs, and of two with one name the later one is listed."""
     suites: dict[str, dict[str, Run]] = {}
     for folder in found:
         info, wrong = runs.read_info(folder)

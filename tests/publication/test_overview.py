@@ -164,4 +164,18 @@ def test_a_year_of_nights_takes_no_time(tmp_path: Path) -> None:
 def test_results_of_a_run_that_lies_alone(here: Path) -> None:
     assert overview.results_of(here / "results" / "nightly" / "night-000") == here / "results"
     alone = Path(shutil.copytree(here / "results" / "nightly" / "night-000", here / "elsewhere"))
-    assert overview.results_of(alone) == Path("results")
+    assert overview.results_of(alone) is None
+
+
+def test_a_report_of_results_elsewhere_drops_no_line_of_ours(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = make_run(here / "elsewhere" / "results", sizes=(50,), seeds=(0, 1), beside=False)
+    assert __main__.main(["report", str(run)]) == 0
+    assert listed().titles == ["nightly", "quickstart"]
+    assert "its results are not here" not in Path("reports/index.html").read_text()
+    before = Path("reports/index.html").read_text()
+    shutil.copytree(run, run.with_name("2"))
+    for place, night in enumerate((run, run.with_name("2"))):
+        change(night, "lora", 1.0, f"2026-01-0{place + 1}T00:00:00+00:00")
+    assert __main__.main(["compare", str(run.with_name("2")), "--against", "last-ok"]) == 0
+    assert Path("reports/index.html").read_text() == before  # what is compared there is listed there
+    capsys.readouterr()
