@@ -50,7 +50,7 @@ def left_behind(info: dict[str, Any]) -> list[str]:
     said = info[_MARK]
     lines = [f"{count} × {name} left out" for name, count in said["left_out"].items()]
     cleaned = cleaning.told(said["cleaned"])
-    return [*lines, *([f"{cleaned}: taken out"] if cleaned else [])]
+    return [*lines, *([f"texts cleaned: {cleaned}"] if cleaned else [])]
 
 
 def _words(found: runs.Found) -> set[str]:

@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from bench.words import counted
-
 PATHS, HOSTS, USERS, SECRETS = "paths", "hosts", "users", "secrets"
 
 _GENERIC = {"root", "user", "users", "admin", "home", "ubuntu", "debian", "runner", "jovyan", "nobody", "localhost"}
@@ -167,6 +165,5 @@ def _words(names: set[str]) -> "re.Pattern[str] | None":
 
 
 def told(found: Mapping[str, int]) -> str:
-    """``paths in 3 texts, hosts in 1 text``; empty where nothing was found."""
-    named = [f"{name} in {counted(found[name], 'text')}" for name in (PATHS, HOSTS, USERS, SECRETS) if found.get(name)]
-    return ", ".join(named)
+    """``3 with paths, 1 with hosts``: texts; empty where nothing was found."""
+    return ", ".join(f"{found[name]} with {name}" for name in (PATHS, HOSTS, USERS, SECRETS) if found.get(name))

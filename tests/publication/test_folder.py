@@ -73,9 +73,7 @@ def test_what_stays_behind_is_counted(run: Path, site: Path) -> None:
     assert said["cleaned"]["users"] == cells
     limits = (site / "README.md").read_text().split("## Known limits")[1].split("##")[0]
     assert f"{cells} × log.txt left out" in limits
-    assert re.search(
-        r"paths in \d+ texts, hosts in \d+ texts, users in \d+ texts, secrets in 3 texts: taken out", limits
-    )
+    assert re.search(r"texts cleaned: \d+ with paths, \d+ with hosts, \d+ with users, 3 with secrets", limits)
 
 
 def test_of_a_path_the_name_stays(site: Path) -> None:

@@ -79,5 +79,5 @@ def test_all_texts_of_a_value_are_counted_keys_too() -> None:
     cleaner = Cleaner()
     value = {"/a/b/c": ["/a/b/c", 1, None, {"x": "/a/b/c on box"}]}
     assert cleaner.value(value) == {"…/c": ["…/c", 1, None, {"x": "…/c on <host>"}]}
-    assert cleaning.told(cleaner.found) == "paths in 3 texts, hosts in 1 text"
+    assert cleaning.told(cleaner.found) == "3 with paths, 1 with hosts"
     assert cleaning.told({}) == ""
