@@ -18,7 +18,7 @@ FEWEST, MOST = 6, 20
 
 _NORMAL_MEDIAN = 1.4826  # standard deviations of a normal law in the median of its absolute values
 
-_MOST = 100.0  # of a logarithm: numbers hold no more than a few times that
+_LARGEST = 100.0  # of a logarithm: numbers hold no more than a few times that
 
 
 def paces(new: Side, level: float) -> dict[str, float]:
@@ -67,6 +67,6 @@ def bounds(moved: list[dict[str, float]], level: float) -> dict[str, float]:
     known = {metric: found for metric, found in series.items() if len(found) >= FEWEST - 1}
     quantiles = {len(found): float(stats.t.isf(level / len(known), len(found) / 2)) for found in known.values()}
     return {
-        metric: math.expm1(min(_MOST, _NORMAL_MEDIAN * float(np.median(np.abs(found))) * quantiles[len(found)]))
+        metric: math.expm1(min(_LARGEST, _NORMAL_MEDIAN * float(np.median(np.abs(found))) * quantiles[len(found)]))
         for metric, found in known.items()
     }
