@@ -51,7 +51,7 @@ def _figure(history: History, rows: list[int], title: str) -> "Figure":
     axis.set_title(title)
     axis.set_ylabel(f"{first['metric']}{f' ({first.unit})' if first['unit'] else ''}\n{first['better']} is better")
     ticks = np.unique(np.linspace(0, len(nights) - 1, min(len(nights), 7)).round().astype(int))
-    axis.set_xticks(ticks, [history.nights[tick].side.path.name[:16] for tick in ticks])
+    axis.set_xticks(ticks, [history.nights[tick].side.path.name[:17] for tick in ticks])
     axis.tick_params(axis="x", labelrotation=20)
     names = [str(label) for label in axis.get_legend_handles_labels()[1]]
     figure.legend(loc="outside lower center", ncols=canvas.columns_of_legend(names))
