@@ -11,7 +11,7 @@ from bench.comparison.verdicts import BETTER, WORSE, Findings
 from bench.report import samples
 from bench.words import few
 
-_CHANGED, _BYTES = 60, 6_000_000  # cells that changed, and bytes of all samples: what a page holds
+_CHANGED, _OTHERS, _BYTES = 60, 240, 6_000_000  # cells that changed, others, and bytes of all: what a page holds
 _LINES = 3  # said of one cell; the table has all
 
 Place = tuple[Any, ...]
@@ -50,7 +50,7 @@ def collect(findings: Findings, base: Side, new: Side) -> Galleries:
     changes = _changes(findings, new)
     broken = {one.cell for one in findings.ended}
     order = {place: number for number, place in enumerate(changes)}
-    room, has_any = _BYTES, [False, False]
+    room, places_left, has_any = _BYTES, {True: _CHANGED, False: _OTHERS}, [False, False]
     for place in sorted(places, key=lambda place: order.get(place, len(order))):
         both = places[place]
         before, now = (_sampled(side, records) for side, records in zip(sides, both, strict=True))
@@ -58,9 +58,10 @@ def collect(findings: Findings, base: Side, new: Side) -> Galleries:
         if not before | now:
             found.without += 1
             continue
-        if room <= 0 or (place in changes and len(found.changed) >= _CHANGED):
+        if room <= 0 or not places_left[place in changes]:
             found.left_out += 1
             continue
+        places_left[place in changes] -= 1
         ended = {seed for seed, record in both.new.items() if record["cell"] in broken}
         seed = min(before | now, key=lambda seed: (seed not in ended, seed not in before & now, seed))
         named = dict(zip(PLACE, place, strict=True))
@@ -110,7 +111,7 @@ def _sampled(side: Side, records: dict[int, dict[str, Any]]) -> set[int]:
 def _why(side: Side) -> str:
     """Why a side has no samples."""
     if not side.found:
-        return f"{side.name} is a table, which has no samples"
+        return f"{side.path.name} is a table, which has no samples"
     if side.info.get("imported"):
         return f"{side.name} is an import, which has no samples"
     return f"{side.name} kept no samples"

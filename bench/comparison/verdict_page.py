@@ -59,7 +59,7 @@ def render(findings: Findings, changes: list[Change], base: Side, new: Side) -> 
             began=[_began(side) for side in (base, new)],
             changes=changes[:_FACTS],
             more_changes=more(len(changes) - _FACTS, _JSON) if len(changes) > _FACTS else "",
-            says_nothing=[side.name for side in (base, new) if not side.info],
+            unknown=[side.path.name for side in (base, new) if not side.environment],
             drifts=[(one.verdict, told.drift(one)) for one in findings.drifts],
             ended=[(one.better, f"{one.cell}: {one.reason}") for one in ended[:_FACTS]],
             more_ended=more(len(ended) - _FACTS, _JSON) if len(ended) > _FACTS else "",
@@ -113,7 +113,9 @@ def _tolerances(findings: Findings) -> list[str]:
 
 
 def _heading(base: Side, new: Side) -> str:
-    """``nightly: 2026-01-02_18-00-00 against 2026-01-01_18-00-00``."""
+    """``nightly: 2026-01-02_18-00-00 against 2026-01-01_18-00-00``; by their files where tables have one name."""
+    if base.name == new.name:
+        return f"{new.path.name} against {base.path.name}"
     (suite, _, run), (other_suite, _, other) = (side.name.partition(" / ") for side in (new, base))
     return f"{suite}: {run} against {other}" if suite == other_suite and run else f"{new.name} against {base.name}"
 
