@@ -66,7 +66,7 @@ def call(chosen: argparse.Namespace) -> int:
         (chosen.page, lambda: verdict_page.render(findings, changes, base, new)),
     ):
         if path:
-            with disk.clear_errors(path):
+            with disk.clear_errors(path, "file"):
                 path.write_text(make(), encoding="utf-8")
     _saying.tell([line for side in (base, new) if side.found for line in side.found.told()])
     if chosen.json:

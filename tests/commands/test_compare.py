@@ -161,7 +161,7 @@ def test_what_has_not_finished_ends_with_3(nights: Path, tmp_path: Path, capsys:
         (["1", "newer.csv"], "newer.csv: not a tidy table"),
         (["1", "2", "--markdown", "nowhere/x.md"], "nowhere/x.md: "),
         (["1", "2", "--page", "nowhere/x.html"], "nowhere/x.html: "),
-        (["1", "2", "--page", "."], ".: "),
+        (["1", "2", "--page", "."], ".: cannot be written (Is a directory); name another file"),
     ],
     ids=str,
 )

@@ -50,7 +50,7 @@ def cell_of(run: Path, approach: str, seed: int, modality: str) -> Path:
     for record in runs.records(run):
         asked = record["asked"]
         if (asked["approach"], asked["seed"], asked["modality"]) == (approach, seed, modality):
-            return run / "cells" / record["cell"]
+            return run / "cells" / str(record["cell"])
     raise AssertionError
 
 
