@@ -5,11 +5,13 @@ import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from bench.comparison import environments, exhibits, galleries, overlays, sides, verdict_page, verdicts
 from bench.comparison.sides import Side
 from bench.results import files, packed, runs, tidy
+from tests.comparison.nights import Suite, side
 from tests.report.runs import make_run
 from tests.report.test_page import Reader
 
@@ -131,6 +133,24 @@ def test_every_row_can_be_reached_with_its_numbers(html: str, nights: Path) -> N
     for name, count in findings.counts().items():
         assert name in ("worse", "better") or not count or f"{name.capitalize()} {count} row" in shown
     assert "Tolerated is, as a share of the value before: quality 1 %, " in shown
+
+
+def test_a_thin_drift_is_told_though_no_cell_shows_it() -> None:
+    drawn = Suite(np.random.default_rng(4), approaches=12)
+    shown = text_of(page_of(side(drawn.night()), side(drawn.night({("", "perplexity"): 1.008}), "two")))
+    assert "regression: 1 metric worse as a whole" in shown
+    assert "✗ perplexity: worse as a whole, by " in shown.split("No change as a whole 2 metrics")[0]
+    assert "No cell by itself." in shown
+
+
+def test_a_run_that_has_not_ended_is_said_to(nights: Path, tmp_path: Path) -> None:
+    one, two = copied(nights, tmp_path)
+    runs.record_path(one, cell_of(one, "lora", 2, "text").name).unlink()
+    files.write_json(one / "run.json", runs.read_info(one)[0] | {"finished": None})
+    shown = html_of(one, one)
+    assert '"verdict-line is-unsure"' in shown
+    assert "1 cell not finished" in text_of(shown)
+    assert '"verdict-line is-worse"' in html_of(one, two)
 
 
 def test_what_ended_otherwise_and_what_only_one_side_has(html: str, nights: Path) -> None:
