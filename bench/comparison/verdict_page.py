@@ -60,7 +60,7 @@ def render(findings: Findings, changes: list[Change], base: Side, new: Side) -> 
             changes=changes[:_FACTS],
             more_changes=more(len(changes) - _FACTS, _JSON) if len(changes) > _FACTS else "",
             unknown=[side.path.name for side in (base, new) if not side.environment],
-            wholes=[(one.verdict, told.drift(one)) for one in findings.drifts if one.verdict != SAME][:_FACTS],
+            wholes=[(one.verdict, told.drift(one)) for one in findings.drifts if one.verdict != SAME],
             steady=few([told.drift(one) for one in findings.drifts if one.verdict == SAME], _FACTS, _JSON),
             steady_count=sum(one.verdict == SAME for one in findings.drifts),
             unjudged=few(findings.unjudged, _FACTS, _JSON),
