@@ -179,12 +179,12 @@ def coverage_of_baseline(random: np.random.Generator, law: Draw, tables: int, ap
     return float(((found["behind_baseline_low"] <= 0) & (found["behind_baseline_high"] >= 0)).all(axis=1).mean())
 
 
-def _share(value: float, tables: int) -> str:
+def share(value: float, tables: int) -> str:
     """``4.8 ± 0.3``: per cent, with its Monte Carlo standard error."""
     return f"{100 * value:.1f} ± {100 * math.sqrt(max(value * (1 - value), 1 / tables) / tables):.1f}"
 
 
-def _table(head: list[str], rows: list[list[str]]) -> str:
+def table(head: list[str], rows: list[list[str]]) -> str:
     return "\n".join("| " + " | ".join(row) + " |" for row in [head, ["---"] * len(head), *rows])
 
 
@@ -195,8 +195,8 @@ def beyond(tables: int) -> str:
         count, far = max(100, tables // 2) if k > 8 else tables, np.r_[0.0, np.full(k - 1, 30.0)]
         for law, draw in BEYOND.items():
             told = false_alarms(random, draw, count, k, s), coverage_behind(random, draw, count, far, s)
-            rows.append([f"{k} × {s}", law, *(_share(value, count) for value in told)])
-    return _table(["approaches × seeds", "variances", "false alarms", "intervals hold"], rows)
+            rows.append([f"{k} × {s}", law, *(share(value, count) for value in told)])
+    return table(["approaches × seeds", "variances", "false alarms", "intervals hold"], rows)
 
 
 def pages(tables: int) -> str:
@@ -208,19 +208,19 @@ def pages(tables: int) -> str:
         return few if approaches > 8 else tables
 
     alarms = [
-        [f"{k} × {s}", *(_share(false_alarms(random, law, count(k), k, s), count(k)) for law in LAWS.values())]
+        [f"{k} × {s}", *(share(false_alarms(random, law, count(k), k, s), count(k)) for law in LAWS.values())]
         for k in (2, 8, 36)
         for s in (3, 5, 10)
     ]
     for failed in (1, 4):
         told = [false_alarms(random, law, tables, 8, 3, failed) for law in LAWS.values()]
-        alarms.append([f"8 × 3, {failed} of 24 runs failed", *(_share(value, tables) for value in told)])
+        alarms.append([f"8 × 3, {failed} of 24 runs failed", *(share(value, tables) for value in told)])
     found = {(k, s): power(random, count(k), k, s) for k in (2, 8, 36) for s in (3, 5, 10)}
-    powers = [[f"{k} × {s}", _share(found[k, s][0], count(k)), _share(found[k, s][1], count(k))] for k, s in found]
+    powers = [[f"{k} × {s}", share(found[k, s][0], count(k)), share(found[k, s][1], count(k))] for k, s in found]
     gaps = (0.3, 0.6, 1.0, 2.0)
-    clusters = [[str(top), *(_share(cluster(random, tables, top, gap), tables) for gap in gaps)] for top in (1, 2, 4)]
+    clusters = [[str(top), *(share(cluster(random, tables, top, gap), tables) for gap in gaps)] for top in (1, 2, 4)]
     means = [
-        [words, *(_share(coverage_of_means(random, tables, s, items), tables) for s in (3, 5, 10))]
+        [words, *(share(coverage_of_means(random, tables, s, items), tables) for s in (3, 5, 10))]
         for words, items in (("seeds", 0.0), ("seeds and test items, as much of each", 0.5), ("mostly test items", 3.0))
     ]
     behind = []
@@ -229,7 +229,7 @@ def pages(tables: int) -> str:
         for s in (3, 5):
             cases = ((_normal, far), (_variances, far), (_normal, near), (_normal, equal))
             told = [coverage_behind(random, law, count(k), true, s) for law, true in cases]
-            behind.append([f"{k} × {s}", *(_share(value, count(k)) for value in told)])
+            behind.append([f"{k} × {s}", *(share(value, count(k)) for value in told)])
     kinds = ("constant", "like an approach", "far from them")
     against = []
     for k in (2, 8, 36):
@@ -237,15 +237,15 @@ def pages(tables: int) -> str:
             held = [coverage_against(random, _normal, count(k), k, s, kind) for kind in kinds]
             shares = [covered for covered, _ in held] + [max(harm for _, harm in held)]
             shares += [coverage_of_baseline(random, law, count(k), k, s) for law in (_normal, _variances)]
-            against.append([f"{k} × {s}", *(_share(value, count(k)) for value in shares)])
+            against.append([f"{k} × {s}", *(share(value, count(k)) for value in shares)])
     return _TEXT.format(
         tables=f"{tables:,}".replace(",", "\N{THIN SPACE}"),
         few=f"{few:,}".replace(",", "\N{THIN SPACE}"),
-        alarms=_table(["approaches × seeds", *LAWS], alarms),
-        powers=_table(["approaches × seeds", "of the others, called worse", "the best one left out"], powers),
-        clusters=_table(["equally best", *(f"others worse by {gap}" for gap in gaps)], clusters),
-        means=_table(["± covers", "3 seeds", "5 seeds", "10 seeds"], means),
-        behind=_table(
+        alarms=table(["approaches × seeds", *LAWS], alarms),
+        powers=table(["approaches × seeds", "of the others, called worse", "the best one left out"], powers),
+        clusters=table(["equally best", *(f"others worse by {gap}" for gap in gaps)], clusters),
+        means=table(["± covers", "3 seeds", "5 seeds", "10 seeds"], means),
+        behind=table(
             [
                 "approaches × seeds",
                 "one clear best",
@@ -255,7 +255,7 @@ def pages(tables: int) -> str:
             ],
             behind,
         ),
-        against=_table(_AGAINST, against),
+        against=table(_AGAINST, against),
         beyond=beyond(tables),
     )
 

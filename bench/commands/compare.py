@@ -5,8 +5,9 @@ repetitions. At most one comparison in twenty of runs that differ by chance alon
 worse, over the whole suite; what is too small to show in any cell, but goes one way in all of them,
 is found, too. What changed around the numbers stands below: packages, machine, commit, data, options.
 What is no change is for the suite to say, `tolerances: {quality: 0.01, drift: 0.001, speed: 0.15,
-memory: 0.05, energy: 0.15, size: 0.01}` being the default, or a metric's name; figures of two machines
-are not compared. With --against last-ok the baseline is the newest earlier run that is complete and
+memory: 0.05, energy: 0.15, size: 0.01}` being the default, or a metric's name. Figures of two machines
+are not compared, and where whole nights on one lie further apart by themselves, as the runs before tell,
+less cannot be told. With --against last-ok the baseline is the newest earlier run that is complete and
 no regression, and the verdict is kept beside the run.
 --page writes it all into one HTML file, with the samples and learning curves of both runs side by side.
 
@@ -52,13 +53,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def call(chosen: argparse.Namespace) -> int:
     """0, 1 or 3."""
-    from bench.comparison import baselines, environments, junit, markdown, sides, told, verdict_page, verdicts
+    from bench.comparison import baselines, environments, junit, markdown, paces, sides, told, verdict_page, verdicts
     from bench.results import disk
     from bench.running import status
 
     base_path, new_path = _paths(chosen)
     base, new = sides.read(base_path), sides.read(new_path)
-    findings = verdicts.compare(base, new, dict(chosen.tolerance))
+    findings = verdicts.compare(base, new, dict(chosen.tolerance), paces.paces(new, verdicts.LEVEL / 4))
     changes = environments.changes(base, new)
     for path, make in (
         (chosen.markdown, lambda: markdown.markdown(findings, changes, base, new)),
@@ -132,6 +133,7 @@ def _show(findings: "Findings", changes: "list[Change]", base: "Side", new: "Sid
     _lines(console, "", [told.drift(one) for one in findings.drifts if one.verdict != SAME])
     _lines(console, "ended   ", [f"{one.cell}: {one.reason}" for one in findings.ended])
     _lines(console, "cannot tell ", told.unknown(findings))
+    _lines(console, "", told.paces(findings))
     _lines(console, "changed ", [told.fact(one) for one in changes])
     for said, cells in (("only in the earlier", findings.gone), ("only in the later", findings.added)):
         if cells:

@@ -21,22 +21,33 @@ REGRESSION = "regression"
 def last_ok(new: Path) -> Path:
     """The newest run of the same suite that began before it, is complete, in which no cell ended badly, and which is no
     regression itself; :class:`ResultsError` where there is none."""
+    well = [
+        path
+        for path, info in earlier(new)
+        if set(info["ends"]) <= set(ENDED_WELL) and verdict(path, info) != REGRESSION
+    ]
+    if not well:
+        suite = runs.about(new)[0]["suite"]
+        raise ResultsError(
+            f"{new}: beside it lies no earlier run of {suite} that is complete, ended well and is no regression; "
+            "name the run to compare with, or run the suite once more"
+        )
+    return well[-1]
+
+
+def earlier(new: Path) -> list[tuple[Path, dict[str, Any]]]:
+    """The complete runs of the same suite that began before it, earliest first, each with its ``run.json``."""
     info, _ = runs.about(new)
     here = new.resolve()
-    earlier = []
+    found = []
     for path in here.parent.glob("*/run.json"):
         other, wrong = runs.read_info(path.parent)
         began = other["started"] or ""
         if path.parent == here or wrong or not began or began >= (info["started"] or "") or other.get("imported"):
             continue
-        if other["finished"] and set(other["ends"]) <= set(ENDED_WELL) and verdict(path.parent, other) != REGRESSION:
-            earlier.append((began, path.parent))
-    if not earlier:
-        raise ResultsError(
-            f"{new}: beside it lies no earlier run of {info['suite']} that is complete, ended well and is no "
-            "regression; name the run to compare with, or run the suite once more"
-        )
-    return max(earlier)[1]
+        if other["finished"]:
+            found.append((began, path.parent, other))
+    return [(path, other) for _, path, other in sorted(found, key=lambda one: one[:2])]
 
 
 def keep(new: Side, base: Side, findings: Findings) -> None:

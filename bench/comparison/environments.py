@@ -7,6 +7,7 @@ from bench.comparison.sides import Side
 from bench.words import shown
 
 _NONE = object()
+_NAMED = ("commit", "python", "device", "accelerator", "driver", "precision", "threads")
 
 
 class Change(NamedTuple):
@@ -35,7 +36,7 @@ def changes(base: Side, new: Side) -> list[Change]:
 
 def _environment(side: Side) -> dict[str, Any]:
     known = side.environment
-    named = {name: known.get(name) for name in ("commit", "python", "device", "accelerator", "precision", "threads")}
+    named = {name: known.get(name) for name in _NAMED}
     parts = {name: known.get(name) or {} for name in ("packages", "machine", "datasets")}
     inner = {f"{name}.{key}": value for name, part in parts.items() for key, value in part.items()}
     facts = {**named, **inner, "workers": side.info.get("workers")}

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from bench.comparison import baselines, environments
+from bench.comparison import baselines, environments, sides
 from bench.comparison.environments import Change
 from bench.comparison.kinds import MEASURED, kind_of
 from bench.comparison.pairing import ROW
 from bench.comparison.sides import Side
 from bench.errors import ResultsError
-from bench.results import runs, tidy
+from bench.results import runs
 from bench.statistics.change_points import change_points
 
 if TYPE_CHECKING:
@@ -119,8 +119,7 @@ def read(suite: Path) -> History:
 
 
 def _night(path: Path, info: dict[str, Any]) -> Night:
-    frame = tidy.read(path) if (path / "results.parquet").exists() else tidy.table(runs.records(path))
-    side = Side(path, f"{info['suite']} / {info['run']}", frame, info)
+    side = sides.quick(path, info)
     return Night(side, info["started"] or "", info["seconds"], info["ends"], baselines.verdict(path, info))
 
 

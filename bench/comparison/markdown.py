@@ -27,6 +27,7 @@ def markdown(findings: Findings, changes: list[Change], base: Side, new: Side) -
     for title, said in (
         ("All cells together", drifts),
         ("Cells that ended otherwise", ended),
+        ("How far nights lie apart", told.paces(findings)),
         ("What changed around them", [told.fact(one) for one in changes]),
     ):
         if said:

@@ -71,6 +71,12 @@ def read(path: Path) -> Side:
     return Side(path, name, tidy.table(found.records), found.info, found, left)
 
 
+def quick(path: Path, info: dict[str, Any]) -> Side:
+    """A run by its table and its ``run.json`` alone; of its records where it has no table yet."""
+    frame = tidy.read(path) if (path / "results.parquet").exists() else tidy.table(runs.records(path))
+    return Side(path, f"{info['suite']} / {info['run']}", frame, info)
+
+
 def _table(path: Path) -> Side:
     import pandas as pd
 

@@ -93,6 +93,12 @@ def drift(one: Drift) -> str:
     return f"{one.metric}: {one.verdict} as a whole, by {percent(abs(one.median))} ({cells})"
 
 
+def paces(findings: Findings) -> list[str]:
+    """``training_seconds: nights on this machine differ by up to 24 %, so that less is no change that can be told``."""
+    said = "nights on this machine differ by up to {}, so that nothing can be told of less"
+    return [f"{metric}: {said.format(percent(pace))}" for metric, pace in findings.paces.items()]
+
+
 def fact(one: Change) -> str:
     """``packages.torch: 2.9.0 → 2.9.1``."""
     return f"{one.what}: {one.base or 'nothing'} → {one.new or 'nothing'}"
@@ -119,6 +125,7 @@ def plain(findings: Findings, changes: list[Change], base: Side, new: Side) -> d
         "added": findings.added,
         "unfinished": findings.unfinished,
         "unjudged": findings.unjudged,
+        "paces": findings.paces,
     }
 
 

@@ -63,6 +63,7 @@ def render(findings: Findings, changes: list[Change], base: Side, new: Side) -> 
             wholes=[(one.verdict, told.drift(one)) for one in findings.drifts if one.verdict != SAME],
             steady=few([told.drift(one) for one in findings.drifts if one.verdict == SAME], _FACTS, _JSON),
             steady_count=sum(one.verdict == SAME for one in findings.drifts),
+            paces=few(told.paces(findings), _FACTS, _JSON),
             unjudged=few(findings.unjudged, _FACTS, _JSON),
             ended=[(one.better, f"{one.cell}: {one.reason}") for one in ended[:_FACTS]],
             more_ended=more(len(ended) - _FACTS, _JSON) if len(ended) > _FACTS else "",

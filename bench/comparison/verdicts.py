@@ -60,6 +60,7 @@ class Findings:
         gone, added: cells that only the earlier and only the later side has.
         unfinished: how many cells of the later side have not ended.
         unjudged: metrics without a better direction.
+        paces: of :func:`bench.comparison.paces.paces`, those that are larger than what is tolerated.
     """
 
     rows: "pd.DataFrame"
@@ -69,6 +70,7 @@ class Findings:
     added: list[str] = field(default_factory=list)
     unfinished: int = 0
     unjudged: list[str] = field(default_factory=list)
+    paces: dict[str, float] = field(default_factory=dict)
 
     @property
     def worse(self) -> bool:
@@ -81,13 +83,17 @@ class Findings:
         return {name: int((self.rows["verdict"] == name).sum()) for name in (WORSE, BETTER, SAME, UNKNOWN)}
 
 
-def compare(base: Side, new: Side, tolerances: dict[str, float] | None = None) -> Findings:
+def compare(
+    base: Side, new: Side, tolerances: dict[str, float] | None = None, paces: dict[str, float] | None = None
+) -> Findings:
     """Hold the later side against the earlier one.
 
     Args:
         base, new: the earlier and the later one.
         tolerances: share of the earlier value that is no change, by kind of :data:`bench.comparison.kinds.TOLERANCES`
             or by metric, over what the later side's suite states.
+        paces: metric to the share by which whole nights differ by chance, of :func:`bench.comparison.paces.paces`: less
+            is neither worse nor better, and if it is more than is tolerated it cannot be told from no change.
     """
     pairs = pair(base, new)
     if not len(pairs.rows):
@@ -97,17 +103,23 @@ def compare(base: Side, new: Side, tolerances: dict[str, float] | None = None) -
     wanted = {**(new.info.get("definition") or {}).get("tolerances", {}), **(tolerances or {})}
     allowed = _allowed(wanted, pairs, new)
     other = "" if base.machine and base.machine == new.machine else _machines(base, new)
-    rows = _judged(pairs, allowed, other)
+    rows = _judged(pairs, allowed, paces or {}, other)
     ends = endings.compare(base, new)
     return Findings(
         rows=rows,
-        drifts=_drifts(pairs, allowed, rows, other),
+        drifts=_drifts(pairs, allowed, paces or {}, rows, other),
         ended=ends.ended,
         gone=ends.gone,
         added=ends.added,
         unfinished=len(new.unfinished),
         unjudged=pairs.unjudged,
+        paces={} if other else _larger(paces or {}, rows),
     )
+
+
+def _larger(paces: dict[str, float], rows: "pd.DataFrame") -> dict[str, float]:
+    tolerated = dict(zip(rows["metric"], rows["tolerance"], strict=True))
+    return {metric: pace for metric, pace in paces.items() if pace > tolerated.get(metric, math.inf)}
 
 
 def _allowed(wanted: dict[str, float], pairs: Pairs, new: Side) -> dict[str, float]:
@@ -125,18 +137,20 @@ def _machines(base: Side, new: Side) -> str:
     return "measured on another machine" if base.machine and new.machine else "which machine measured it is not known"
 
 
-def _judged(pairs: Pairs, allowed: dict[str, float], other_machine: str) -> "pd.DataFrame":
+def _judged(pairs: Pairs, allowed: dict[str, float], paces: dict[str, float], other_machine: str) -> "pd.DataFrame":
     """Rows with their verdicts; metrics borrow no variance from each other."""
     rows = pairs.rows
     of_kind = {kind: value for kind, value in allowed.items() if kind in TOLERANCES}
     margin = np.array(
         [allowed.get(metric, of_kind[kind]) for metric, kind in zip(rows["metric"], rows["kind"], strict=True)]
     )
+    pace = np.array([paces.get(metric, 0.0) for metric in rows["metric"]])
+    beyond = np.maximum(margin, pace)
     left_out = rows["kind"].isin(MEASURED).to_numpy() & bool(other_machine)
     found = {name: np.full(len(rows), math.nan) for name in changes.Changes._fields}
     for _, at in rows.groupby("metric", sort=False).indices.items():
         told = changes.compare(
-            pairs.changes[at], margin[at], pairs.errors[at], tests=int((~left_out).sum()), level=LEVEL
+            pairs.changes[at], beyond[at], pairs.errors[at], tests=int((~left_out).sum()), level=LEVEL
         )
         for name, values in told._asdict().items():
             found[name][at] = values
@@ -152,13 +166,16 @@ def _judged(pairs: Pairs, allowed: dict[str, float], other_machine: str) -> "pd.
         "the noise is larger than what is tolerated",
         "one pair, and too few others to know its noise",
     )
+    few = np.where((pace > margin) & np.isfinite(half), "nights on this machine differ by more than is tolerated", few)
     reason = np.where(left_out, other_machine, np.where(verdict == UNKNOWN, few, ""))
     return rows.assign(
         change=change, half_width=half, tolerance=margin, seen=found["seen"], verdict=verdict, reason=reason
     )
 
 
-def _drifts(pairs: Pairs, allowed: dict[str, float], rows: "pd.DataFrame", other_machine: str) -> list[Drift]:
+def _drifts(
+    pairs: Pairs, allowed: dict[str, float], paces: dict[str, float], rows: "pd.DataFrame", other_machine: str
+) -> list[Drift]:
     """Each metric's cells together: of quality against ``drift``, of all else against the tolerance of its kind."""
     found: list[tuple[str, str, int, changes.Drift]] = []
     for metric, at in rows.groupby("metric", sort=False).indices.items():
@@ -166,6 +183,7 @@ def _drifts(pairs: Pairs, allowed: dict[str, float], rows: "pd.DataFrame", other
         if kind in MEASURED and other_machine:
             continue
         margin = allowed[DRIFT] if kind == QUALITY else float(rows["tolerance"].iloc[at[0]])
+        margin = max(margin, paces.get(str(metric), 0.0))
         every = pairs.changes[at]
         if told := changes.drift(every[np.isfinite(every)], margin):
             found.append((str(metric), kind, int(np.isfinite(every).sum()), told))

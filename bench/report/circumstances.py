@@ -85,7 +85,8 @@ def environment(info: dict[str, Any], records: list[dict[str, Any]]) -> Facts:
     """Machine, device, versions, commit, dataset fingerprints, and what of the domains was left out or changed."""
     places = [record["environment"] for record in records]
     machines = _unique(_machine(place.get("machine", {}), place.get("accelerator")) for place in places)
-    settings = _unique(_words({key: place.get(key) for key in ("device", "precision", "threads")}) for place in places)
+    named = ("device", "driver", "precision", "threads")
+    settings = _unique(_words({key: place.get(key) for key in named}) for place in places)
     versions = _unique(_words({"python": place.get("python")} | place.get("packages", {})) for place in places)
     prints = _unique(
         f"{name} {value}"

@@ -123,6 +123,7 @@ class Environment(TypedDict, total=False):
     machine: Machine
     accelerator: Name | None
     device: Name | None
+    driver: Name | None
     precision: Name | None
     threads: Whole | None
     python: Name | None

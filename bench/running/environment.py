@@ -27,6 +27,8 @@ PACKAGES = (
     "pillow",
 )
 
+_DRIVER = Path("/proc/driver/nvidia/version")
+
 
 @cache
 def describe() -> dict[str, Any]:
@@ -41,10 +43,20 @@ def describe() -> dict[str, Any]:
             "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
             "system": f"{platform.system()} {platform.machine()}",
         },
+        "driver": driver() or None,
         "python": platform.python_version(),
         "packages": {name: found for name in PACKAGES if (found := _version(name))},
         "commit": _commit(),
     }
+
+
+def driver() -> str:
+    """Version of NVIDIA's kernel module; empty where there is none."""
+    try:
+        words = _DRIVER.read_text().split("\n")[0].split()
+    except OSError:
+        return ""
+    return next((word for word in words if word[:1].isdigit() and "." in word), "unknown")
 
 
 def _machine_id() -> str:

@@ -4,7 +4,8 @@ import itertools
 
 import numpy as np
 
-from bench.comparison import history, verdicts
+from bench.comparison import history, paces, sides, verdicts
+from bench.results import runs
 from tests.benchmarks.timing import seconds
 from tests.comparison.nights import Suite, row, side, table, write
 
@@ -31,3 +32,16 @@ def test_365_nights(benchmark, tmp_path):
     found = benchmark.pedantic(lambda: history.read(tmp_path / "nightly"), rounds=1)
     assert found.values.shape == (102, 365)
     print(f"\n365 nights of {len(found.nights[0].side.frame)} rows: {benchmark.stats.stats.min:.1f} s")
+
+
+def test_twenty_nights_before_100_000_rows(benchmark, tmp_path):
+    """A tenth of them times, as in a real suite: they tell how far nights lie apart."""
+    random, metrics = np.random.default_rng(0), [("training_seconds", "s"), *((f"m{place}", "") for place in range(9))]
+    cells = itertools.product(range(1000), range(10), metrics)
+    frame = table([row(f"approach_{name}", seed, metric, 1.0, unit) for name, seed, (metric, unit) in cells])
+    for place in range(21):
+        night = write(tmp_path / "nightly", frame.assign(value=random.normal(5.0, 0.05, len(frame))), place)
+    new = sides.quick(night, runs.read_info(night)[0])
+    found = benchmark.pedantic(lambda: paces.paces(new, 0.01), rounds=1)
+    assert list(found) == ["training_seconds"]
+    print(f"\n20 nights of {len(frame)} rows: {benchmark.stats.stats.min:.1f} s")

@@ -206,4 +206,33 @@ def test_names_cannot_break_a_form(nights: Path, tmp_path: Path, capsys: pytest.
     assert ElementTree.parse(tmp_path / "x.xml").getroot().get("tests")
     page = (tmp_path / "x.html").read_text(encoding="utf-8")
     assert "&lt;b&gt;|`x`" in page
-    assert not {"\x1b", "\x00", "<b>|"} & {part for part in ("\x1b", "\x00", "<b>|") if part in page}
+    assert not [part for part in ("\x1b", "\x00", "<b>|") if part in page]
+
+
+def test_nights_that_lie_apart_in_time_are_told(
+    nights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    suite = tmp_path / "suite"
+    for number in range(9):
+        shutil.copytree(nights / "1", suite / str(number))
+        slow(suite / str(number), 1.0 if number % 2 else 2.0, f"2026-01-1{number}T00:00:00+00:00")
+    forms = ("--markdown", tmp_path / "said.md", "--page", tmp_path / "x.html")
+    code, out, _ = compare(capsys, suite / "7", suite / "8", *forms)
+    assert code == 0
+    assert "training_seconds: nights on this machine differ by up to" in (tmp_path / "x.html").read_text()
+    assert "training_seconds: nights on this machine differ by up to" in " ".join(out.split())
+    assert "### How far nights lie apart" in (tmp_path / "said.md").read_text()
+    assert json.loads(compare(capsys, suite / "7", suite / "8", "--json")[1])["paces"]["training_seconds"] > 1
+    assert compare(capsys, suite / "0", suite / "3")[0] == 0  # faster, and no night before tells that it is chance
+    assert compare(capsys, suite / "1", suite / "2")[0] == 1
+
+
+def slow(night: Path, factor: float, began: str) -> None:
+    """Make a night whose times are as many times as long."""
+    for record in runs.records(night):
+        for score in record["happened"]["scores"]:
+            score["value"] *= factor if score["unit"] in ("s", "ms") else 1.0
+        files.write_json(runs.record_path(night, record["cell"]), record)
+    change(night, "", 1.0, began)
+    info, _ = runs.read_info(night)
+    files.write_json(night / "run.json", {**info, "environment": {"machine": {"id": "here"}}})

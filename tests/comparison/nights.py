@@ -1,5 +1,6 @@
 """Nights of one suite, drawn: each cell has a value of its own, and every night adds noise to it."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ class Suite:
         approaches, seeds: how many.
         spread: standard deviation of the logarithm of how much approaches vary, one from another.
         noise: typical share of a value by which a run of it varies.
+        common: share by which a whole night is slower or faster than another: times of one night share it.
+        tails: degrees of freedom of the noise; None for a normal law.
     """
 
     def __init__(
@@ -30,8 +33,10 @@ class Suite:
         seeds: int = 3,
         spread: float = 0.0,
         noise: float = 0.01,
+        common: float = 0.0,
+        tails: float | None = None,
     ) -> None:
-        self.random, self.seeds = generator, seeds
+        self.random, self.seeds, self.common, self.tails = generator, seeds, common, tails
         self.names = [f"approach_{place}" for place in range(approaches)]
         self.levels = {
             name: generator.uniform(2.0, 9.0, (len(SCORES), 1)) * generator.normal(1.0, 0.05, (len(SCORES), seeds))
@@ -42,14 +47,21 @@ class Suite:
     def night(self, changed: dict[tuple[str, str], float] | None = None) -> pd.DataFrame:
         """A tidy table; ``changed`` is (approach, metric) to what its values are multiplied by, "" for any approach."""
         factors = changed or {}
+        pace = math.exp(self.common * self.random.normal())
         rows = []
         for name in self.names:
             for seed in range(self.seeds):
                 for place, (metric, (unit, better)) in enumerate(SCORES.items()):
                     factor = factors.get((name, metric), 1.0) * factors.get(("", metric), 1.0)
-                    noise = 1.0 + self.noise[name] * self.random.normal()
-                    rows.append(row(name, seed, metric, self.levels[name][place, seed] * noise * factor, unit, better))
+                    value = self.levels[name][place, seed] * (1.0 + self.noise[name] * self._drawn()) * factor
+                    rows.append(row(name, seed, metric, value * (pace if unit else 1.0), unit, better))
         return table(rows)
+
+    def _drawn(self) -> float:
+        """Of the noise, with variance 1."""
+        if self.tails is None:
+            return float(self.random.normal())
+        return float(self.random.standard_t(self.tails)) / math.sqrt(self.tails / (self.tails - 2))
 
 
 def row(

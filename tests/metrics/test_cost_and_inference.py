@@ -3,10 +3,12 @@
 import time
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from bench.evaluation import Training
+from bench.metrics import inference as inference_module
 from bench.metrics.cost import cost
 from bench.metrics.inference import inference
 from bench.model import Batch
@@ -90,6 +92,23 @@ def test_throughput_is_samples_over_time() -> None:
     assert throughput.value == pytest.approx(8 / (scores["latency_p50[batch=8]"].value / 1000), rel=0.5)
     assert throughput.error is not None
     assert run(repetitions=1, warmup=0)[0]["throughput[batch=8]"].error is None
+
+
+@pytest.mark.parametrize("share", [50, 95])
+def test_the_error_of_a_percentile_is_how_far_percentiles_of_repetitions_lie_apart(share: int) -> None:
+    drawn = np.random.default_rng(share).gamma(3.0, 1.0, (2000, 20))
+    apart = np.percentile(drawn, share, axis=1).std()
+    said = np.mean([inference_module._error(values, share / 100) for values in drawn])
+    assert said == pytest.approx(apart, rel=0.2)
+
+
+def test_percentiles_of_few_repetitions_have_no_error() -> None:
+    many, _ = run(repetitions=20, warmup=0)
+    assert all(many[f"latency_p{share}[batch=8]"].error for share in (50, 95))
+    few, _ = run(repetitions=5, warmup=0)
+    assert few["latency_p50[batch=8]"].error
+    assert few["latency_p95[batch=8]"].error is None
+    assert run(repetitions=1, warmup=0)[0]["latency_p50[batch=8]"].error is None
 
 
 def test_batch_one_alone_is_measured_once() -> None:

@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from bench import plugins
+from bench.running import environment
 from bench.running.doctor import Finding, machine, packages, processes
 from tests.illness import faults, only, versions
 
@@ -136,7 +137,7 @@ def test_torch_and_torchvision_that_do_not_import_together(monkeypatch: pytest.M
 
 
 def test_devices(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(processes, "_DRIVER", driver := tmp_path / "version")
+    monkeypatch.setattr(environment, "_DRIVER", driver := tmp_path / "version")
     assert only(sees(monkeypatch, CPU, {})) == Finding("ok", "devices", "cpu; torch 2.14.1+cpu")
     assert only(sees(monkeypatch, CPU | {"mps": True}, {})).level == "note"
     driver.write_text("NVRM version: NVIDIA UNIX x86_64 Kernel Module  570.86.15  Fri\nGCC version: 13.2\n")

@@ -57,3 +57,12 @@ def test_a_package_inside_another_projects_checkout_does_not_take_its_commit(
     subprocess.run(["git", "init", "-q", tmp_path], check=True)
     monkeypatch.setattr(plugins, "FOLDER", site)
     assert environment._commit() is None
+
+
+def test_the_driver_of_a_gpu_is_recorded(monkeypatch, tmp_path):
+    monkeypatch.setattr(environment, "_DRIVER", place := tmp_path / "version")
+    assert environment.driver() == ""
+    place.write_text("NVRM version: NVIDIA UNIX x86_64 Kernel Module  570.86.15  Fri\nGCC version: 13.2\n")
+    assert environment.driver() == "570.86.15"
+    place.write_text("something else\n")
+    assert environment.driver() == "unknown"

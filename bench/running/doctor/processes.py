@@ -7,13 +7,11 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from bench.running.doctor.finding import Finding
 
 _PATIENCE = 90  # seconds; on a cold network disk torch takes a minute
-_DRIVER = Path("/proc/driver/nvidia/version")
 _GIB = 2**30
 
 _LOOK = """
@@ -66,8 +64,10 @@ def devices() -> Iterator[Finding]:
 
 def _devices(found: dict[str, Any]) -> Iterator[Finding]:
     """Finding of what torch sees, from what the process printed."""
+    from bench.running import environment
+
     build = f"torch {found['torch']}"
-    driver = f", driver {version}" if (version := _driver()) else ""
+    driver = f", driver {version}" if (version := environment.driver()) else ""
     for number, (name, whole, free) in enumerate(found["devices"]):
         has = f"cuda:{number} {name}, {whole / _GIB:.1f} GiB"
         if isinstance(free, str):
@@ -131,12 +131,3 @@ def _python(code: str) -> tuple[int, list[str], str]:
 def _json(printed: str) -> list[str]:
     """Whole lines of ours: libraries print, too, as they are imported."""
     return [line for line in printed.split("\n") if line.startswith("{") and line.endswith("}")]
-
-
-def _driver() -> str:
-    """Version of NVIDIA's kernel module; empty where there is none."""
-    try:
-        words = _DRIVER.read_text().split("\n")[0].split()
-    except OSError:
-        return ""
-    return next((word for word in words if word[:1].isdigit() and "." in word), "unknown")
