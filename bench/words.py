@@ -29,6 +29,16 @@ def counted(count: int, noun: str) -> str:
     return f"{count} {noun}{'s' * (count != 1)}"
 
 
+def more(count: int, where: str = "") -> str:
+    """``and 12 more``, ``and 12 more, see --json``: what a line says of those that are not shown."""
+    return f"and {count:,} more".replace(",", "\N{THIN SPACE}") + (f", see {where}" if where else "")
+
+
+def few(lines: list[str], most: int, where: str = "") -> list[str]:
+    """As many as somebody reads, then how many more there are, and where."""
+    return lines[:most] + [more(len(lines) - most, where)] * (len(lines) > most)
+
+
 def columns(rows: list[list[str]]) -> Iterator[str]:
     """Rows of equal length, each as a line: the first column to the left, all others to the right.
 

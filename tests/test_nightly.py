@@ -84,6 +84,14 @@ def test_each_file_that_runs_something_runs_the_night() -> None:
     assert set(FILES) <= {*re.findall(r"`([\w.-]+)(?: \[SUITE\])?`", (FOLDER / "README.md").read_text()), "README.md"}
 
 
+def test_every_form_of_the_verdict_is_kept() -> None:
+    (script,) = (one for one in commands("\n".join(code(FOLDER / "nightly.sh"))) if one[0] == "compare")
+    forms = [word for word in script if word.startswith("verdict.")]
+    assert forms == ["verdict.md", "verdict.xml", "verdict.html"]
+    kept = steps()["Keep pages, records and verdict"]["with"]["path"].split()
+    assert set(forms) <= {*re.findall(r"verdict\.\w+", RUN["Compare"])} & set(kept)
+
+
 def code(path: Path) -> list[str]:
     """Lines that are no comments."""
     return [line for line in path.read_text().splitlines() if not line.lstrip().startswith("#")]
@@ -163,7 +171,8 @@ def test_a_night(ends: dict[str, int], earlier: bool, code: int, called: list[st
     if earlier:
         (run := tmp_path / "results" / "mine" / "2026-01-01_18-00-00").mkdir(parents=True)
         (run / "run.json").touch()
-    (tmp_path / "verdict.md").write_text("of the night before")
+    for kind in ("md", "xml", "html"):
+        (tmp_path / f"verdict.{kind}").write_text("of the night before")
     environment = {**os.environ, "PATH": f"{program.parent}:{os.environ['PATH']}"}
     script = [str(FOLDER / "nightly.sh"), "mine"]
     done = subprocess.run(script, cwd=tmp_path, env=environment, capture_output=True, text=True)
@@ -171,7 +180,7 @@ def test_a_night(ends: dict[str, int], earlier: bool, code: int, called: list[st
     lines = (tmp_path / "called").read_text().splitlines()
     assert [line.split()[0] for line in lines] == called
     assert lines[1] == "run mine --new"
-    assert not (tmp_path / "verdict.md").exists()
+    assert list(tmp_path.glob("verdict.*")) == []
     assert ("the first run of mine" in done.stdout) == (not earlier)
 
 

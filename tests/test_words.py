@@ -12,7 +12,7 @@ import pytest
 from bench import __main__
 from bench.errors import NotApplicable, PluginError, ResultsError, SuiteError
 from bench.running.ends import said
-from bench.words import columns, counted, cut, shown
+from bench.words import columns, counted, cut, few, more, shown
 from tests.plans import Changes, refused, write
 
 
@@ -164,3 +164,11 @@ def test_columns_stand_in_line_whatever_script_they_are_in() -> None:
         f"na\u0308ive{' ' * (3 + 2 + 6 + 2 + 7)}—",
         "x             12",
     ]
+
+
+def test_what_is_not_shown_is_counted_with_where_it_is() -> None:
+    lines = [str(number) for number in range(5)]
+    assert few(lines, 5) == lines
+    assert few(lines, 3) == ["0", "1", "2", "and 2 more"]
+    assert few(lines, 4, "--json")[-1] == "and 1 more, see --json"
+    assert more(12_345) == "and 12\N{THIN SPACE}345 more"

@@ -2,7 +2,7 @@
 
 import sys
 
-from bench.words import cut
+from bench.words import cut, few
 
 _MOST_LINES = 10  # said of one kind of thing
 
@@ -24,7 +24,5 @@ def plain(text: str) -> str:
 
 def tell(lines: list[str]) -> None:
     """Lines on the standard error stream, as many as somebody reads."""
-    for told in lines[:_MOST_LINES]:
-        print(line(told), file=sys.stderr)
-    if len(lines) > _MOST_LINES:
-        print(line(f"and {len(lines) - _MOST_LINES} more of these"), file=sys.stderr)
+    for told in few(lines, _MOST_LINES):
+        print(line(plain(told)), file=sys.stderr)

@@ -8,8 +8,8 @@ What is no change is for the suite to say, `tolerances: {quality: 0.01, drift: 0
 memory: 0.05, energy: 0.15, size: 0.01}` being the default, or a metric's name. Figures of two machines
 are not compared, and where whole nights on one lie further apart by themselves, as the runs before tell,
 less cannot be told. With --against last-ok the baseline is the newest earlier run that is complete and
-no regression, and the verdict is kept beside the run, and told in
-reports/index.html beside results/.
+no regression, and the verdict is kept beside the run and told in the reports/index.html beside results/.
+--page writes it all into one HTML file, with the samples and learning curves of both runs side by side.
 
 Exit codes: 0 no regression; 1 a regression; 2 for bad input; 3 where cells have not finished.
 """
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from bench.commands import _arguments, _saying
 from bench.errors import ResultsError
-from bench.words import counted, cut
+from bench.words import counted, cut, few, more
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -45,12 +45,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write it for a pull request")
     parser.add_argument("--junit", type=Path, metavar="FILE", help="write it for continuous integration")
+    parser.add_argument(
+        "--page", type=Path, metavar="FILE", help="write it as HTML: every row, samples and curves of both side by side"
+    )
     _arguments.add_json(parser)
 
 
 def call(chosen: argparse.Namespace) -> int:
     """0, 1 or 3."""
-    from bench.comparison import baselines, environments, junit, markdown, paces, sides, told, verdicts
+    from bench.comparison import baselines, environments, junit, markdown, paces, sides, told, verdict_page, verdicts
     from bench.publication import overview
     from bench.results import disk
     from bench.running import status
@@ -59,17 +62,22 @@ def call(chosen: argparse.Namespace) -> int:
     base, new = sides.read(base_path), sides.read(new_path)
     findings = verdicts.compare(base, new, dict(chosen.tolerance), paces.paces(new, verdicts.LEVEL / 4))
     changes = environments.changes(base, new)
+    for path, make in (
+        (chosen.markdown, lambda: markdown.markdown(findings, changes, base, new)),
+        (chosen.junit, lambda: junit.junit(findings, base, new)),
+        (chosen.page, lambda: verdict_page.render(findings, changes, base, new)),
+    ):
+        if path:
+            with disk.clear_errors(path, "file"):
+                path.write_text(make(), encoding="utf-8")
     _saying.tell([line for side in (base, new) if side.found for line in side.found.told()])
-    if chosen.markdown:
-        with disk.clear_errors(chosen.markdown):
-            chosen.markdown.write_text(markdown.markdown(findings, changes, base, new), encoding="utf-8")
-    if chosen.junit:
-        with disk.clear_errors(chosen.junit):
-            chosen.junit.write_text(junit.junit(findings, base, new), encoding="utf-8")
     if chosen.json:
-        print(json.dumps(told.plain(findings, changes, base, new)))
+        page = {"page": str(chosen.page)} if chosen.page else {}
+        print(json.dumps(told.plain(findings, changes, base, new) | page))
     else:
         _show(findings, changes, base, new)
+        if chosen.page:
+            print(f"page     {_saying.plain(str(chosen.page))}")
     if chosen.against == baselines.LAST_OK and not findings.unfinished:
         baselines.keep(new, base, findings)
         if results := overview.results_of(new_path):
@@ -106,7 +114,7 @@ def _show(findings: "Findings", changes: "list[Change]", base: "Side", new: "Sid
     from rich.text import Text
 
     from bench.comparison import told
-    from bench.comparison.verdicts import SAME, UNKNOWN, WORSE
+    from bench.comparison.verdicts import SAME, WORSE
 
     console = Console()
     console.print(Text(_saying.plain(f"{new.name} against {base.name}"), style="bold"))
@@ -123,24 +131,21 @@ def _show(findings: "Findings", changes: "list[Change]", base: "Side", new: "Sid
             table.add_row(*(Text(_saying.plain(entry), style=style) for entry in told.row(one)))
         console.print(table)
     if len(rows) > _MOST:
-        console.print(Text(f"and {len(rows) - _MOST} more, see --json", style="dim"))
+        console.print(Text(_saying.plain(more(len(rows) - _MOST, "--json")), style="dim"))
     console.print()
     _lines(console, "", [told.drift(one) for one in findings.drifts if one.verdict != SAME])
     _lines(console, "ended   ", [f"{one.cell}: {one.reason}" for one in findings.ended])
-    why = findings.rows.loc[findings.rows["verdict"] == UNKNOWN, "reason"].value_counts()
-    _lines(console, "cannot tell ", [f"{count}: {reason}" for reason, count in why.items()])
+    _lines(console, "cannot tell ", told.unknown(findings))
     _lines(console, "", told.paces(findings))
     _lines(console, "changed ", [told.fact(one) for one in changes])
-    for said, count in (("only in the earlier", findings.gone), ("only in the later", findings.added)):
-        if count:
-            console.print(Text(f"{counted(count, 'cell')} {said} one", style="dim"))
+    for said, cells in (("only in the earlier", findings.gone), ("only in the later", findings.added)):
+        if cells:
+            console.print(Text(f"{counted(len(cells), 'cell')} {said} one", style="dim"))
 
 
 def _lines(console: "Console", head: str, said: list[str]) -> None:
-    for line in said[:_MOST]:
+    for line in few(said, _MOST, "--json"):
         console.print(f"{head}{_saying.plain(cut(line, 400))}", markup=False, highlight=False)
-    if len(said) > _MOST:
-        console.print(f"{head}and {len(said) - _MOST} more, see --json", markup=False, highlight=False)
 
 
 def _tolerance(text: str) -> tuple[str, float]:

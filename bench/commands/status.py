@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from bench.commands import _arguments, _saying
 from bench.report.wording import duration
 from bench.results.statuses import ENDED_WELL
-from bench.words import counted
+from bench.words import counted, more
 
 if TYPE_CHECKING:
     from bench.running.status import Status
@@ -57,8 +57,8 @@ def _lines(found: "Status", page: Path) -> Iterator[str]:
     for cell, status, reason in found.failures:
         yield f"{status:9} {cell}: {reason}"
     if missing := sum(n for status, n in found.ended.items() if status not in {*ENDED_WELL, ""}) - len(found.failures):
-        more = "more" if found.failures else "cells"
-        yield f"          and {missing} {more} that did not end well; the report has their reasons"
+        rest = "more" if found.failures else "cells"
+        yield f"          and {missing} {rest} that did not end well; the report has their reasons"
     yield from (f"damaged   {fault}" for fault in found.faults)
     if found.state == "stopped":
         yield f"go on     {found.command}"
@@ -94,8 +94,8 @@ def _at_work(now: "Written") -> Iterator[str]:
     yield f"stage     {_STAGES.get(now.stage, now.stage)}{':' if of else ''}{of}"
     for name, (steps, whole) in list(now.at_work.items())[:_AT_WORK]:
         yield f"          {name}" + (f": {steps:.0f} of {counted(round(whole), 'step')}" if whole else "")
-    if (more := len(now.at_work) - _AT_WORK) > 0:
-        yield f"          and {more} more"
+    if (left := len(now.at_work) - _AT_WORK) > 0:
+        yield f"          {_saying.plain(more(left))}"
 
 
 def _time(found: "Status", now: "Written") -> str:

@@ -8,7 +8,7 @@ import argparse
 import json
 
 from bench.commands import _arguments, _saying
-from bench.words import counted
+from bench.words import counted, few
 
 _MOST = 100  # lines of one kind; --json has all
 
@@ -43,7 +43,5 @@ def call(chosen: argparse.Namespace) -> int:
 
 
 def _print(lines: list[str]) -> None:
-    for line in lines[:_MOST]:
-        print(_saying.printable(line))
-    if len(lines) > _MOST:
-        print(f"and {len(lines) - _MOST} more of these, see --json")
+    for line in few(lines, _MOST, "--json"):
+        print(_saying.plain(line))

@@ -1,5 +1,6 @@
 """Cells that broke or were mended between two sides, and scores that were lost though their cells ended well."""
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -28,12 +29,12 @@ class Endings(NamedTuple):
 
     Attributes:
         ended: what changed in cells of both sides, in the later side's order.
-        gone, added: how many cells only the earlier and only the later side has.
+        gone, added: cells that only the earlier and only the later side has.
     """
 
     ended: list[Ended]
-    gone: int
-    added: int
+    gone: list[str]
+    added: list[str]
 
 
 def _cells(side: Side) -> dict[Place, tuple[str, str, str]]:
@@ -58,8 +59,21 @@ def compare(base: Side, new: Side) -> Endings:
             found.append(Ended(cell, True, f"ended well, and was {earlier.replace('_', ' ')}"))
         elif lost := sorted((scored[0].get(place, set()) - scored[1].get(place, set())) & still):
             found.append(Ended(cell, False, f"no value any more of {', '.join(lost)}"))
-    gone = max(0, len(before.keys() - now.keys()) - len(new.unfinished))
-    return Endings(found, gone, len(now.keys() - before.keys()))
+    missing = [cell for place, (cell, _, _) in before.items() if place not in now]
+    return Endings(found, _gone(missing, new), [cell for place, (cell, _, _) in now.items() if place not in before])
+
+
+def _gone(missing: list[str], new: Side) -> list[str]:
+    """Without those that are still to come: under the same name, or another key, as where an option is another."""
+    left = set(new.unfinished)
+    to_come = Counter(cell.rpartition("-")[0] for cell in left)
+    gone = []
+    for cell in sorted(missing, key=lambda cell: cell not in left):
+        if to_come[name := cell.rpartition("-")[0]]:
+            to_come[name] -= 1
+        else:
+            gone.append(cell)
+    return gone
 
 
 def _scored(side: Side) -> dict[Place, set[str]]:

@@ -6,7 +6,7 @@ from bench.comparison import told, trends
 from bench.comparison.history import History, Night, Point
 from bench.report import page, samples, wording
 from bench.statistics.change_points import FEWEST
-from bench.words import counted
+from bench.words import counted, few
 
 _FACTS = 12  # that are named of a run
 _LINES = 30
@@ -27,7 +27,7 @@ def by_night(history: History) -> list[tuple[int, list[str], list[str]]]:
     for night in sorted({point.night for point in history.points}, reverse=True):
         facts = [told.fact(change) for change in history.changed(night)]
         lines = [line(history, point) for point in history.points if point.night == night]
-        found.append((night, wording.few(facts, _FACTS), wording.few(lines, _LINES)))
+        found.append((night, few(facts, _FACTS), few(lines, _LINES)))
     return found
 
 

@@ -6,6 +6,7 @@ from bench.comparison import told
 from bench.comparison.environments import Change
 from bench.comparison.sides import Side
 from bench.comparison.verdicts import SAME, Findings
+from bench.words import few, more
 
 _MOST = 50  # rows, and facts; a comment holds 65,536 characters
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~])")
@@ -20,7 +21,7 @@ def markdown(findings: Findings, changes: list[Change], base: Side, new: Side) -
         lines += [f"### {safe(title)}", "", f"| {' | '.join(told.HEAD)} |", f"|{'---|' * len(told.HEAD)}"]
         mine = [told.row(one) for one in rows[:_MOST] if told.title(one) == title]
         lines += [*(f"| {' | '.join(map(safe, entries))} |" for entries in mine), ""]
-    lines += _more(len(rows))
+    lines += [more(len(rows) - _MOST), ""] if len(rows) > _MOST else []
     drifts = [told.drift(one) for one in findings.drifts if one.verdict != SAME]
     ended = [f"{one.cell}: {one.reason}" for one in sorted(findings.ended, key=lambda one: one.better)]
     for title, said in (
@@ -30,12 +31,8 @@ def markdown(findings: Findings, changes: list[Change], base: Side, new: Side) -
         ("What changed around them", [told.fact(one) for one in changes]),
     ):
         if said:
-            lines += [f"### {title}", "", *(f"- {safe(line)}" for line in said[:_MOST]), *_more(len(said))]
+            lines += [f"### {title}", "", *(f"- {safe(line)}" for line in few(said, _MOST)), ""]
     return "\n".join(lines).rstrip() + "\n"
-
-
-def _more(count: int) -> list[str]:
-    return ["", *([f"and {count - _MOST} more", ""] if count > _MOST else [])]
 
 
 def safe(text: str) -> str:

@@ -23,7 +23,8 @@ class Pairs(NamedTuple):
 
     Attributes:
         rows: one for each place and metric: :data:`ROW`, ``unit``, ``better``, ``kind``, ``base`` and ``new`` (means
-            over shared seeds) and ``pairs`` (how many).
+            over shared seeds), ``n_base`` and ``n_new`` (on how many items a seed's score rests, of the least) and
+            ``pairs`` (how many seeds).
         changes: relative to ``base`` and worse where positive, of each shared seed; shape (G, S), NaN where there is
             none.
         errors: standard errors that the mean of a row's changes has beside the seeds': over timed repetitions, or over
@@ -42,7 +43,7 @@ def pair(base: Side, new: Side) -> Pairs:
     import pandas as pd
 
     keys = [*ROW, "seed"]
-    columns = [*keys, "unit", "better", "value", "error", "cell"]
+    columns = [*keys, "unit", "better", "value", "n", "error", "cell"]
     before, now = (_scored(side.frame)[columns] for side in (base, new))
     both = pd.merge(before, now, on=keys, suffixes=("_base", "_new"), sort=False)
     judged = both["better_base"].isin(["lower", "higher"]) & (both["better_base"] == both["better_new"])
@@ -55,6 +56,8 @@ def pair(base: Side, new: Side) -> Pairs:
         better=("better_new", "first"),
         base=("value_base", "mean"),
         new=("value_new", "mean"),
+        n_base=("n_base", "min"),
+        n_new=("n_new", "min"),
         pairs=("seed", "size"),
     ).reset_index()
     kinds = {one: kind_of(*one) for one in set(zip(rows["metric"], rows["unit"], strict=True))}

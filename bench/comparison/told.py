@@ -39,6 +39,12 @@ def shown(findings: Findings) -> list[dict[str, Any]]:
     return sorted(records(rows), key=lambda row: (row["verdict"] != WORSE, -abs(row["change"])))
 
 
+def unknown(findings: Findings) -> list[str]:
+    """``12: measured on another machine``: of how many rows nothing can be told, and why."""
+    why = findings.rows.loc[findings.rows["verdict"] == UNKNOWN, "reason"].value_counts()
+    return [f"{count}: {reason}" for reason, count in why.items()]
+
+
 def records(rows: "pd.DataFrame") -> list[dict[str, Any]]:
     """Rows as mappings by column."""
     return [{str(name): value for name, value in one.items()} for one in rows.to_dict("records")]
@@ -100,7 +106,7 @@ def fact(one: Change) -> str:
 
 def number(value: float, unit: str) -> str:
     """``1.29 s``, ``0.2031``."""
-    return wording.in_words(value, unit) if unit in ("s", "ms", "bytes") else f"{value:.4g}"
+    return wording.in_words(value, unit) if unit in ("s", "ms", "bytes") else f"{value:.4g}".replace("-", "−")
 
 
 def plain(findings: Findings, changes: list[Change], base: Side, new: Side) -> dict[str, Any]:

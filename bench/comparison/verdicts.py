@@ -57,7 +57,7 @@ class Findings:
             have been seen, as a share), ``verdict`` and ``reason`` (why nothing can be told).
         drifts: metrics that all cells together changed in, and those that did not.
         ended: cells and scores that one side has and the other lost.
-        gone, added: how many cells only the earlier and only the later side has.
+        gone, added: cells that only the earlier and only the later side has.
         unfinished: how many cells of the later side have not ended.
         unjudged: metrics without a better direction.
         paces: of :func:`bench.comparison.paces.paces`, those that are larger than what is tolerated.
@@ -66,8 +66,8 @@ class Findings:
     rows: "pd.DataFrame"
     drifts: list[Drift] = field(default_factory=list)
     ended: list[Ended] = field(default_factory=list)
-    gone: int = 0
-    added: int = 0
+    gone: list[str] = field(default_factory=list)
+    added: list[str] = field(default_factory=list)
     unfinished: int = 0
     unjudged: list[str] = field(default_factory=list)
     paces: dict[str, float] = field(default_factory=dict)

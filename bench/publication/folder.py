@@ -24,7 +24,7 @@ from bench.publication.card import About
 from bench.results import disk, files, manifest, runs
 from bench.words import counted
 
-_OTHER = "as DIR"
+_OTHER = "folder as DIR"
 
 
 class Published(NamedTuple):

@@ -7,6 +7,7 @@ from typing import Any
 
 from bench.report import tables, wording
 from bench.report.sections import Section
+from bench.words import few
 
 _MOST_LINES = 20  # of one kind
 
@@ -125,7 +126,7 @@ def damaged(files: dict[str, str]) -> Facts:
 
 
 def _few(lines: list[str]) -> list[str]:
-    return wording.few(lines, _MOST_LINES)
+    return few(lines, _MOST_LINES)
 
 
 def _by_pair(trained: list[dict[str, Any]], describe: Any) -> list[str]:

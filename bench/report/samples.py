@@ -77,31 +77,44 @@ def galleries(run: runs.Found, section: Section, records: list[dict[str, Any]]) 
 def _specimens(run: runs.Found, section: Section, records: list[dict[str, Any]]) -> list[Specimen]:
     by_approach = {record["asked"]["approach"]: record for record in records}
     return [
-        _specimen(run, by_approach[name], control)
-        for name, control in section.approaches.items()
-        if name in by_approach
+        specimen(run, by_approach[name], control) for name, control in section.approaches.items() if name in by_approach
     ]
 
 
 def _given(run: runs.Found, section: Section, records: list[dict[str, Any]]) -> Specimen | None:
     """The conditions of the first that did not bring its own, as real examples do."""
-    for record in records:
-        known = section.approaches.get(record["asked"]["approach"]) not in aggregate.REAL
-        if known and {"conditions.json", "conditions.png"} & set(run.cells.beside(record["cell"])):
-            return _shown(run, "conditions", record, "given", "")
-    return None
+    learned = (one for one in records if section.approaches.get(one["asked"]["approach"]) not in aggregate.REAL)
+    return next((found for record in learned if (found := given(run, record))), None)
 
 
-def _specimen(run: runs.Found, record: dict[str, Any], control: str) -> Specimen:
+def given(run: runs.Found, record: dict[str, Any]) -> Specimen | None:
+    """What a cell's model was asked for; None where it was not asked for anything."""
+    there = {"conditions.json", "conditions.png"} & set(run.cells.beside(record["cell"]))
+    return _shown(run, "conditions", record, "given", "") if there else None
+
+
+def specimen(run: runs.Found, record: dict[str, Any], control: str = "") -> Specimen:
+    """What one cell made, or why there is nothing.
+
+    Args:
+        run: what the run's folder holds; damaged files are noted there.
+        record: the cell's.
+        control: which control its approach is.
+    """
     approach, status = record["asked"]["approach"], record["happened"]["status"]
     if status != "ok":
         return Specimen(approach, control, [], None, [], tables.STATUS_WORDS.get(status, status))
     return _shown(run, "samples", record, approach, control)
 
 
+def is_sampled(run: runs.Found, cell: str) -> bool:
+    """Whether samples lie beside a cell's record."""
+    return any(file.partition(".")[0].partition("-")[0] == "samples" for file in run.cells.beside(cell))
+
+
 def _shown(run: runs.Found, name: str, record: dict[str, Any], title: str, control: str) -> Specimen:
     """What lies beside the record under a name; molecules are there as texts too, and the page shows their picture."""
-    texts, grid, sounds = list[str](), None, list[str]()
+    texts, grid, sounds, nothing = list[str](), None, list[str](), "no samples"
     there = run.cells.beside(record["cell"])
     picture, words = f"{name}.png", f"{name}.json"
     heard = [file for file in there if file.startswith(f"{name}-") and file.endswith(".wav")]
@@ -115,10 +128,12 @@ def _shown(run: runs.Found, name: str, record: dict[str, Any], title: str, contr
                 texts = _texts(content)
             elif len(content) <= _SOUND:
                 sounds.append(data_address(content, "audio/wav"))
+            else:
+                nothing = "too long for a page"
         except Exception as error:  # whatever a library says of a damaged picture
             run.note(f"cells/{record['cell']}/{file}", error)
             return Specimen(title, control, [], None, [], f"damaged: {file}")
-    return Specimen(title, control, texts, grid, sounds, "" if texts or grid or sounds else "no samples")
+    return Specimen(title, control, texts, grid, sounds, "" if texts or grid or sounds else nothing)
 
 
 def _texts(content: bytes) -> list[str]:

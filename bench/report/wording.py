@@ -159,11 +159,6 @@ def seeds(have: int, asked: int, ended: dict[str, int]) -> str:
     return f"{have} of {counted(asked, 'seed')}; {ends}"
 
 
-def few(lines: list[str], most: int) -> list[str]:
-    """As many as somebody reads, and how many more there are."""
-    return lines[:most] + [f"and {number(len(lines) - most, 0)} more"] * (len(lines) > most)
-
-
 def listed(names: list[str], last: str = "and") -> str:
     """``a, b and c``."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {last} {names[-1]}" if names else ""

@@ -11,12 +11,12 @@ from bench.errors import ResultsError
 
 
 @contextmanager
-def clear_errors(path: Path, other: str = "with --results or --reports") -> Iterator[None]:
+def clear_errors(path: Path, instead: str = "folder with --results or --reports") -> Iterator[None]:
     """Turn what an operating system says of a full or forbidden disk into a :class:`ResultsError`.
 
     Args:
         path: what is written.
-        other: how to name another folder.
+        instead: what else a user may name.
     """
     try:
         yield
@@ -25,12 +25,12 @@ def clear_errors(path: Path, other: str = "with --results or --reports") -> Iter
             raise ResultsError(f"{path}: the disk is full; free some space and run the same command again") from error
         number = _errno(error)
         if number in (errno.EACCES, errno.EPERM, errno.EROFS):
-            raise ResultsError(f"{path}: not writable; name another folder {other}") from error
+            raise ResultsError(f"{path}: not writable; name another {instead}") from error
         if number in (errno.ENOTDIR, errno.EEXIST):
-            raise ResultsError(f"{path}: a file stands where a folder is needed; name another {other}") from error
+            raise ResultsError(f"{path}: a file stands where a folder is needed; name another {instead}") from error
         if isinstance(error, OSError) and number:  # under /proc, with too long a name, on a disk that fails …
             said = f"cannot be written ({os.strerror(number)})"
-            raise ResultsError(f"{path}: {said}; name another folder {other}") from error
+            raise ResultsError(f"{path}: {said}; name another {instead}") from error
         raise
 
 

@@ -79,6 +79,33 @@ def test_a_regression_is_named_and_written_in_every_form(
     assert found["counts"]["worse"] == len(worse)
 
 
+def test_the_page_is_written_where_it_was_asked_for(
+    nights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "verdict.html"
+    code, out, _ = compare(capsys, nights / "1", nights / "3", "--page", page)
+    assert code == 1
+    assert out.endswith(f"\npage     {page}\n")
+    html = page.read_text(encoding="utf-8")
+    verdict = next(line for line in out.splitlines() if line.startswith("regression: "))
+    assert verdict in html
+    assert "3 against 1" in html
+    assert "quickstart / 3 kept no samples." in html
+    code, out, _ = compare(capsys, nights / "1", nights / "3", "--page", page, "--json")
+    assert json.loads(out)["page"] == str(page)
+    assert "page" not in json.loads(compare(capsys, nights / "1", nights / "3", "--json")[1])
+
+
+def test_what_is_not_shown_is_counted(
+    nights: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("bench.commands.compare._MOST", 2)
+    _, out, _ = compare(capsys, nights / "1", nights / "3")
+    _, told, _ = compare(capsys, nights / "1", nights / "3", "--json")
+    worse = json.loads(told)["counts"]["worse"]
+    assert f"\nand {worse - 2} more, see --json\n" in out
+
+
 def test_tables_are_compared_like_runs(nights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     tables = []
     for name in ("1", "3"):
@@ -133,6 +160,8 @@ def test_what_has_not_finished_ends_with_3(nights: Path, tmp_path: Path, capsys:
         (["1", "broken.parquet"], "broken.parquet: not a readable table"),
         (["1", "newer.csv"], "newer.csv: not a tidy table"),
         (["1", "2", "--markdown", "nowhere/x.md"], "nowhere/x.md: "),
+        (["1", "2", "--page", "nowhere/x.html"], "nowhere/x.html: "),
+        (["1", "2", "--page", "."], ".: cannot be written (Is a directory); name another file"),
     ],
     ids=str,
 )
@@ -170,10 +199,14 @@ def test_names_cannot_break_a_form(nights: Path, tmp_path: Path, capsys: pytest.
     paths = [tmp_path / "a.parquet", tmp_path / "b.parquet"]
     for path, one in zip(paths, (frame, worse), strict=True):
         pd.DataFrame(one).to_parquet(path)
-    _, out, _ = compare(capsys, *paths, "--markdown", tmp_path / "x.md", "--junit", tmp_path / "x.xml")
+    forms = ("--markdown", tmp_path / "x.md", "--junit", tmp_path / "x.xml", "--page", tmp_path / "x.html")
+    _, out, _ = compare(capsys, *paths, *forms)
     assert "\x1b" not in out
     assert "\\<b\\>\\|\\`x\\`" in (tmp_path / "x.md").read_text()
     assert ElementTree.parse(tmp_path / "x.xml").getroot().get("tests")
+    page = (tmp_path / "x.html").read_text(encoding="utf-8")
+    assert "&lt;b&gt;|`x`" in page
+    assert not [part for part in ("\x1b", "\x00", "<b>|") if part in page]
 
 
 def test_nights_that_lie_apart_in_time_are_told(
@@ -183,8 +216,10 @@ def test_nights_that_lie_apart_in_time_are_told(
     for number in range(9):
         shutil.copytree(nights / "1", suite / str(number))
         slow(suite / str(number), 1.0 if number % 2 else 2.0, f"2026-01-1{number}T00:00:00+00:00")
-    code, out, _ = compare(capsys, suite / "7", suite / "8", "--markdown", tmp_path / "said.md")
+    forms = ("--markdown", tmp_path / "said.md", "--page", tmp_path / "x.html")
+    code, out, _ = compare(capsys, suite / "7", suite / "8", *forms)
     assert code == 0
+    assert "training_seconds: nights on this machine differ by up to" in (tmp_path / "x.html").read_text()
     assert "training_seconds: nights on this machine differ by up to" in " ".join(out.split())
     assert "### How far nights lie apart" in (tmp_path / "said.md").read_text()
     assert json.loads(compare(capsys, suite / "7", suite / "8", "--json")[1])["paces"]["training_seconds"] > 1

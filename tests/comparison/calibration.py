@@ -161,6 +161,9 @@ At none, so that noise alone decides:
 
 {strict}
 
+With no tolerance, two seeds and approaches that vary unlike each other too much is called worse: state a tolerance, or
+take three seeds.
+
 ## One approach is worse in one metric
 
 Nights in which just that row is called worse, beyond a tolerance of 1 %; and, the most of these, nights in which

@@ -142,10 +142,10 @@ def test_cells_that_broke_and_scores_that_were_lost_are_regressions():
     assert not dropped.worse  # the suite no longer asks for it
 
 
-def test_what_only_one_side_has_is_counted():
+def test_what_only_one_side_has_is_named():
     both = [row(name, seed, "perplexity", 2.0) for name in "abc" for seed in (0, 1)]
     found = compared(table(both[:4]), table(both[2:]))
-    assert (found.gone, found.added) == (2, 2)
+    assert (found.gone, found.added) == (["a-0", "a-1"], ["c-0", "c-1"])
     with pytest.raises(ResultsError, match="no cell has a score of one metric on both sides"):
         compared(table(both[:2]), table(both[2:]))
 

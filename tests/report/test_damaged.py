@@ -211,7 +211,7 @@ def test_a_part_of_run_json_that_is_damaged_is_left_out(run: Path, capsys: pytes
         assert problem in said
     assert "Started" not in page
     assert len(said.splitlines()) == 11  # many damaged files are counted and not all named
-    assert said.endswith("bench: and 21 more of these\n")
+    assert said.endswith("bench: and 21 more\n")
     assert "and 11 more" in page
 
 

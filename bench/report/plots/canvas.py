@@ -99,9 +99,8 @@ def new_figure(rows: int, columns: int, height: float) -> tuple["Figure", np.nda
     return figure, axes
 
 
-def panel_sizes(section: Section) -> list[int]:
+def panel_sizes(sizes: list[int]) -> list[int]:
     """The data sizes that get a panel: all, or some spread evenly from the smallest to the largest."""
-    sizes = section.sizes
     chosen = np.linspace(0, len(sizes) - 1, min(len(sizes), _MOST_PANELS)).round().astype(int)
     return [sizes[index] for index in chosen]
 

@@ -24,7 +24,7 @@ _LABELS = {
 def quality_and_cost(section: Section, look: dict[str, Style]) -> "Figure | None":
     """The figure; None where nothing has both a quality and a cost."""
     costs = [metric for names in (SECONDS, STORAGE) if (metric := section.first_measured(names))]
-    sizes = canvas.panel_sizes(section)
+    sizes = canvas.panel_sizes(section.sizes)
     panels = {(metric, size): _priced(section, metric, size) for metric in costs for size in sizes}
     drawn = [point for priced in panels.values() for point, _ in priced]
     if not drawn:

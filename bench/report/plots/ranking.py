@@ -18,7 +18,7 @@ _LEADING, _OTHERS = "#D55E00", "#7a9cc6"  # what may be the best, and the rest
 
 def ranking(section: Section, look: dict[str, Style]) -> "Figure":
     """A dot with its interval per approach, ordered by the largest data size; controls run through as lines."""
-    sizes = canvas.panel_sizes(section)
+    sizes = canvas.panel_sizes(section.sizes)
     columns = {size: {point.approach: point for point in section.column(section.primary, size)} for size in sizes}
     points = [point for column in columns.values() for point in column.values()]
     sign = -1 if points[0].better == "higher" else 1

@@ -19,16 +19,31 @@ _LEADING = 5  # of each data size that are shown, where there are more than line
 
 def training_curves(section: Section, curves: dict[tuple[str, int], Curve], look: dict[str, Style]) -> "Figure | None":
     """The figure; None where nothing was trained."""
-    sizes = [size for size in canvas.panel_sizes(section) if any((name, size) in curves for name in section.approaches)]
-    if not sizes:
+    leading, shown = _leading(section), set[str]()
+    panels: dict[int, list[tuple[Curve, Style]]] = {}
+    for size in canvas.panel_sizes(section.sizes):
+        for name in (name for name in section.approaches if (name, size) in curves):
+            panels.setdefault(size, [])
+            if name in leading:
+                panels[size].append((curves[name, size], look[name]))
+                shown.add(name)
+    if not panels:
         return None
-    leading = _leading(section)
-    figure, axes = canvas.new_figure(1, len(sizes), 3.5)
-    shown, losses = set(), []
-    for column, size in enumerate(sizes):
-        axis = axes[0, column]
-        for name in (name for name in section.approaches if (name, size) in curves and name in leading):
-            style, curve = look[name], curves[name, size]
+    figure = over_steps(panels)
+    canvas.add_legend(figure, section, look, shown)
+    return figure
+
+
+def over_steps(panels: dict[int, list[tuple[Curve, Style]]]) -> "Figure":
+    """Mean curves, in a panel for each data size; without a legend.
+
+    Args:
+        panels: data size to the curves in its panel, each with its looks; one at least.
+    """
+    figure, axes = canvas.new_figure(1, len(panels), 3.5)
+    losses = []
+    for axis, (size, lines) in zip(axes[0], panels.items(), strict=True):
+        for curve, style in lines:
             steps = sorted(curve)
             means = [fmean(curve[step]) for step in steps]
             axis.plot(
@@ -40,14 +55,12 @@ def training_curves(section: Section, curves: dict[tuple[str, int], Curve], look
                 markersize=3.5,
                 linewidth=1.3,
             )
-            shown.add(name)
             losses += [mean for mean in means if math.isfinite(mean)]
         axis.set_title(wording.examples(size))
         axis.set_xlabel("gradient steps")
     if losses and min(losses) > 0 and max(losses) > canvas.LOG_FROM * min(losses):
         canvas.use_log_scale(axes[0, 0], min(losses), max(losses))
     axes[0, 0].set_ylabel("validation loss\nlower is better")
-    canvas.add_legend(figure, section, look, shown)
     return figure
 
 
