@@ -138,9 +138,8 @@ def _show(findings: "Findings", changes: "list[Change]", base: "Side", new: "Sid
     _lines(console, "cannot tell ", told.unknown(findings))
     _lines(console, "", told.paces(findings))
     _lines(console, "changed ", [told.fact(one) for one in changes])
-    for said, cells in (("only in the earlier", findings.gone), ("only in the later", findings.added)):
-        if cells:
-            console.print(Text(f"{counted(len(cells), 'cell')} {said} one", style="dim"))
+    _lines(console, "only in the earlier one ", findings.gone)
+    _lines(console, "only in the later one ", findings.added)
 
 
 def _lines(console: "Console", head: str, said: list[str]) -> None:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -30,11 +30,13 @@ class Endings(NamedTuple):
     Attributes:
         ended: what changed in cells of both sides, in the later side's order.
         gone, added: cells that only the earlier and only the later side has.
+        dropped: metrics that only the earlier side has values of; none where both ask for the same: they are lost then.
     """
 
     ended: list[Ended]
     gone: list[str]
     added: list[str]
+    dropped: list[str]
 
 
 def _cells(side: Side) -> dict[Place, tuple[str, str, str]]:
@@ -47,7 +49,10 @@ def compare(base: Side, new: Side) -> Endings:
     """Hold the ends of both sides' cells against each other; what has not ended yet is not gone."""
     before, now = _cells(base), _cells(new)
     scored = [_scored(side) for side in (base, new)]
-    still = set().union(*scored[1].values())
+    everything, still = (set[str]().union(*each.values()) for each in scored)
+    still |= set(new.frame["metric"])  # one without a value anywhere is lost, too
+    if _asked(base) and _asked(base) == _asked(new):
+        still |= everything
     found = []
     for place, (cell, status, reason) in now.items():
         if place not in before:
@@ -60,7 +65,15 @@ def compare(base: Side, new: Side) -> Endings:
         elif lost := sorted((scored[0].get(place, set()) - scored[1].get(place, set())) & still):
             found.append(Ended(cell, False, f"no value any more of {', '.join(lost)}"))
     missing = [cell for place, (cell, _, _) in before.items() if place not in now]
-    return Endings(found, _gone(missing, new), [cell for place, (cell, _, _) in now.items() if place not in before])
+    added = [cell for place, (cell, _, _) in now.items() if place not in before]
+    return Endings(found, _gone(missing, new), added, sorted(everything - still) if scored[1] else [])
+
+
+def _asked(side: Side) -> list[Any]:
+    """The metrics that a suite wants; empty where that is not known."""
+    definition = side.info.get("definition") or {}
+    models = definition.get("models") or {}
+    return [definition.get("metrics"), {name: one.get("metrics") for name, one in models.items()}] if models else []
 
 
 def _gone(missing: list[str], new: Side) -> list[str]:

@@ -21,9 +21,11 @@ class Change(NamedTuple):
 
 
 def changes(base: Side, new: Side) -> list[Change]:
-    """All that differs, in the order in which a reader would ask; nothing for tables, which do not say."""
+    """All that differs, in the order in which a reader would ask; of tables, which do not say, the suite alone."""
+    names = [" + ".join(side.frame["suite"].unique()[:3]) for side in (base, new)]
+    suites = [Change("suite", *names)] if names[0] != names[1] else []
     if not (base.info and new.info):
-        return []
+        return suites
     places = [_environment(side) for side in (base, new)]
     asked = [dict(_flat(side.info.get("definition") or {})) for side in (base, new)]
     if not all(asked):
@@ -31,7 +33,7 @@ def changes(base: Side, new: Side) -> list[Change]:
     if any(side.info.get("published") for side in (base, new)):  # whose texts are clean: so are both sides' now
         cleaner = Cleaner(paths=cleaning.paths_in([places, asked]))
         places, asked = ([cleaner.value(one) for one in both] for both in (places, asked))
-    return [
+    return suites + [
         Change(name, _said(first.get(name, _NONE)), _said(second.get(name, _NONE)))
         for first, second in (places, asked)
         for name in dict.fromkeys([*first, *second])

@@ -1,4 +1,7 @@
-"""A comparison as JUnit's XML, which continuous integration shows: a test case for each row, a failure where worse."""
+"""A comparison as JUnit's XML, which continuous integration shows.
+
+A test case is a row, a failure is where something is worse, an error where cells have not finished.
+"""
 
 import re
 from xml.etree import ElementTree
@@ -6,6 +9,7 @@ from xml.etree import ElementTree
 from bench.comparison import told
 from bench.comparison.sides import Side
 from bench.comparison.verdicts import UNKNOWN, WORSE, Findings
+from bench.words import counted
 
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -27,10 +31,16 @@ def junit(findings: Findings, base: Side, new: Side) -> str:
         case = _case(suite, "how cells ended", ended.cell)
         if not ended.better:
             _failure(case, ended.reason)
-    for name in ("failure", "skipped"):
-        suite.set({"failure": "failures"}.get(name, name), str(len(suite.findall(f"testcase/{name}"))))
+    for cells, which in ((findings.gone, "earlier"), (findings.added, "later")):
+        for cell in cells:
+            case = _case(suite, "how cells ended", cell)
+            ElementTree.SubElement(case, "skipped", message=f"only in the {which} one")
+    if findings.unfinished:
+        case = _case(suite, "how cells ended", "all have finished")
+        ElementTree.SubElement(case, "error", message=f"{counted(findings.unfinished, 'cell')} not finished")
+    for name, total in (("failure", "failures"), ("error", "errors"), ("skipped", "skipped")):
+        suite.set(total, str(len(suite.findall(f"testcase/{name}"))))
     suite.set("tests", str(len(suite)))
-    suite.set("errors", "0")
     ElementTree.indent(suite)
     return f'<?xml version="1.0" encoding="utf-8"?>\n{ElementTree.tostring(suite, encoding="unicode")}\n'
 

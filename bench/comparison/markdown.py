@@ -14,7 +14,8 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~])")
 
 def markdown(findings: Findings, changes: list[Change], base: Side, new: Side) -> str:
     """The whole of it; what is longer than a comment may be is counted."""
-    lines = [f"## {'❌' if findings.worse else '✅'} {safe(told.verdict(findings))}", ""]
+    sign = "❌" if findings.worse else "⏳" if findings.unfinished else "✅"
+    lines = [f"## {sign} {safe(told.verdict(findings))}", ""]
     lines += [f"{safe(new.name)} against {safe(base.name)}", ""]
     rows = told.shown(findings)
     for title in dict.fromkeys(told.title(one) for one in rows[:_MOST]):
@@ -27,6 +28,9 @@ def markdown(findings: Findings, changes: list[Change], base: Side, new: Side) -
     for title, said in (
         ("All cells together", drifts),
         ("Cells that ended otherwise", ended),
+        ("Cells only in the earlier one", findings.gone),
+        ("Cells only in the later one", findings.added),
+        ("What cannot be told", told.unknown(findings)),
         ("How far nights lie apart", told.paces(findings)),
         ("What changed around them", [told.fact(one) for one in changes]),
     ):

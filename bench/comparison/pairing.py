@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from bench.comparison.kinds import QUALITY, SPEED, kind_of
 from bench.comparison.sides import Side
+from bench.errors import ResultsError
 from bench.results import runs
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ Floats = npt.NDArray[np.float64]
 PLACE = ["model", "target", "approach", "data_quality", "data_size"]
 ROW = [*PLACE, "metric"]
 
+_ROUNDING = 1e-12  # of a metric's largest value: less is no change of one that is zero
+
 
 class Pairs(NamedTuple):
     """What both sides measured.
@@ -24,7 +27,7 @@ class Pairs(NamedTuple):
     Attributes:
         rows: one for each place and metric: :data:`ROW`, ``unit``, ``better``, ``kind``, ``base`` and ``new`` (means
             over shared seeds), ``n_base`` and ``n_new`` (on how many items a seed's score rests, of the least) and
-            ``pairs`` (how many seeds).
+            ``pairs`` (how many seeds); ``reason``, why values cannot be held against each other, empty where they can.
         changes: relative to ``base`` and worse where positive, of each shared seed; shape (G, S), NaN where there is
             none.
         errors: standard errors that the mean of a row's changes has beside the seeds': over timed repetitions, or over
@@ -44,9 +47,9 @@ def pair(base: Side, new: Side) -> Pairs:
 
     keys = [*ROW, "seed"]
     columns = [*keys, "unit", "better", "value", "n", "error", "cell"]
-    before, now = (_scored(side.frame)[columns] for side in (base, new))
+    before, now = (_scored(side)[columns] for side in (base, new))
     both = pd.merge(before, now, on=keys, suffixes=("_base", "_new"), sort=False)
-    judged = both["better_base"].isin(["lower", "higher"]) & (both["better_base"] == both["better_new"])
+    judged = both["better_base"].isin(["lower", "higher"]) | both["better_new"].isin(["lower", "higher"])
     unjudged = [str(name) for name in both.loc[~judged, "metric"].unique()]
     both = both[judged]
     grouped = both.groupby(ROW, sort=False, observed=True)
@@ -54,6 +57,8 @@ def pair(base: Side, new: Side) -> Pairs:
     rows = grouped.agg(
         unit=("unit_new", "first"),
         better=("better_new", "first"),
+        was=("unit_base", "first"),
+        was_better=("better_base", "first"),
         base=("value_base", "mean"),
         new=("value_new", "mean"),
         n_base=("n_base", "min"),
@@ -65,8 +70,14 @@ def pair(base: Side, new: Side) -> Pairs:
     scale = np.where(rows["base"] != 0, rows["base"].abs(), np.where(rows["new"] != 0, rows["new"].abs(), 1.0))
     sign = np.where(rows["better"] == "higher", -1.0, 1.0)
     changes = np.full((len(rows), int(seed.max(initial=-1)) + 1), np.nan)
-    apart = (both["value_new"] - both["value_base"]).to_numpy()
-    changes[group, seed] = apart * sign[group] / scale[group]
+    largest = rows[["base", "new"]].abs().max(axis=1).groupby(rows["metric"], sort=False).transform("max").to_numpy()
+    with np.errstate(over="ignore"):
+        apart = (both["value_new"] - both["value_base"]).to_numpy()
+        apart = np.where(np.abs(apart) <= _ROUNDING * largest[group], 0.0, apart)
+        changes[group, seed] = apart * sign[group] / scale[group]
+    rows["reason"] = _reasons(rows, np.isfinite(changes).sum(axis=1))
+    changes[rows["reason"] != ""] = np.nan
+    rows = rows.drop(columns=["was", "was_better"])
     squares = (both["error_base"] ** 2 + both["error_new"] ** 2).to_numpy()
     total = np.bincount(group, weights=np.nan_to_num(squares), minlength=len(rows))
     known = np.bincount(group, weights=np.isfinite(squares), minlength=len(rows)) == rows["pairs"]
@@ -82,9 +93,27 @@ def pair(base: Side, new: Side) -> Pairs:
     return Pairs(rows, changes, errors, unjudged)
 
 
-def _scored(frame: "pd.DataFrame") -> "pd.DataFrame":
+def _reasons(rows: "pd.DataFrame", known: npt.NDArray[np.int_]) -> list[str]:
+    """Why a row's values cannot be held against each other; ``known`` is how many of its changes are numbers."""
+    found, columns = [], [rows[name].tolist() for name in ("was", "unit", "was_better", "better", "pairs")]
+    for was, unit, was_better, better, pairs, count in zip(*columns, known.tolist(), strict=True):
+        if was != unit:
+            found.append(f"its unit was {was or 'none'}, and is {unit or 'none'}")
+        elif was_better != better:
+            found.append(f"{was_better or 'neither'} was better, and now {better or 'neither'} is")
+        else:
+            found.append("" if count == pairs else "its values are too far apart for a number")
+    return found
+
+
+def _scored(side: Side) -> "pd.DataFrame":
+    frame = side.frame
     there = (frame["status"] == "ok") & (frame["metric"] != "") & np.isfinite(frame["value"])
     found: pd.DataFrame = frame.loc[there]
+    if (twice := found.duplicated([*ROW, "seed"])).any():
+        first = found[twice].iloc[0]
+        where = ", ".join(f"{name} {first[name]}" for name in (*PLACE, "seed"))
+        raise ResultsError(f"{side.path}: {first['metric']} stands there twice for {where}; leave one of them")
     return found
 
 

@@ -19,7 +19,8 @@ HEAD = ("", "approach", "metric", "before", "now", "change", "smallest seen")
 
 
 def verdict(findings: Findings) -> str:
-    """``regression: 2 rows and 1 metric as a whole are worse, 1 cell broke`` or ``no regression``, and the rest."""
+    """``regression: 2 worse, 1 metric worse as a whole, 1 cell lost``, ``no regression`` or ``not complete``, and the
+    rest."""
     counts = findings.counts()
     broke = sum(not one.better for one in findings.ended)
     wholes = sum(one.verdict == WORSE for one in findings.drifts)
@@ -29,8 +30,21 @@ def verdict(findings: Findings) -> str:
         *([f"{counted(broke, 'cell')} lost"] if broke else []),
         *(f"{counts[name]} {name}" for name in (BETTER, SAME, UNKNOWN) if counts[name]),
     ]
-    missing = f"; {counted(findings.unfinished, 'cell')} not finished" if findings.unfinished else ""
-    return f"{'regression' if findings.worse else 'no regression'}: {', '.join(parts)}{missing}"
+    beside = [
+        *([f"{counted(findings.unfinished, 'cell')} not finished"] if findings.unfinished else []),
+        *missing(findings),
+    ]
+    head = "regression" if findings.worse else "not complete" if findings.unfinished else "no regression"
+    return "; ".join([f"{head}: {', '.join(parts)}", *beside])
+
+
+def missing(findings: Findings) -> list[str]:
+    """``27 cells only in the earlier one``: what is on one side alone, so that nothing is said of it."""
+    return [
+        *([f"{counted(len(findings.gone), 'cell')} only in the earlier one"] if findings.gone else []),
+        *([f"{counted(len(findings.added), 'cell')} only in the later one"] if findings.added else []),
+        *([f"only the earlier one has {', '.join(findings.dropped)}"] if findings.dropped else []),
+    ]
 
 
 def shown(findings: Findings) -> list[dict[str, Any]]:
@@ -84,7 +98,7 @@ def percent(share: float) -> str:
 
 def _digits(share: float) -> str:
     """In per cent, two digits at least."""
-    return f"{100 * share:.0f}" if share >= 1 else f"{100 * share:.2g}"
+    return f"{100 * share:.0f}" if share >= 0.0995 else f"{100 * share:.2g}"
 
 
 def drift(one: Drift) -> str:
@@ -121,6 +135,7 @@ def plain(findings: Findings, changes: list[Change], base: Side, new: Side) -> d
         "drifts": [vars(one) for one in findings.drifts],
         "ended": [one._asdict() for one in findings.ended],
         "changed": [one._asdict() for one in changes],
+        "dropped": findings.dropped,
         "gone": findings.gone,
         "added": findings.added,
         "unfinished": findings.unfinished,

@@ -17,7 +17,7 @@ from bench.comparison.pairing import Pairs, pair
 from bench.comparison.sides import Side
 from bench.errors import ResultsError
 from bench.statistics import changes
-from bench.words import suggest
+from bench.words import shown, suggest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,6 +58,7 @@ class Findings:
         drifts: metrics that all cells together changed in, and those that did not.
         ended: cells and scores that one side has and the other lost.
         gone, added: cells that only the earlier and only the later side has.
+        dropped: metrics that only the earlier side has, as :class:`bench.comparison.endings.Endings` has them.
         unfinished: how many cells of the later side have not ended.
         unjudged: metrics without a better direction.
         paces: of :func:`bench.comparison.paces.paces`, those that are larger than what is tolerated.
@@ -68,6 +69,7 @@ class Findings:
     ended: list[Ended] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
     added: list[str] = field(default_factory=list)
+    dropped: list[str] = field(default_factory=list)
     unfinished: int = 0
     unjudged: list[str] = field(default_factory=list)
     paces: dict[str, float] = field(default_factory=dict)
@@ -95,22 +97,26 @@ def compare(
         paces: metric to the share by which whole nights differ by chance, of :func:`bench.comparison.paces.paces`: less
             is neither worse nor better, and if it is more than is tolerated it cannot be told from no change.
     """
-    pairs = pair(base, new)
-    if not len(pairs.rows):
+    suites = [side.info.get("suite") for side in (base, new) if not side.info.get("imported")]
+    if len(suites) == 2 and all(suites) and len(set(suites)) == 2:
+        raise ResultsError(
+            f"{base.path} is a run of {suites[0]}, {new.path} of {suites[1]}; name two runs of one suite"
+        )
+    pairs, ends = pair(base, new), endings.compare(base, new)
+    if not len(pairs.rows) and not ends.ended:
         raise ResultsError(
             f"{base.path} and {new.path}: no cell has a score of one metric on both sides; name two runs of one suite"
         )
-    wanted = {**(new.info.get("definition") or {}).get("tolerances", {}), **(tolerances or {})}
-    allowed = _allowed(wanted, pairs, new)
+    allowed = _allowed(tolerances or {}, base, new)
     other = "" if base.machine and base.machine == new.machine else _machines(base, new)
     rows = _judged(pairs, allowed, paces or {}, other)
-    ends = endings.compare(base, new)
     return Findings(
         rows=rows,
         drifts=_drifts(pairs, allowed, paces or {}, rows, other),
         ended=ends.ended,
         gone=ends.gone,
         added=ends.added,
+        dropped=ends.dropped,
         unfinished=len(new.unfinished),
         unjudged=pairs.unjudged,
         paces={} if other else _larger(paces or {}, rows),
@@ -122,15 +128,19 @@ def _larger(paces: dict[str, float], rows: "pd.DataFrame") -> dict[str, float]:
     return {metric: pace for metric, pace in paces.items() if pace > tolerated.get(metric, math.inf)}
 
 
-def _allowed(wanted: dict[str, float], pairs: Pairs, new: Side) -> dict[str, float]:
-    known = [*TOLERANCES, *pairs.rows["metric"].unique()]
-    for name in wanted:
-        if name not in known:
+def _allowed(tolerances: dict[str, float], base: Side, new: Side) -> dict[str, float]:
+    """Of each kind, and of the metrics that have one of their own: the suite's, and what is said over it."""
+    stated = (new.info.get("definition") or {}).get("tolerances") or {}
+    known = list(dict.fromkeys([*TOLERANCES, *base.frame["metric"], *new.frame["metric"]]))
+    for name, value in {**(stated if isinstance(stated, dict) else {"": stated}), **tolerances}.items():
+        if name not in known or not name:
             near = suggest(name, known)
             raise ResultsError(
                 f"tolerances: {name}: {new.name} has no such metric; {near}or one of {', '.join(TOLERANCES)}"
             )
-    return TOLERANCES | wanted
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+            raise ResultsError(f"{new.path}: tolerances: {name}: {shown(value)} is no share; write one such as 0.01")
+    return TOLERANCES | stated | tolerances
 
 
 def _machines(base: Side, new: Side) -> str:
@@ -158,7 +168,7 @@ def _judged(pairs: Pairs, allowed: dict[str, float], paces: dict[str, float], ot
     p_values[left_out] = math.nan
     sure = changes.discoveries(p_values, LEVEL)
     change, half = found["difference"], found["half_width"]
-    equal = (np.where(np.isfinite(pairs.changes), pairs.changes, 0.0) == 0).all(axis=1)
+    equal = np.isfinite(change) & (np.nan_to_num(pairs.changes) == 0).all(axis=1)
     inside = (np.abs(change) + half <= margin) | equal
     verdict = np.where(sure, np.where(change > 0, WORSE, BETTER), np.where(inside & ~left_out, SAME, UNKNOWN))
     few = np.where(
@@ -168,6 +178,7 @@ def _judged(pairs: Pairs, allowed: dict[str, float], paces: dict[str, float], ot
     )
     few = np.where((pace > margin) & np.isfinite(half), "nights on this machine differ by more than is tolerated", few)
     reason = np.where(left_out, other_machine, np.where(verdict == UNKNOWN, few, ""))
+    reason = np.where(rows["reason"] != "", rows["reason"], reason)
     return rows.assign(
         change=change, half_width=half, tolerance=margin, seen=found["seen"], verdict=verdict, reason=reason
     )

@@ -16,7 +16,7 @@ from bench.publication.copying import left_behind
 from bench.publication.data import Table
 from bench.report import circumstances, page, wording
 from bench.results import runs
-from bench.words import counted, cut
+from bench.words import counted, cut, few
 
 _MOST = 60  # names, and reasons
 _TABLES = {
@@ -157,7 +157,7 @@ def _measured(records: list[dict[str, Any]], primary: dict[str, str]) -> list[tu
 
 
 def _named(names: list[str]) -> str:
-    return ", ".join(wording.few(list(dict.fromkeys(names)), _MOST))
+    return ", ".join(few(list(dict.fromkeys(names)), _MOST))
 
 
 def _statuses(ended: "Counter[tuple[str, str]]") -> str:

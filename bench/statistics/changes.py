@@ -22,6 +22,9 @@ POWER = 0.8
 _FREEDOM_OF_SINGLE = 3.0
 """Where each group has one pair: differences of groups that vary unlike each other have heavy tails."""
 
+_WILD = 100.0
+"""Times the variance that most groups have at least half of: more is another kind of group, such as one near zero."""
+
 _NORMAL_MAD = 1.4826  # standard deviations of a normal law in one median absolute deviation
 
 
@@ -54,9 +57,10 @@ def compare(
 
     A group of a few pairs hardly knows its own variance, and of one pair none: it is drawn to the variance that is
     typical of all groups, which counts for :data:`bench.statistics.variances.PRIOR_FREEDOM` degrees of freedom (Smyth
-    2004, there fitted, here fixed). Where no group has two pairs, the typical one is how far the groups' differences
-    lie from their median, robustly, as most groups have not changed; with fewer than :data:`FEWEST` groups nothing is
-    known.
+    2004, there fitted, here fixed). A group that varies far more than all others (:data:`_WILD`) does not make these
+    noisy. Where no group has two pairs, the typical one is how far the groups' differences lie from their median,
+    robustly, as most groups have not changed; if most do not differ at all, of those that do. With fewer than
+    :data:`FEWEST` such groups nothing is known.
 
     Args:
         pairs: shape (G, S), differences of each group's repetitions; NaN where there is none.
@@ -96,10 +100,14 @@ def _variances(values: Floats, held: npt.NDArray[np.bool_], count: Floats, means
     there = means[np.isfinite(means)]
     typical, prior = np.nan, PRIOR_FREEDOM
     if own.any():
-        typical = float(squares.sum() / own.sum())
+        each, freedom = squares[own > 0] / own[own > 0], own[own > 0]
+        middle = float(np.median(each))
+        typical = float(np.average(np.minimum(each, _WILD * middle) if middle else each, weights=freedom))
     elif len(there) >= FEWEST:
-        typical = (_NORMAL_MAD * float(np.median(np.abs(there - np.median(there))))) ** 2
-        prior = _FREEDOM_OF_SINGLE
+        apart, prior = np.abs(there - np.median(there)), _FREEDOM_OF_SINGLE
+        if apart.any() and not np.median(apart):
+            apart = apart[apart > 0]
+        typical = (_NORMAL_MAD * float(np.median(apart))) ** 2 if len(apart) >= FEWEST else np.nan
     return np.asarray((prior * typical + squares) / (prior + own)), prior + own
 
 

@@ -2,11 +2,14 @@
 
 import itertools
 import math
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from bench.comparison import verdicts
+from bench.comparison import environments, junit, markdown, told, verdicts
+from bench.comparison.sides import Side
 from bench.comparison.verdicts import BETTER, SAME, UNKNOWN, WORSE
 from bench.errors import ResultsError
 from tests.comparison.nights import HERE, Suite, row, side, table
@@ -156,3 +159,141 @@ def test_metrics_without_a_direction_are_named_and_not_judged():
     ]
     found = compared(table(rows), table(rows))
     assert (found.unjudged, list(found.rows["metric"])) == (["x"], ["y"])
+
+
+def test_what_no_row_has_a_value_of_any_more_is_told_and_of_one_suite_a_regression():
+    both = [row(name, seed, metric, 2.0) for name in "ab" for seed in (0, 1) for metric in ("perplexity", "loss")]
+    without = [one for one in both if one["metric"] != "loss"]
+    found = compared(table(both), table(without))
+    assert (found.worse, found.dropped) == (False, ["loss"])
+    assert "only the earlier one has loss" in told.verdict(found)
+    infinite = [one | {"value": math.inf} if one["metric"] == "loss" else one for one in both]
+    assert compared(table(both), table(infinite)).worse
+    asked: dict[str, Any] = {"definition": {"metrics": [{"name": "loss"}], "models": {"gpt2": {}}}}
+    found = verdicts.compare(side(table(both), **asked), side(table(without), "two", **asked))
+    assert found.worse
+    assert {one.reason for one in found.ended} == {"no value any more of loss"}
+
+
+@pytest.mark.parametrize("law", ["eight of 36 differ", "in steps"])
+def test_one_seed_and_many_equal_values_are_quiet(law):
+    random, alarms, nights = np.random.default_rng(6), 0, 120
+    for _ in range(nights):
+        if law == "in steps":
+            truth = random.uniform(0.3, 0.9, 36)
+            values = [np.round(truth + 0.004 * random.normal(size=36), 2) for _ in range(2)]
+        else:
+            first = random.uniform(0.3, 0.9, 36)
+            values = [first, first * (1 + 0.01 * random.normal(size=36) * (np.arange(36) < 8))]
+        frames = [
+            table([row(f"a{place}", 0, "accuracy", value, better="higher") for place, value in enumerate(each)])
+            for each in values
+        ]
+        alarms += compared(*frames).worse
+    assert alarms / nights <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / nights)
+
+
+def test_one_that_is_near_zero_does_not_hide_the_others():
+    random = np.random.default_rng(1)
+
+    def night(worse):
+        rows = [row("real_data", seed, "kid", 1e-5 * random.normal()) for seed in range(3)]
+        for place in range(8):
+            level = 0.2 * (worse if place == 0 else 1.0)
+            rows += [row(f"a{place}", seed, "kid", level + 0.001 * random.normal()) for seed in range(3)]
+        return table(rows)
+
+    found = compared(night(1.0), night(1.3))
+    assert verdict_of(found, "a0", "kid") == WORSE
+    assert not compared(night(1.0), night(1.0)).worse
+
+
+def test_rounding_of_zero_is_no_change_and_more_is():
+    def scores(value):
+        rows = [row("a", seed, "error", value) for seed in range(3)] + [row("b", 0, "error", 0.5)]
+        return table(rows)
+
+    assert verdict_of(compared(scores(0.0), scores(1e-14)), "a", "error") == SAME
+    assert verdict_of(compared(scores(0.0), scores(0.1)), "a", "error") == WORSE
+
+
+def test_what_cannot_be_held_against_each_other_says_why():
+    base = [row(name, seed, "joules", 2.0 + seed, "J") for name in "ab" for seed in range(3)]
+
+    def reasons(**other):
+        found = compared(table(base), table([one | other for one in base]))
+        assert not found.worse
+        assert set(found.rows["verdict"]) == {UNKNOWN}
+        return set(found.rows["reason"])
+
+    assert reasons(unit="mJ") == {"its unit was J, and is mJ"}
+    assert reasons(better="higher") == {"lower was better, and now higher is"}
+    quality = [row(name, seed, "loss", 1e-300) for name in "ab" for seed in range(3)]
+    found = compared(table(quality), table([one | {"value": 1e300} for one in quality]))
+    assert set(found.rows["reason"]) == {"its values are too far apart for a number"}
+
+
+def test_a_night_in_which_all_cells_broke_is_a_regression():
+    both = [row(name, seed, "loss", 2.0) for name in "ab" for seed in range(2)]
+    broke = [row(name, seed, "", math.nan, status="failed", reason="no") for name in "ab" for seed in range(2)]
+    found = compared(table(both), table(broke))
+    assert (found.worse, len(found.ended), len(found.rows)) == (True, 4, 0)
+    assert told.verdict(found) == "regression: 4 cells lost"
+
+
+def test_a_score_that_stands_there_twice_is_refused():
+    both = [row("a", seed, "loss", 2.0) for seed in range(2)]
+    with pytest.raises(
+        ResultsError, match=r"two: loss stands there twice for .*approach a, .*seed 1; leave one of them"
+    ):
+        compared(table(both), table([*both, both[1] | {"value": 3.0}]))
+
+
+def test_runs_of_two_suites_are_refused_and_tables_of_two_told():
+    rows = table([row("a", seed, "loss", 2.0) for seed in range(2)])
+    with pytest.raises(ResultsError, match=r"one is a run of mine, two of yours; name two runs of one suite"):
+        verdicts.compare(side(rows, suite="mine"), side(rows, "two", suite="yours"))
+    other = side(rows.assign(suite="other"), "two")
+    assert not verdicts.compare(side(rows), other).worse
+    assert environments.changes(side(rows), other)[0] == ("suite", "nightly", "other")
+
+
+@pytest.mark.parametrize("stated", [[], "a", {"quality": None}, {"quality": "x"}, {"quality": -1}, {"quality": True}])
+def test_tolerances_that_are_none_are_named(stated):
+    rows = table([row("a", seed, "loss", 2.0) for seed in range(2)])
+    new = side(rows, "two", definition={"tolerances": stated})
+    if stated == []:
+        assert not verdicts.compare(side(rows), new).worse
+    else:
+        with pytest.raises(ResultsError, match="tolerances: "):
+            verdicts.compare(side(rows), new)
+
+
+def test_a_tolerance_for_a_metric_that_was_lost_is_one():
+    both = [row(name, 0, metric, 2.0) for name in "ab" for metric in ("perplexity", "loss")]
+    without = [one for one in both if one["metric"] != "loss"]
+    assert compared(table(both), table(without), loss=0.5).dropped == ["loss"]
+
+
+def test_a_run_that_is_not_complete_says_so_in_every_form():
+    rows = table([row("a", seed, "loss", 2.0) for seed in range(2)])
+    new = Side(Path("two"), "two", rows, {"environment": HERE}, unfinished=["b-0"])
+    found = verdicts.compare(side(rows), new)
+    assert told.verdict(found) == "not complete: 1 no change; 1 cell not finished"
+    assert markdown.markdown(found, [], side(rows), new).startswith("## ⏳ not complete")
+    assert 'errors="1"' in junit.junit(found, side(rows), new)
+
+
+def test_cells_of_one_side_alone_are_told_in_every_form():
+    both = [row(name, seed, "perplexity", 2.0) for name in "abc" for seed in (0, 1)]
+    first, second = side(table(both[:4])), side(table(both[2:]), "two")
+    found = verdicts.compare(first, second)
+    assert told.verdict(found).endswith("; 2 cells only in the earlier one; 2 cells only in the later one")
+    said = markdown.markdown(found, [], first, second)
+    assert "### Cells only in the earlier one\n\n- a-0\n- a-1\n" in said
+    assert 'skipped="4"' in junit.junit(found, first, second)
+
+
+@pytest.mark.parametrize(("share", "said"), [(0.996, "100 %"), (0.12345, "12 %"), (0.0123, "1.2 %"), (3.0, "300 %")])
+def test_shares(share, said):
+    assert told.percent(share) == said
