@@ -19,6 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--retry", action="store_true", help="train cells again that failed, diverged or ran out")
     _arguments.add_folder(parser, "results")
     _arguments.add_folder(parser, "reports")
+    _arguments.add_track(parser, "--track")
     _arguments.add_json(parser)
 
 
@@ -30,9 +31,11 @@ def call(chosen: argparse.Namespace) -> int:
     from bench.results.statuses import ENDED_WELL
     from bench.running import progress, runner
     from bench.suite import loading
+    from bench.trackers import sending, targets
 
-    suite = loading.load(chosen.suite)
+    suite, trackers = loading.load(chosen.suite), targets.chosen(chosen.track)
     _saying.tell(plugins.faults())
+    _saying.tell(targets.doubts(trackers))
     folder = runner.start(suite, chosen.results, new=chosen.new, name=chosen.run)
     with progress.show(Console(stderr=chosen.json)) as shown:
         counts = runner.run(suite, folder, shown, workers=chosen.workers, retry=chosen.retry)
@@ -41,12 +44,15 @@ def call(chosen: argparse.Namespace) -> int:
     from bench import report
     from bench.report import circumstances, terminal
 
-    page, found, sections = report.build(folder, chosen.reports)
+    with sending.beside(folder, trackers) as sendings:
+        page, found, sections = report.build(folder, chosen.reports)
+        tracked = sending.outcomes(sendings, sending.LIMIT)
     left_out, unmeasured = circumstances.left_out(found.records), circumstances.unmeasured(found.records)
     statuses = dict(Counter(record["happened"]["status"] for record in found.records).most_common())
     if chosen.json:
         said = {"cells": statuses, "left_out": left_out, "not_measured": unmeasured}
         said |= {"results": str(folder), "report": str(page)}
+        said |= {"tracked": {str(one.target): one.as_json() for one in tracked}} if tracked else {}
         print(json.dumps(counts | said))
     else:
         console = Console()
@@ -60,4 +66,7 @@ def call(chosen: argparse.Namespace) -> int:
         for line in unmeasured:
             print(f"not measured: {_saying.printable(line)}")
         print(f"results  {folder}\nreport   {page}")
+        for one in tracked:
+            print(f"tracked  {_saying.printable(one.line())}")
+    _saying.tell([said for one in tracked if (said := one.complaint(folder))])
     return int(bool(set(statuses).difference(ENDED_WELL)))
