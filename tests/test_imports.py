@@ -27,7 +27,8 @@ WINGS = {
     "report": {"results", "statistics"},
     "comparison": {"results", "statistics", "report"},
     "running": {"results", "suite", "checkpoints", "training"},
-    "commands": {"results", "statistics", "suite", "checkpoints", "report", "comparison", "running"},
+    "trackers": {"results", "report"},
+    "commands": {"results", "statistics", "suite", "checkpoints", "report", "comparison", "running", "trackers"},
 }
 """Each wing, and the other wings that it may import from; all import what lies at the root, which imports no wing."""
 

@@ -4,7 +4,7 @@ import argparse
 import json
 from collections import Counter
 
-from bench.commands import _arguments, _saying
+from bench.commands import _arguments, _saying, _tracking
 from bench.words import counted
 
 
@@ -46,27 +46,24 @@ def call(chosen: argparse.Namespace) -> int:
 
     with sending.beside(folder, trackers) as sendings:
         page, found, sections = report.build(folder, chosen.reports)
-        tracked = sending.outcomes(sendings, sending.LIMIT)
-    left_out, unmeasured = circumstances.left_out(found.records), circumstances.unmeasured(found.records)
-    statuses = dict(Counter(record["happened"]["status"] for record in found.records).most_common())
+        left_out, unmeasured = circumstances.left_out(found.records), circumstances.unmeasured(found.records)
+        statuses = dict(Counter(record["happened"]["status"] for record in found.records).most_common())
+        if not chosen.json:
+            terminal.summary(sections, Console())
+            were = "was" if counts["kept"] == 1 else "were"
+            already = f", {counts['kept']} {were} there already" if counts["kept"] else ""
+            ends = ", ".join(f"{number} {status}" for status, number in statuses.items())
+            print(f"{counted(counts['trained'], 'cell')} trained now{already}: {ends}")
+            for line in left_out:
+                print(f"left out or changed: {_saying.printable(line)}")
+            for line in unmeasured:
+                print(f"not measured: {_saying.printable(line)}")
+            print(f"results  {folder}\nreport   {page}", flush=True)
+        tracked = sending.outcomes(sendings, sending.bearable(found.info["seconds"]))
     if chosen.json:
         said = {"cells": statuses, "left_out": left_out, "not_measured": unmeasured}
-        said |= {"results": str(folder), "report": str(page)}
-        said |= {"tracked": {str(one.target): one.as_json() for one in tracked}} if tracked else {}
-        print(json.dumps(counts | said))
-    else:
-        console = Console()
-        terminal.summary(sections, console)
-        were = "was" if counts["kept"] == 1 else "were"
-        already = f", {counts['kept']} {were} there already" if counts["kept"] else ""
-        ends = ", ".join(f"{number} {status}" for status, number in statuses.items())
-        print(f"{counted(counts['trained'], 'cell')} trained now{already}: {ends}")
-        for line in left_out:
-            print(f"left out or changed: {_saying.printable(line)}")
-        for line in unmeasured:
-            print(f"not measured: {_saying.printable(line)}")
-        print(f"results  {folder}\nreport   {page}")
-        for one in tracked:
-            print(f"tracked  {_saying.printable(one.line())}")
-    _saying.tell([said for one in tracked if (said := one.complaint(folder))])
+        paths = {"results": str(folder), "report": str(page)}
+        sent = {"tracked": {str(one.target): one.as_json() for one in tracked}} if tracked else {}
+        print(json.dumps(counts | said | paths | sent))
+    _tracking.show(tracked, folder, "tracked  ", quiet=chosen.json)
     return int(bool(set(statuses).difference(ENDED_WELL)))

@@ -7,7 +7,7 @@ something could not be sent.
 import argparse
 import json
 
-from bench.commands import _arguments, _saying
+from bench.commands import _arguments, _tracking
 from bench.errors import ResultsError
 
 
@@ -25,7 +25,7 @@ def call(chosen: argparse.Namespace) -> int:
     from bench.trackers import sending, targets
 
     folder = _arguments.run_folder(chosen)
-    wanted = targets.chosen(chosen.track)
+    wanted = targets.chosen(chosen.track, "--to")
     if not wanted:
         raise targets.TrackerError(f"where to? Name a tracker with --to: {', '.join(targets.NAMES)}")
     runs.about(folder)
@@ -35,8 +35,4 @@ def call(chosen: argparse.Namespace) -> int:
         found = sending.outcomes(sendings)
     if chosen.json:
         print(json.dumps({str(outcome.target): outcome.as_json() for outcome in found}))
-    else:
-        print(*(_saying.printable(outcome.line()) for outcome in found), sep="\n")
-    complaints = [said for outcome in found if (said := outcome.complaint(folder))]
-    _saying.tell(complaints)
-    return int(bool(complaints))
+    return int(bool(_tracking.show(found, folder, quiet=chosen.json)))

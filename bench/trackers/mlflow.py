@@ -4,12 +4,13 @@ Times are those of the run, so that a curve that is sent twice is the same point
 """
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
-from bench import __version__
-from bench.trackers.telling import Group, Told
+from bench.trackers.telling import Group, Told, Value
 
 _CELL, _RUN, _DIGEST = "transferbench.cell", "transferbench.run_id", "transferbench.digest"
+_PARENT = "mlflow.parentRunId"
 _PAGE = 1000  # runs that are asked for at a time
 _BATCH = 1000  # points that a server takes at a time
 _STATUS = {True: "FINISHED", False: "FAILED"}
@@ -25,7 +26,8 @@ class MLflow:
         mlflow.set_tracking_uri(address)
         self.client = mlflow.MlflowClient()
         self.experiment = self.parent = ""
-        self.earlier: dict[str, list[str]] = {}
+        self.tags: dict[str, str] = {}  # of the run's own
+        self.earlier: dict[str, list[str]] = {}  # of each cell, which may be there in part
 
     def open(self, group: Group) -> dict[str, str]:
         self.group = group
@@ -34,16 +36,17 @@ class MLflow:
         # or its page would show what it shows of agents
         kind = {"mlflow.experimentKind": "custom_model_development", "mlflow.note.content": group.description}
         self.experiment = found.experiment_id if found else self.client.create_experiment(self.name, tags=kind)
-        there: dict[str, str] = {}
+        there: dict[str, dict[str, str]] = {}
         for run in self._runs():
             tags = run.data.tags
             if not (cell := tags.get(_CELL)):
-                self.parent = run.info.run_id
+                self.parent, self.tags = run.info.run_id, tags
             else:
                 self.earlier.setdefault(cell, []).append(run.info.run_id)
-                there[cell] = tags.get(_DIGEST, "")
+                there[cell] = tags
         self._open_parent()
-        return {cell: digest for cell, digest in there.items() if digest and len(self.earlier[cell]) == 1}
+        whole = {cell: tags for cell, tags in there.items() if len(self.earlier[cell]) == 1}
+        return {cell: tags.get(_DIGEST, "") for cell, tags in whole.items() if tags.get(_PARENT) == self.parent}
 
     def _runs(self) -> list[Any]:
         found: list[Any] = []
@@ -58,17 +61,20 @@ class MLflow:
 
     def _open_parent(self) -> None:
         if not self.parent:
-            tags = {_RUN: self.group.id, "mlflow.note.content": self._about()}
-            self.parent = self._create(self.group.run, tags, self.group.tags.get("commit"))
+            self.tags = {_RUN: self.group.id, "mlflow.note.content": self._about()} | self.group.tags
+            self.parent = self._create(self.group.run, self.tags, self.group.tags)
         for key, value in self.group.tags.items():
-            self.client.set_tag(self.parent, key, value)
+            if self.tags.get(key) != value:
+                self.client.set_tag(self.parent, key, value)
 
     def _about(self) -> str:
         return self.group.description or f"Run {self.group.run} of suite {self.group.suite}"
 
-    def _create(self, name: str, tags: dict[str, str], commit: object) -> str:
-        tags |= {"mlflow.source.name": f"transferbench {__version__}", "mlflow.source.type": "LOCAL"}
-        if commit:
+    def _create(self, name: str, tags: dict[str, str], environment: Mapping[str, Value]) -> str:
+        """A run that is shown as one of ours, of the commit that it came from."""
+        version = environment.get("environment.packages.transferbench", "")
+        tags |= {"mlflow.source.name": f"transferbench {version}".strip(), "mlflow.source.type": "LOCAL"}
+        if commit := environment.get("environment.commit"):
             tags["mlflow.source.git.commit"] = str(commit).removesuffix("+")
         began = round(self.group.began * 1000)
         return str(self.client.create_run(self.experiment, began, tags, run_name=name).info.run_id)
@@ -78,9 +84,9 @@ class MLflow:
 
         for run in self.earlier.pop(told.cell, []):
             self.client.delete_run(run)
-        tags = {_RUN: self.group.id, _CELL: told.cell, "mlflow.parentRunId": self.parent}
+        tags = {_RUN: self.group.id, _CELL: told.cell, _PARENT: self.parent}
         tags |= {"mlflow.note.content": told.notes, "suite": self.group.suite, "run": self.group.run}
-        run = self._create(told.name, tags | told.tags, told.parameters.get("environment.commit"))
+        run = self._create(told.name, tags | told.tags, told.parameters)
         self.earlier[told.cell] = [run]
         tracker = MLflowTracker(experiment_name=self.name, run_id=run)
         tracker.start()

@@ -9,7 +9,7 @@ import os
 import re
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol, TextIO
@@ -61,7 +61,7 @@ class Tracker(Protocol):
         """All is sent: how to see it."""
 
 
-_TRACKERS = {
+_TRACKERS: dict[str, Callable[[str], Tracker]] = {
     "mlflow": mlflow.MLflow,
     "tensorboard": tensorboard.TensorBoard,
     "trackio": trackio.Trackio,
@@ -74,7 +74,7 @@ def send(run: Path, target: Target, say: Any) -> None:
     found = telling.group(runs.read(run))
     say(cells=len(found.cells), damaged=found.damaged)
     try:
-        tracker: Tracker = _TRACKERS[target.name](target.address)
+        tracker = _TRACKERS[target.name](target.address)
         say(ready=True)
         there = tracker.open(found)
     except Exception as error:

@@ -25,7 +25,8 @@ from bench.words import counted, cut
 
 BEGINS = 120.0  # seconds for the process to import torch and the tracker's package
 SILENCE = 60.0  # seconds for a tracker to take a cell
-LIMIT = 300.0  # seconds that a run waits for its trackers when all else is done
+LIMIT = 300.0  # seconds that a run waits for its trackers when all else is done, or
+SHARE = 0.05  # of the time that it took
 
 
 @dataclass
@@ -70,7 +71,8 @@ class Outcome:
         if self.faults:
             return f"{self.target}: {fault}; {remedy + ', ' if remedy else ''}{then}"
         if self.damaged:
-            return f"{self.target}: {counted(self.damaged, 'damaged record')} not sent; bench verify {shlex.quote(str(run))}"
+            verify = f"bench verify {shlex.quote(str(run))}"
+            return f"{self.target}: {counted(self.damaged, 'damaged record')} not sent; {verify} says what is wrong"
         return ""
 
     def as_json(self) -> dict[str, Any]:
@@ -96,12 +98,15 @@ class Sending:
         self._process: subprocess.Popen[str] | None = None
         if fault:
             self._fault(fault, "wait for it")
-        else:
+            return
+        try:
             self._process = self._start()
+        except OSError as error:  # a system that has no process to give, or no place for its output
+            self._fault(f"no process can be started ({error.strerror or error})", "")
 
     def _start(self) -> subprocess.Popen[str]:
+        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # until it is stopped
         self._said: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        self._errors: IO[bytes] = tempfile.TemporaryFile()
         process = subprocess.Popen(
             [sys.executable, "-m", "bench.trackers.sender"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=self._errors, text=True, encoding="utf-8", start_new_session=True,
@@ -111,12 +116,14 @@ class Sending:
             # not on its command line, where everybody could read who may do what
             process.stdin.write(json.dumps({"run": str(self.run.absolute()), "target": self.outcome.target}) + "\n")
             process.stdin.flush()
-        threading.Thread(target=self._listen, args=(process.stdout,), daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, args=(process.stdout,), daemon=True)
+        self._listener.start()
         return process
 
     def _listen(self, output: IO[str]) -> None:
-        for line in output:
-            self._said.put(line)
+        with output:
+            for line in output:
+                self._said.put(line)
         self._said.put(None)
 
     def wait(self, until: float = float("inf")) -> Outcome:
@@ -166,6 +173,7 @@ class Sending:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+        self._listener.join()
         for stream in (self._process.stdin, self._errors):
             if stream:
                 with suppress(OSError):
@@ -200,6 +208,11 @@ def outcomes(sendings: Sequence[Sending], limit: float = float("inf")) -> list[O
     """What came of each; all of them are waited for ``limit`` seconds at most."""
     until = time.monotonic() + limit
     return [one.wait(until) for one in sendings]
+
+
+def bearable(seconds: float) -> float:
+    """How long a run that took so many seconds may wait for its trackers."""
+    return max(LIMIT, SHARE * seconds)
 
 
 def _count(run: Path) -> int:

@@ -41,15 +41,13 @@ class Target(NamedTuple):
         return f"{self.name} at {without_secrets(self.address)}"
 
 
-def chosen(said: Sequence[str] | None) -> list[Target]:
-    """The trackers that were asked for, or else those of :data:`VARIABLE`, each once.
+def chosen(said: Sequence[str] | None, option: str = "--track") -> list[Target]:
+    """The trackers that were asked for with an ``option``, or else those of :data:`VARIABLE`, each once.
 
     :class:`TrackerError` for one that we do not know, that is not installed, or that has no address.
     """
     if said is None:
         said, option = os.environ.get(VARIABLE, "").split(), VARIABLE
-    else:
-        option = "--track"
     return list(dict.fromkeys(_target(one, option) for one in said))
 
 
@@ -123,7 +121,7 @@ def _unreachable(address: str) -> str:
 
 
 def without_secrets(text: str) -> str:
-    """A text without what lets one in: users and passwords in addresses, and what the environment holds of that kind."""
+    """A text without users and passwords in addresses, and without what the environment holds of that kind."""
     text = _USER.sub("***", text)
     for name, value in os.environ.items():
         if len(value) >= _SHORTEST and _SECRET.search(name.upper()):

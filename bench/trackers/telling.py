@@ -109,7 +109,7 @@ def group(run: runs.Found) -> Group:
     ends: dict[str, float] = {"cells": len(info["cells"])}
     for record in whole:
         ends[record["happened"]["status"]] = ends.get(record["happened"]["status"], 0) + 1
-    environment = _flat({name: value for name, value in info["environment"].items() if name != "packages"})
+    environment = _flat({"environment": info["environment"]})
     primary = {f"primary.{family}": metric for family, metric in info["primary"].items()}
     return Group(
         id=hashlib.sha256(json.dumps([suite, name, info["started"]]).encode()).hexdigest()[:16],

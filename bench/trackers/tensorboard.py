@@ -1,6 +1,7 @@
 """TensorBoard: files in ``<folder>/<suite>/<run>/<cell>``, with scores as the metrics of hyperparameters."""
 
 import json
+import shlex
 import shutil
 from pathlib import Path
 
@@ -53,7 +54,7 @@ class TensorBoard:
         files.write_json(folder / _MARK, mark)
 
     def close(self) -> str:
-        return f"tensorboard --logdir {self.place}"
+        return shlex.join(["tensorboard", "--logdir", str(self.place)])
 
 
 def _is_ours(path: Path) -> bool:

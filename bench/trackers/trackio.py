@@ -1,6 +1,7 @@
 """trackio: a project for a suite, a group for each of its runs, and in that a run for each cell."""
 
 import os
+import shlex
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ class Trackio:
         return there
 
     def _mark(self, cell: str) -> Path:
-        """Says that a cell is there whole, and its digest; trackio is told all of a cell or a part, and knows not which."""
+        """Holds the digest of a cell that is there whole, which trackio cannot tell."""
         return self.folder / "transferbench" / self.group.id / cell
 
     def put(self, told: Told) -> None:
@@ -44,7 +45,12 @@ class Trackio:
         (mark := self._mark(told.cell)).unlink(missing_ok=True)
         for run in self.earlier.pop(told.cell, []):
             run.delete()
-        config = {_RUN: self.group.id, _CELL: told.cell, **told.parameters, **{f"tag.{k}": v for k, v in told.tags.items()}}
+        config = {
+            _RUN: self.group.id,
+            _CELL: told.cell,
+            **told.parameters,
+            **{f"tag.{k}": v for k, v in told.tags.items()},
+        }
         tracker = TrackioTracker(
             self.group.suite, name=told.name, group=self.group.run, config=config, embed=False, auto_log_gpu=False,
             auto_log_cpu=False,
@@ -59,4 +65,4 @@ class Trackio:
         files.write_atomically(mark, lambda partial: partial.write_text(told.digest, encoding="utf-8"))
 
     def close(self) -> str:
-        return f"trackio show --project {self.group.suite}"
+        return shlex.join([f"TRACKIO_DIR={self.folder}", "trackio", "show", "--project", self.group.suite])

@@ -1,13 +1,14 @@
 """Weights & Biases: a project for a suite, a group for each of its runs, and in that a run for each cell.
 
-They are files that `wandb sync` sends on, unless ``WANDB_MODE`` says otherwise. Nothing of this machine goes into them but
-what the record says.
+They are files that `wandb sync` sends on, unless ``WANDB_MODE`` says otherwise. Of this machine they say no more than
+the record does, and which packages are installed.
 """
 
 import glob
 import hashlib
 import json
 import os
+import shlex
 import shutil
 from pathlib import Path
 
@@ -71,4 +72,4 @@ class WandB:
     def close(self) -> str:
         if os.environ.get("WANDB_MODE") != "offline":
             return f"project {self.project}, group {self.group.run}"
-        return f"wandb sync {self.folder}/wandb/offline-run-*"
+        return f"wandb sync {shlex.quote(str(self.folder / 'wandb'))}/offline-run-*"
