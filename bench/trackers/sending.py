@@ -105,12 +105,16 @@ class Sending:
             self._fault(f"no process can be started ({error.strerror or error})", "")
 
     def _start(self) -> subprocess.Popen[str]:
-        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # until it is stopped
         self._said: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        process = subprocess.Popen(
-            [sys.executable, "-m", "bench.trackers.sender"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=self._errors, text=True, encoding="utf-8", start_new_session=True,
-        )  # fmt: skip
+        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # until it is stopped
+        try:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "bench.trackers.sender"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                stderr=self._errors, text=True, encoding="utf-8", start_new_session=True,
+            )  # fmt: skip
+        except OSError:
+            self._errors.close()
+            raise
         with suppress(BrokenPipeError):  # what ended it is told when its output ends
             assert process.stdin
             # not on its command line, where everybody could read who may do what

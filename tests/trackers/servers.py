@@ -39,7 +39,12 @@ def mlflow(folder: Path) -> Iterator[str]:
     needed("mlflow", "flask", "sqlalchemy", "aiohttp")
     port = free_port()
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    command += ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--default-artifact-root", str(folder / "files")]
+    command += [
+        "--backend-store-uri",
+        f"sqlite:///{folder}/mlflow.db",
+        "--default-artifact-root",
+        str(folder / "files"),
+    ]
     quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
     variables = {name: value for name, value in tiny.environment().items() if name != "MLFLOW_TRACKING_URI"}
     with (folder / "log.txt").open("w") as log:
@@ -78,7 +83,7 @@ def answering(status: int, body: bytes = b"no") -> Iterator[str]:
             self.end_headers()
             self.wfile.write(body)
 
-        do_GET = do_POST = answer
+        do_GET = do_POST = answer  # noqa: N815  # which is how http.server asks for them
 
         def log_message(self, *_: object) -> None:
             pass

@@ -168,9 +168,16 @@ def test_two_do_not_send_one_run_at_a_time(run: Path, tmp_path: Path) -> None:
         assert outcome.not_sent == 21
 
 
-def test_a_process_that_dies_is_told_with_its_last_words(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_dies_is_told_with_its_last_words(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("TRACKED_TOKEN", "hunter2hunter2")
-    monkeypatch.setenv("PYTHONPATH", "/nowhere/hunter2hunter2")
+    (dying := tmp_path / "dying").write_text("#!/bin/sh\necho Traceback >&2\necho no hunter2hunter2 >&2\nexit 3\n")
+    dying.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(dying))
+    outcome = sent(run, "tensorboard", "/x")
+    assert outcome.faults == [("its process ended: no ***", "")]
+    assert outcome.not_sent == 21
     monkeypatch.setattr(sys, "executable", "/bin/false")
     assert sent(run, "tensorboard", "/x").faults == [("its process ended: it said nothing", "")]
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
@@ -207,8 +214,9 @@ def test_a_run_says_what_its_trackers_lack_and_ends_as_without(
     out, _ = capsys.readouterr()
     tracked = json.loads(out)["tracked"]
     assert tracked[f"mlflow at {address}"]["not_sent"] == 10
-    assert tracked[f"tensorboard at {tmp_path}/tensorboard"] | {"sent": 0, "there": 10, "not_sent": 0} == (
-        tracked[f"tensorboard at {tmp_path}/tensorboard"]
+    assert (
+        tracked[f"tensorboard at {tmp_path}/tensorboard"] | {"sent": 0, "there": 10, "not_sent": 0}
+        == (tracked[f"tensorboard at {tmp_path}/tensorboard"])
     )
 
 

@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -108,15 +108,13 @@ class InWandB:
         self.target, self.folder = Target("wandb", str(folder)), folder
 
     def read(self) -> dict[str, dict[str, Any]]:
-        """What `wandb sync` would send, read as it reads it."""
+        """What `wandb sync` would send."""
         from wandb.proto.wandb_internal_pb2 import Record
-        from wandb.sdk.internal.datastore import DataStore
 
         found: dict[str, dict[str, Any]] = {}
         for path in sorted(self.folder.glob("wandb/offline-run-*/run-*.wandb")):
-            store, one = DataStore(), {"path": path, "config": {}, "summary": {}, "history": []}
-            store.open_for_scan(str(path))
-            while data := store.scan_data():
+            one: dict[str, Any] = {"path": path, "config": {}, "summary": {}, "history": []}
+            for data in _entries(path.read_bytes()[7:]):
                 record = Record.FromString(data)
                 kind = record.WhichOneof("record_type")
                 if kind == "run":
@@ -128,9 +126,8 @@ class InWandB:
                 elif kind == "summary":
                     _take(one["summary"], record.summary.update)
                 elif kind == "history":
-                    _take(row := {}, record.history.item)
-                    one["history"].append(row)
-            store.close()
+                    one["history"].append({})
+                    _take(one["history"][-1], record.history.item)
         return found
 
     def names(self) -> list[str]:
@@ -140,13 +137,30 @@ class InWandB:
         return dict(self.read()[name]["config"])
 
     def metrics(self, name: str) -> dict[str, float]:
-        return {key: value for key, value in self.read()[name]["summary"].items() if key[0] != "_" and "curve" not in key}
+        return {
+            key: value for key, value in self.read()[name]["summary"].items() if key[0] != "_" and "curve" not in key
+        }
 
     def curve(self, name: str, metric: str) -> list[tuple[int, float]]:
         return [(row["_step"], row[metric]) for row in self.read()[name]["history"] if metric in row]
 
     def damage(self, name: str) -> None:
         (self.read()[name]["path"].parent / "transferbench.json").unlink()
+
+
+def _entries(content: bytes) -> Iterator[bytes]:
+    """Of a log as LevelDB writes it: in blocks of 32 KiB, with the checksum, length and kind of each part."""
+    whole, at, block = b"", 0, 32768 - 7  # of the first, whose head is cut off
+    while at + 7 <= len(content):
+        if block < 7:
+            at, block = at + block, 32768
+            continue
+        length, kind = int.from_bytes(content[at + 4 : at + 6], "little"), content[at + 6]
+        whole += content[at + 7 : at + 7 + length]
+        at, block = at + 7 + length, block - 7 - length
+        if kind in (1, 4):  # the whole of one, or its last part
+            yield whole
+            whole = b""
 
 
 def _take(into: dict[str, Any], items: Any) -> None:
@@ -211,7 +225,9 @@ def seen(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
         for one in found.runs():
             found.client.delete_run(one.info.run_id)
     else:
-        yield {"tensorboard": InTensorBoard, "trackio": InTrackio, "wandb": InWandB}[request.param](tmp_path / "there")
+        folders: dict[str, Callable[[Path], Seen]]
+        folders = {"tensorboard": InTensorBoard, "trackio": InTrackio, "wandb": InWandB}
+        yield folders[request.param](tmp_path / "there")
 
 
 @pytest.fixture
@@ -241,9 +257,9 @@ def test_what_is_there_is_what_the_records_say(run: Path, seen: Seen) -> None:
     outcome = send(run, seen)
     assert (outcome.cells, outcome.sent, outcome.there, outcome.not_sent) == (len(wanted), len(wanted), 0, 0)
     assert seen.names() == sorted(wanted)
-    parameters = {key: str(value) for key, value in seen.parameters(CELL).items()}
+    parameters = {key: str(value).removesuffix(".0") for key, value in seen.parameters(CELL).items()}
     for key in ("model", "approach", "target", "options.lora.rank", "environment.packages.torch"):
-        assert parameters[key] == str(wanted[CELL].parameters[key])
+        assert parameters[key] == str(wanted[CELL].parameters[key]).removesuffix(".0")
     assert seen.metrics(CELL) == pytest.approx(wanted[CELL].metrics)
     for metric in ("curve/train_loss", "curve/validation_loss"):
         points = [(point.step, point.values[metric]) for point in wanted[CELL].curves if metric in point.values]
