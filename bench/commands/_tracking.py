@@ -19,9 +19,10 @@ def show(outcomes: "Sequence[Outcome]", run: Path, before: str = "", *, quiet: b
         before: at the head of a line.
         quiet: whether only what is lacking is said.
     """
-    for one in outcomes:
-        if one.sent + one.there and not quiet:
+    complaints = [one.complaint(run) for one in outcomes]
+    for one, complaint in zip(outcomes, complaints, strict=True):
+        if not quiet and (one.sent + one.there or not complaint):
             print(before + _saying.printable(one.line()))
-    complaints = [said for one in outcomes if (said := one.complaint(run))]
-    _saying.tell(complaints)
-    return len(complaints)
+    found = [complaint for complaint in complaints if complaint]
+    _saying.tell(found)
+    return len(found)

@@ -109,6 +109,8 @@ def _said(error: Exception, name: str) -> dict[str, str]:
     for pattern, fault, remedy in _FAULT:
         if (name == "mlflow" or "MLFLOW" not in remedy) and (there := re.search(pattern, text)):
             return {"fault": fault.format(there[0]), "remedy": remedy}
+    if isinstance(error, OSError) and error.strerror and name != "mlflow":
+        return {"fault": f"{error.filename}: {error.strerror.lower()}", "remedy": "name another folder"}
     return {"fault": cut(f"{type(error).__name__}: {text}", _LONGEST), "remedy": ""}
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from bench import __main__
+from bench.results import files
 from bench.trackers import sending, targets
 from bench.trackers.sending import Outcome
 from bench.trackers.targets import Target, TrackerError
@@ -183,6 +185,24 @@ def test_a_process_that_dies_is_told_with_its_last_words(
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     ((fault, _),) = sent(run, "tensorboard", "/x").faults
     assert fault.startswith("no process can be started")
+
+
+def test_a_folder_that_cannot_be(run: Path, capsys: Any) -> None:
+    servers.needed("tensorboard")
+    assert __main__.main(["track", str(run), "--to", "tensorboard=/proc/nowhere"]) == 1
+    said = "21 of 21 cells not sent (/proc/nowhere: no such file or directory); name another folder, then: "
+    assert said in capsys.readouterr().err
+
+
+def test_a_run_of_which_nothing_has_ended(run: Path, tmp_path: Path, capsys: Any) -> None:
+    servers.needed("tensorboard")
+    shutil.rmtree(run / "cells")
+    info = json.loads((run / "run.json").read_text())
+    files.write_json(run / "run.json", info | {"finished": None, "packed": {}})
+    assert __main__.main(["track", str(run), "--to", f"tensorboard={tmp_path}/logs"]) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith(f"tensorboard at {tmp_path}/logs: 0 cells sent")
+    assert err == ""
 
 
 def test_a_run_that_is_at_work_is_not_sent(run: Path, tmp_path: Path, capsys: Any) -> None:
