@@ -28,7 +28,18 @@ WINGS = {
     "comparison": {"results", "statistics", "report"},
     "publication": {"results", "report", "comparison"},
     "running": {"results", "suite", "checkpoints", "training"},
-    "commands": {"results", "statistics", "suite", "checkpoints", "report", "comparison", "publication", "running"},
+    "trackers": {"results", "report"},
+    "commands": {
+        "results",
+        "statistics",
+        "suite",
+        "checkpoints",
+        "report",
+        "comparison",
+        "publication",
+        "running",
+        "trackers",
+    },
 }
 """Each wing, and the other wings that it may import from; all import what lies at the root, which imports no wing."""
 

@@ -55,6 +55,14 @@ def add_workers(parser: argparse.ArgumentParser, of: str) -> None:
     parser.add_argument("--workers", type=count, metavar="N", help=of)
 
 
+def add_track(parser: argparse.ArgumentParser, option: str) -> None:
+    """Trackers; :func:`bench.trackers.targets.chosen` says which."""
+    told = "mlflow, tensorboard, trackio or wandb, which may have an address or a folder: mlflow=http://127.0.0.1:5000"
+    parser.add_argument(
+        option, dest="track", action="append", metavar="TRACKER", help=f"send results to {told}; may be repeated"
+    )
+
+
 def add_json(parser: argparse.ArgumentParser) -> None:
     """Another form of what is printed."""
     parser.add_argument("--json", action="store_true", help="print JSON for scripts")

@@ -4,7 +4,7 @@ import argparse
 import json
 from collections import Counter
 
-from bench.commands import _arguments, _saying
+from bench.commands import _arguments, _saying, _tracking
 from bench.words import counted
 
 
@@ -19,6 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--retry", action="store_true", help="train cells again that failed, diverged or ran out")
     _arguments.add_folder(parser, "results")
     _arguments.add_folder(parser, "reports")
+    _arguments.add_track(parser, "--track")
     _arguments.add_json(parser)
 
 
@@ -30,9 +31,11 @@ def call(chosen: argparse.Namespace) -> int:
     from bench.results.statuses import ENDED_WELL
     from bench.running import progress, runner
     from bench.suite import loading
+    from bench.trackers import sending, targets
 
-    suite = loading.load(chosen.suite)
+    suite, trackers = loading.load(chosen.suite), targets.chosen(chosen.track)
     _saying.tell(plugins.faults())
+    _saying.tell(targets.doubts(trackers))
     folder = runner.start(suite, chosen.results, new=chosen.new, name=chosen.run)
     with progress.show(Console(stderr=chosen.json)) as shown:
         counts = runner.run(suite, folder, shown, workers=chosen.workers, retry=chosen.retry)
@@ -42,24 +45,27 @@ def call(chosen: argparse.Namespace) -> int:
     from bench.publication import overview
     from bench.report import circumstances, terminal
 
-    page, found, sections = report.build(folder, chosen.reports)
-    _saying.tell(overview.renew(chosen.reports, chosen.results))
-    left_out, unmeasured = circumstances.left_out(found.records), circumstances.unmeasured(found.records)
-    statuses = dict(Counter(record["happened"]["status"] for record in found.records).most_common())
+    with sending.beside(folder, trackers) as sendings:
+        page, found, sections = report.build(folder, chosen.reports)
+        _saying.tell(overview.renew(chosen.reports, chosen.results))
+        left_out, unmeasured = circumstances.left_out(found.records), circumstances.unmeasured(found.records)
+        statuses = dict(Counter(record["happened"]["status"] for record in found.records).most_common())
+        if not chosen.json:
+            terminal.summary(sections, Console())
+            were = "was" if counts["kept"] == 1 else "were"
+            already = f", {counts['kept']} {were} there already" if counts["kept"] else ""
+            ends = ", ".join(f"{number} {status}" for status, number in statuses.items())
+            print(f"{counted(counts['trained'], 'cell')} trained now{already}: {ends}")
+            for line in left_out:
+                print(f"left out or changed: {_saying.printable(line)}")
+            for line in unmeasured:
+                print(f"not measured: {_saying.printable(line)}")
+            print(f"results  {folder}\nreport   {page}", flush=True)
+        tracked = sending.outcomes(sendings, sending.bearable(found.info["seconds"]))
     if chosen.json:
         said = {"cells": statuses, "left_out": left_out, "not_measured": unmeasured}
-        said |= {"results": str(folder), "report": str(page)}
-        print(json.dumps(counts | said))
-    else:
-        console = Console()
-        terminal.summary(sections, console)
-        were = "was" if counts["kept"] == 1 else "were"
-        already = f", {counts['kept']} {were} there already" if counts["kept"] else ""
-        ends = ", ".join(f"{number} {status}" for status, number in statuses.items())
-        print(f"{counted(counts['trained'], 'cell')} trained now{already}: {ends}")
-        for line in left_out:
-            print(f"left out or changed: {_saying.printable(line)}")
-        for line in unmeasured:
-            print(f"not measured: {_saying.printable(line)}")
-        print(f"results  {folder}\nreport   {page}")
+        paths = {"results": str(folder), "report": str(page)}
+        sent = {"tracked": {str(one.target): one.as_json() for one in tracked}} if tracked else {}
+        print(json.dumps(counts | said | paths | sent))
+    _tracking.show(tracked, folder, "tracked  ", quiet=chosen.json)
     return int(bool(set(statuses).difference(ENDED_WELL)))
