@@ -9,9 +9,9 @@
 ##SBATCH --gres=gpu:1
 #
 # sbatch nightly/slurm.sh, in the checkout. Every night: scrontab -e, and `0 18 * * * sbatch -D ~/transferbench
-# ~/transferbench/nightly/slurm.sh`. A job of this name waits for the one before it (singleton).
+# ~/transferbench/nightly/slurm.sh`. A job begins where it was submitted or, here, in -D. One of this name waits for the one
+# before it (singleton).
 set -euo pipefail
-cd "${SLURM_SUBMIT_DIR:-$PWD}"
 # shellcheck source=/dev/null
 . .venv/bin/activate
 export HF_HUB_OFFLINE=1 # nodes often have no network: `bench fetch nightly` on one that has it, for checkpoints of the hub

@@ -77,7 +77,7 @@ def test_every_command_can_be_parsed(name: str) -> None:
 def test_each_file_that_runs_something_runs_the_night() -> None:
     """Each by the script, but for the workflow, which has the commands as its steps."""
     script = [arguments[0] for arguments in commands("\n".join(code(FOLDER / "nightly.sh")))]
-    assert script == ["doctor", "run", "compare"]
+    assert script == ["doctor", "run", "compare", "history"]
     assert [arguments[0] for run in RUN.values() for arguments in commands(run)] == script
     for name in set(FILES) - {"README.md", "nightly.sh", WORKFLOW.name, "transferbench-nightly.timer"}:
         assert "nightly.sh" in "\n".join(code(FOLDER / name)), name
@@ -138,8 +138,7 @@ def test_units_of_systemd(tmp_path: Path) -> None:
 
 
 def test_the_crontab() -> None:
-    lines = [line for line in code(FOLDER / "crontab") if not re.match(r"[A-Z]+=", line)]
-    (line,) = lines
+    (line,) = code_of_crontab()
     *when, command = line.split(None, 5)
     assert all(re.fullmatch(r"[\d*,/-]+", field) for field in when)
     assert "%" not in command  # which would end the line there
@@ -150,27 +149,22 @@ def test_the_crontab() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ends", "earlier", "code", "called"),
+    ("ends", "code", "called"),
     [
-        ({}, False, 0, ["doctor", "run"]),
-        ({"run": 1}, False, 1, ["doctor", "run"]),
-        ({}, True, 0, ["doctor", "run", "compare"]),
-        ({"compare": 1}, True, 1, ["doctor", "run", "compare"]),
-        ({"run": 1, "compare": 3}, True, 3, ["doctor", "run", "compare"]),
-        ({"run": 2}, True, 2, ["doctor", "run"]),
-        ({"doctor": 1}, True, 0, ["doctor", "run", "compare"]),
+        ({}, 0, ["doctor", "run", "compare", "history"]),
+        ({"compare": 1}, 1, ["doctor", "run", "compare", "history"]),
+        ({"run": 1, "compare": 3}, 3, ["doctor", "run", "compare", "history"]),
+        ({"run": 2}, 2, ["doctor", "run"]),
+        ({"doctor": 1, "history": 1}, 0, ["doctor", "run", "compare", "history"]),
     ],
     ids=str,
 )
-def test_a_night(ends: dict[str, int], earlier: bool, code: int, called: list[str], tmp_path: Path) -> None:
+def test_a_night(ends: dict[str, int], code: int, called: list[str], tmp_path: Path) -> None:
     (program := tmp_path / "bin" / "bench").parent.mkdir()
-    given = {"run": 0, "compare": 0, "doctor": 0} | ends
+    given = {"run": 0, "compare": 0, "doctor": 0, "history": 0} | ends
     lines = ["#!/usr/bin/env bash", 'echo "$@" >> called', *(f"[[ $1 == {n} ]] && exit {e}" for n, e in given.items())]
     program.write_text("\n".join(lines) + "\n")
     program.chmod(0o755)
-    if earlier:
-        (run := tmp_path / "results" / "mine" / "2026-01-01_18-00-00").mkdir(parents=True)
-        (run / "run.json").touch()
     for kind in ("md", "xml", "html"):
         (tmp_path / f"verdict.{kind}").write_text("of the night before")
     environment = {**os.environ, "PATH": f"{program.parent}:{os.environ['PATH']}"}
@@ -181,7 +175,37 @@ def test_a_night(ends: dict[str, int], earlier: bool, code: int, called: list[st
     assert [line.split()[0] for line in lines] == called
     assert lines[1] == "run mine --new"
     assert list(tmp_path.glob("verdict.*")) == []
-    assert ("the first run of mine" in done.stdout) == (not earlier)
+
+
+@pytest.mark.parametrize(("code", "mailed"), [(0, ""), (1, "bench: worse\n")])
+def test_cron_mails_what_went_wrong(code: int, mailed: str, tmp_path: Path) -> None:
+    home = tmp_path / "transferbench"
+    (home / "nightly").mkdir(parents=True)
+    (home / "nightly" / "nightly.sh").write_text(f"#!/usr/bin/env bash\necho bench: worse\nexit {code}\n")
+    (home / "nightly" / "nightly.sh").chmod(0o755)
+    (line,) = code_of_crontab()
+    done = subprocess.run(
+        ["/bin/sh", "-c", line.split(None, 5)[5]],
+        env={**os.environ, "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == mailed
+    assert (home / "nightly.log").read_text() == "bench: worse\n"
+
+
+def code_of_crontab() -> list[str]:
+    return [line for line in code(FOLDER / "crontab") if not re.match(r"[A-Z]+=", line)]
+
+
+def test_the_workflow_keeps_the_last_twenty_runs(tmp_path: Path) -> None:
+    names = [f"2026-01-{day:02d}_18-00-00" for day in range(1, 25)]
+    for name in names:
+        (tmp_path / "results" / "nightly" / name).mkdir(parents=True)
+    (step,) = (run for name, run in RUN.items() if name.startswith("Twenty runs"))
+    for _ in range(2):
+        subprocess.run(["bash", "-e", "-c", step], cwd=tmp_path, check=True)
+        assert sorted(path.name for path in (tmp_path / "results" / "nightly").iterdir()) == names[-20:]
 
 
 # The suite ------------------------------------------------------------------------------------------------------------

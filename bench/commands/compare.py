@@ -41,6 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("sides", type=Path, nargs="+", metavar="RUN", help=f"BASE and NEW, each {about}")
     parser.add_argument("--against", metavar="BASE", help="of one RUN, what to hold it against: last-ok, or a run")
     parser.add_argument(
+        "--first", action="store_true", help="with last-ok: a run before which none was all right is no fault"
+    )
+    parser.add_argument(
         "--tolerance", type=_tolerance, action="append", default=[], metavar="NAME=SHARE", help="over the suite's own"
     )
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write it for a pull request")
@@ -58,7 +61,12 @@ def call(chosen: argparse.Namespace) -> int:
     from bench.results import disk
     from bench.running import status
 
-    base_path, new_path = _paths(chosen)
+    try:
+        base_path, new_path = _paths(chosen)
+    except baselines.NoBaseline:
+        if not chosen.first:
+            raise
+        return _first(chosen)
     base, new = sides.read(base_path), sides.read(new_path)
     findings = verdicts.compare(base, new, dict(chosen.tolerance), paces.paces(new, verdicts.LEVEL / 4))
     changes = environments.changes(base, new)
@@ -88,6 +96,25 @@ def call(chosen: argparse.Namespace) -> int:
         left = counted(findings.unfinished, "cell")
         _saying.tell([f"{new_path}: {left} of {len(new.info['cells'])} not finished; {how}, then compare again"])
     return REGRESSION if findings.worse else INCOMPLETE if findings.unfinished else 0
+
+
+def _first(chosen: argparse.Namespace) -> int:
+    """Of a run that nothing can be held against: 0 where all ended well, 1 where not, 3 where it is not complete."""
+    from bench.comparison import sides
+    from bench.results import disk
+    from bench.results.statuses import ENDED_WELL
+
+    new = sides.read(_path(chosen.sides[-1]))
+    ended = new.frame.drop_duplicates("cell")["status"].value_counts().to_dict()
+    badly = sum(count for status, count in ended.items() if status not in ENDED_WELL)
+    parts = [f"{counted(badly, 'cell')} did not end well"] if badly else []
+    parts += [f"{counted(len(new.unfinished), 'cell')} not finished"] if new.unfinished else []
+    said = f"{new.name}: the first run, with which later ones are compared{''.join(f'; {part}' for part in parts)}"
+    if chosen.markdown:
+        with disk.clear_errors(chosen.markdown, "file"):
+            chosen.markdown.write_text(f"{said}\n", encoding="utf-8")
+    print(json.dumps({"first": True, "said": said, "complete": not new.unfinished}) if chosen.json else said)
+    return REGRESSION if badly else INCOMPLETE if new.unfinished else 0
 
 
 def _paths(chosen: argparse.Namespace) -> tuple[Path, Path]:

@@ -18,9 +18,13 @@ NAME = "verdict.json"
 REGRESSION = "regression"
 
 
+class NoBaseline(ResultsError):
+    """No earlier run was all right."""
+
+
 def last_ok(new: Path) -> Path:
     """The newest run of the same suite that began before it, is complete, in which no cell ended badly, and which is no
-    regression itself; :class:`ResultsError` where there is none."""
+    regression itself; :class:`NoBaseline` where there is none."""
     well = [
         path
         for path, info in earlier(new)
@@ -28,9 +32,9 @@ def last_ok(new: Path) -> Path:
     ]
     if not well:
         suite = runs.about(new)[0]["suite"]
-        raise ResultsError(
+        raise NoBaseline(
             f"{new}: beside it lies no earlier run of {suite} that is complete, ended well and is no regression; "
-            "name the run to compare with, or run the suite once more"
+            "name the run to compare with, run the suite once more, or say --first where that is as it should be"
         )
     return well[-1]
 
@@ -45,7 +49,7 @@ def earlier(new: Path) -> list[tuple[Path, dict[str, Any]]]:
         began = other["started"] or ""
         if path.parent == here or wrong or not began or began >= (info["started"] or "") or other.get("imported"):
             continue
-        if other["finished"]:
+        if other["finished"] and other["suite"] == info["suite"]:
             found.append((began, path.parent, other))
     return [(path, other) for _, path, other in sorted(found, key=lambda one: one[:2])]
 

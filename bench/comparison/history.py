@@ -86,7 +86,7 @@ def read(suite: Path) -> History:
     """All runs that lie in a suite's folder; imported ones are none of its nights."""
     import pandas as pd
 
-    nights, unread = [], []
+    nights, unread, others = [], [], list[str]()
     for path in sorted(suite.glob("*/run.json")):
         info, wrong = runs.read_info(path.parent)
         if info.get("imported"):
@@ -104,6 +104,11 @@ def read(suite: Path) -> History:
         why = "; ".join(unread) or "no run of a suite lies there; name a folder such as results/nightly"
         raise ResultsError(f"{suite}: {why}")
     nights.sort(key=lambda night: (night.began, night.side.path.name))
+    of = nights[-1].side.info["suite"]
+    for night in nights:
+        if night.side.info["suite"] != of:
+            unread.append(f"{night.side.path}: a run of {night.side.info['suite']}, and this is the history of {of}")
+    nights = [night for night in nights if night.side.info["suite"] == of]
     frames = [night.side.frame.assign(night=place) for place, night in enumerate(nights)]
     whole = pd.concat(frames, ignore_index=True)
     scored = (whole["status"] == "ok") & np.isfinite(whole["value"]) & whole["better"].isin(["lower", "higher"])

@@ -51,7 +51,10 @@ def read(run: Path) -> "pd.DataFrame":
 
     path = run / "results.parquet"
     try:
-        return pd.read_parquet(files.regular(path))[list(COLUMNS)].astype(COLUMNS)
+        found = pd.read_parquet(files.regular(path))
+        if lacking := [name for name in COLUMNS if name not in found]:
+            raise ValueError(f"it lacks {', '.join(lacking)}")
+        return found[list(COLUMNS)].astype(COLUMNS)
     except Exception as error:  # what libraries say of a damaged file is of many kinds
         said = " ".join(str(error).split())[:200]
         raise ResultsError(f"{path}: not a readable table ({said}); {files.ANEW}") from error

@@ -236,3 +236,24 @@ def slow(night: Path, factor: float, began: str) -> None:
     change(night, "", 1.0, began)
     info, _ = runs.read_info(night)
     files.write_json(night / "run.json", {**info, "environment": {"machine": {"id": "here"}}})
+
+
+def test_the_first_night_is_no_fault_where_it_may_be(
+    nights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    suite = tmp_path / "quickstart"
+    shutil.copytree(nights / "1", suite / "1")
+    assert compare(capsys, suite / "1", "--against", "last-ok")[0] == 2
+    code, out, _ = compare(capsys, suite / "1", "--against", "last-ok", "--first", "--markdown", tmp_path / "said.md")
+    assert (code, out) == (0, "quickstart / 1: the first run, with which later ones are compared\n")
+    assert (tmp_path / "said.md").read_text() == out
+    shutil.copytree(nights / "2", suite / "2")
+    info, _ = runs.read_info(suite / "1")
+    files.write_json(suite / "1" / "run.json", {**info, "suite": "another"})
+    assert compare(capsys, suite / "2", "--against", "last-ok", "--first")[0] == 0
+    record = runs.records(suite / "2")[0]
+    record["happened"] |= {"status": "failed", "reason": "no", "scores": []}
+    files.write_json(runs.record_path(suite / "2", record["cell"]), record)
+    code, out, _ = compare(capsys, suite / "2", "--against", "last-ok", "--first", "--json")
+    assert (code, json.loads(out)["first"]) == (1, True)
+    assert "; 1 cell did not end well" in json.loads(out)["said"]

@@ -81,3 +81,15 @@ def test_bad_input_is_one_line(suite, tmp_path, capsys):
     assert "no metric 'perplexty'; did you mean 'perplexity'" in line
     with pytest.raises(ResultsError):
         history.read(tmp_path)
+
+
+def test_another_suite_s_run_is_none_of_its_nights(tmp_path):
+    drawn = Suite(np.random.default_rng(0), approaches=2)
+    runs = [write(tmp_path / "nightly", drawn.night(), place) for place in range(3)]
+    about = json.loads((runs[1] / "run.json").read_text())
+    (runs[1] / "run.json").write_text(json.dumps(about | {"suite": "another"}))
+    found = history.read(tmp_path / "nightly")
+    assert len(found.nights) == 2
+    assert found.unread == [f"{runs[1]}: a run of another, and this is the history of nightly"]
+    pd.read_parquet(runs[0] / "results.parquet").drop(columns=["unit"]).to_parquet(runs[0] / "results.parquet")
+    assert "not a readable table (it lacks unit)" in history.read(tmp_path / "nightly").unread[0]
