@@ -86,7 +86,7 @@ def read(suite: Path) -> History:
     """All runs that lie in a suite's folder; imported ones are none of its nights."""
     import pandas as pd
 
-    nights, unread, others = [], [], list[str]()
+    nights, unread = [], []
     for path in sorted(suite.glob("*/run.json")):
         info, wrong = runs.read_info(path.parent)
         if info.get("imported"):
