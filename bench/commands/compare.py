@@ -18,19 +18,16 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.commands import _arguments, _saying
+from bench.commands import _arguments, _saying, _verdicts
 from bench.errors import ResultsError
 from bench.words import counted, cut
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from bench.comparison.environments import Change
     from bench.comparison.sides import Side
     from bench.comparison.verdicts import Findings
 
 REGRESSION, INCOMPLETE = 1, 3
-_MOST = 20  # lines of one kind on a terminal
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -95,46 +92,22 @@ def _path(path: Path) -> Path:
 
 
 def _show(findings: "Findings", changes: "list[Change]", base: "Side", new: "Side") -> None:
-    from rich.box import SIMPLE_HEAD
     from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
     from bench.comparison import told
-    from bench.comparison.verdicts import SAME, UNKNOWN, WORSE
+    from bench.comparison.verdicts import SAME
 
     console = Console()
     console.print(Text(_saying.plain(f"{new.name} against {base.name}"), style="bold"))
     style = "bold red" if findings.worse else "bold yellow" if findings.unfinished else "bold green"
     console.print(Text(told.verdict(findings), style=style))
-    rows = told.shown(findings)
-    for title in dict.fromkeys(told.title(one) for one in rows[:_MOST]):
-        console.print(Text(f"\n{_saying.plain(title)}", style="bold"))
-        table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=0)
-        for place, head in enumerate(told.HEAD):
-            table.add_column(head, justify="right" if place > 2 else "left", overflow="fold")
-        for one in (one for one in rows[:_MOST] if told.title(one) == title):
-            style = "red" if one["verdict"] == WORSE else "green"
-            table.add_row(*(Text(_saying.plain(entry), style=style) for entry in told.row(one)))
-        console.print(table)
-    if len(rows) > _MOST:
-        console.print(Text(f"and {len(rows) - _MOST} more, see --json", style="dim"))
-    console.print()
-    _lines(console, "", [told.drift(one) for one in findings.drifts if one.verdict != SAME])
-    _lines(console, "ended   ", [f"{one.cell}: {one.reason}" for one in findings.ended])
-    why = findings.rows.loc[findings.rows["verdict"] == UNKNOWN, "reason"].value_counts()
-    _lines(console, "cannot tell ", [f"{count}: {reason}" for reason, count in why.items()])
-    _lines(console, "changed ", [told.fact(one) for one in changes])
+    _verdicts.show_rows(console, told.shown(findings))
+    _verdicts.show_lines(console, "", [told.drift(one) for one in findings.drifts if one.verdict != SAME])
+    _verdicts.show_around(console, findings, changes)
     for said, count in (("only in the earlier", findings.gone), ("only in the later", findings.added)):
         if count:
             console.print(Text(f"{counted(count, 'cell')} {said} one", style="dim"))
-
-
-def _lines(console: "Console", head: str, said: list[str]) -> None:
-    for line in said[:_MOST]:
-        console.print(f"{head}{_saying.plain(cut(line, 400))}", markup=False, highlight=False)
-    if len(said) > _MOST:
-        console.print(f"{head}and {len(said) - _MOST} more, see --json", markup=False, highlight=False)
 
 
 def _tolerance(text: str) -> tuple[str, float]:

@@ -89,8 +89,8 @@ def compare(base: Side, new: Side, tolerances: dict[str, float] | None = None) -
         tolerances: share of the earlier value that is no change, by kind of :data:`bench.comparison.kinds.TOLERANCES`
             or by metric, over what the later side's suite states.
     """
-    pairs = pair(base, new)
-    if not len(pairs.rows):
+    pairs, ends = pair(base, new), endings.compare(base, new)
+    if not len(pairs.rows) and not ends.ended:  # else all is lost, and that is what is said
         raise ResultsError(
             f"{base.path} and {new.path}: no cell has a score of one metric on both sides; name two runs of one suite"
         )
@@ -98,7 +98,6 @@ def compare(base: Side, new: Side, tolerances: dict[str, float] | None = None) -
     allowed = _allowed(wanted, pairs, new)
     other = "" if base.machine and base.machine == new.machine else _machines(base, new)
     rows = _judged(pairs, allowed, other)
-    ends = endings.compare(base, new)
     return Findings(
         rows=rows,
         drifts=_drifts(pairs, allowed, rows, other),
