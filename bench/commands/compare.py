@@ -67,7 +67,7 @@ def call(chosen: argparse.Namespace) -> int:
     if chosen.against == baselines.LAST_OK and not findings.unfinished:
         baselines.keep(new, base, findings)
     if findings.unfinished:
-        go_on = f"go on by {status.way_on(new.info['suite'], new_path)}"
+        go_on = f"go on by {status.command(new.info, new_path)}"
         how = "a process still works on it" if status.is_held(new_path) else go_on
         left = counted(findings.unfinished, "cell")
         _saying.tell([f"{new_path}: {left} of {len(new.info['cells'])} not finished; {how}, then compare again"])
