@@ -65,7 +65,8 @@ class Rerun:
             what = "what changed since" if changed else "today's code, packages and machine"
             verb = "is" if changed else "are"
             return f"{total}: the same to the last digit; {what} {verb} not the reason for what later runs scored"
-        some = f"{len(self.cells) - self.equal} of {total} {'is' if len(self.cells) - self.equal == 1 else 'are'} not the same"
+        other = len(self.cells) - self.equal
+        some = f"{other} of {total} {'is' if other == 1 else 'are'} not the same"
         if changed:
             return f"{some}; the reason is among what changed, if it is recorded"
         return f"{some}, and nothing that is recorded changed: look at drivers, and at arithmetic that varies by itself"

@@ -159,7 +159,7 @@ class _Run:
         ready: Callable[[Preparation], object],
     ) -> None:
         self.folder, self.progress, self.workers, self.ready = folder, progress, workers, ready
-        self.ledger, self.way = Ledger(suite, folder, retry=retry), way or way_on(str(suite.path), folder)
+        self.suite, self.ledger, self.way = suite, Ledger(suite, folder, retry=retry), way
 
     def run(self) -> dict[str, int]:
         ledger = self.ledger
@@ -171,6 +171,7 @@ class _Run:
         ledger.rename()
         ledger.write_run(worked=bool(missing or to_measure))
         self.again = {cell.id for cell in missing if ledger.end(cell).status}
+        self.way = self.way or way_on(str(self.suite.path), self.folder)  # it is known as the latest by now
         self.progress = self.tracked = Tracked(self.progress, ledger, self.again, self.way)
         if to_measure or not all(cell.reason for cell in missing):
             cache.make()

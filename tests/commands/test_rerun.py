@@ -34,7 +34,7 @@ def rerun(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, 
 
 def cell_of(run: Path, approach: str, seed: int = 0) -> str:
     return next(
-        record["cell"]
+        str(record["cell"])
         for record in runs.records(run)
         if (record["asked"]["approach"], record["asked"]["seed"]) == (approach, seed)
     )
