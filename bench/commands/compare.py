@@ -20,19 +20,16 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.commands import _arguments, _saying
+from bench.commands import _arguments, _saying, _verdicts
 from bench.errors import ResultsError
-from bench.words import counted, cut, few, more
+from bench.words import counted, cut
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from bench.comparison.environments import Change
     from bench.comparison.sides import Side
     from bench.comparison.verdicts import Findings
 
 REGRESSION, INCOMPLETE = 1, 3
-_MOST = 20  # lines of one kind on a terminal
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -91,7 +88,7 @@ def call(chosen: argparse.Namespace) -> int:
         if results := overview.results_of(new_path):
             _saying.tell(overview.renew(results.parent / "reports", results))
     if findings.unfinished:
-        go_on = f"go on by {status.way_on(new.info['suite'], new_path)}"
+        go_on = f"go on by {status.command(new.info, new_path)}"
         how = "a process still works on it" if status.is_held(new_path) else go_on
         left = counted(findings.unfinished, "cell")
         _saying.tell([f"{new_path}: {left} of {len(new.info['cells'])} not finished; {how}, then compare again"])
@@ -135,43 +132,21 @@ def _path(path: Path) -> Path:
 
 
 def _show(findings: "Findings", changes: "list[Change]", base: "Side", new: "Side") -> None:
-    from rich.box import SIMPLE_HEAD
     from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
     from bench.comparison import told
-    from bench.comparison.verdicts import SAME, WORSE
+    from bench.comparison.verdicts import SAME
 
     console = Console()
     console.print(Text(_saying.plain(f"{new.name} against {base.name}"), style="bold"))
     style = "bold red" if findings.worse else "bold yellow" if findings.unfinished else "bold green"
     console.print(Text(told.verdict(findings), style=style))
-    rows = told.shown(findings)
-    for title in dict.fromkeys(told.title(one) for one in rows[:_MOST]):
-        console.print(Text(f"\n{_saying.plain(title)}", style="bold"))
-        table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=0)
-        for place, head in enumerate(told.HEAD):
-            table.add_column(head, justify="right" if place > 2 else "left", overflow="fold")
-        for one in (one for one in rows[:_MOST] if told.title(one) == title):
-            style = "red" if one["verdict"] == WORSE else "green"
-            table.add_row(*(Text(_saying.plain(entry), style=style) for entry in told.row(one)))
-        console.print(table)
-    if len(rows) > _MOST:
-        console.print(Text(_saying.plain(more(len(rows) - _MOST, "--json")), style="dim"))
-    console.print()
-    _lines(console, "", [told.drift(one) for one in findings.drifts if one.verdict != SAME])
-    _lines(console, "ended   ", [f"{one.cell}: {one.reason}" for one in findings.ended])
-    _lines(console, "cannot tell ", told.unknown(findings))
-    _lines(console, "", told.paces(findings))
-    _lines(console, "changed ", [told.fact(one) for one in changes])
-    _lines(console, "only in the earlier one ", findings.gone)
-    _lines(console, "only in the later one ", findings.added)
-
-
-def _lines(console: "Console", head: str, said: list[str]) -> None:
-    for line in few(said, _MOST, "--json"):
-        console.print(f"{head}{_saying.plain(cut(line, 400))}", markup=False, highlight=False)
+    _verdicts.show_rows(console, told.shown(findings))
+    _verdicts.show_lines(console, "", [told.drift(one) for one in findings.drifts if one.verdict != SAME])
+    _verdicts.show_around(console, findings, changes)
+    _verdicts.show_lines(console, "only in the earlier one ", findings.gone)
+    _verdicts.show_lines(console, "only in the later one ", findings.added)
 
 
 def _tolerance(text: str) -> tuple[str, float]:

@@ -58,7 +58,7 @@ def _flat(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
     elif isinstance(value, list) and value and all(isinstance(one, dict) for one in value):
         for number, inner in enumerate(value):
             yield from _flat(inner, f"{name}.{inner.get('name', inner.get('kind', number))}")
-    else:
+    elif value not in ({}, []):  # what holds nothing says no more than what is not there
         yield name, value
 
 

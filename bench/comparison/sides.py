@@ -1,6 +1,6 @@
 """The two sides of a comparison: a run, or a tidy table."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,8 +67,13 @@ def read(path: Path) -> Side:
     left = [cell for cell in found.info["cells"] if cell not in ended]
     if not found.records:
         raise ResultsError(f"{path}: no cell has finished; go on with it by bench run {found.info['suite']}")
+    return replace(of_records(found, found.records), path=path, unfinished=left)
+
+
+def of_records(found: runs.Found, records: list[dict[str, Any]]) -> Side:
+    """Some of a run's cells."""
     name = f"{found.info['suite']} / {found.info['run']}{' (published)' if found.info.get('published') else ''}"
-    return Side(path, name, tidy.table(found.records), found.info, found, left)
+    return Side(found.folder, name, tidy.table(records), found.info, found)
 
 
 def quick(path: Path, info: dict[str, Any]) -> Side:

@@ -103,7 +103,7 @@ def compare(
             f"{base.path} is a run of {suites[0]}, {new.path} of {suites[1]}; name two runs of one suite"
         )
     pairs, ends = pair(base, new), endings.compare(base, new)
-    if not len(pairs.rows) and not ends.ended:
+    if not len(pairs.rows) and not ends.ended:  # else all is lost, and that is what is said
         raise ResultsError(
             f"{base.path} and {new.path}: no cell has a score of one metric on both sides; name two runs of one suite"
         )

@@ -146,11 +146,7 @@ def _recorded(cell: Cell, run: Path) -> Iterator[dict[str, Any]]:
 
 def _domains(cell: Cell) -> dict[str, Any]:
     """What the cell's domains held, the target and the source where it is known, and what of them was left out."""
-    specs = {cell.target.name: cell.target}
-    if cell.model.recipe:  # which may be the same domain with other options
-        source = cell.model.recipe.source
-        specs |= {source.name if source.name != cell.target.name else f"{source.name} (source)": source}
-    held = {name: dataset.load(spec.plugin, spec.options) for name, spec in specs.items()}
+    held = {name: dataset.load(spec.plugin, spec.options) for name, spec in cell.domains().items()}
     damaged = {name: data.skipped for name, data in held.items() if data.skipped}
     told = [line for name, data in held.items() for line in data.left_out(name)]
     return (

@@ -222,16 +222,10 @@ class Ledger:
 
     def _described(self) -> dict[str, Any]:
         """What is asked of the run, as JSON has it."""
+        about = self.suite.about()
+        about["definition"] = _as_earlier(about["definition"])
         described: dict[str, Any] = files.plain(
-            {
-                "suite": self.suite.name,
-                "run": self.folder.name,
-                "description": self.suite.file.description,
-                "definition": _as_earlier(self.suite.file.model_dump()),
-                "source": self.suite.path.read_text(encoding="utf-8"),
-                "cells": [cell.id for cell in self.cells],
-                "primary": self.suite.primary(),
-            }
+            about | {"run": self.folder.name, "cells": [cell.id for cell in self.cells]}
         )
         return described
 

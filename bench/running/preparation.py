@@ -11,7 +11,7 @@ from bench import dataset_cache, plugins
 from bench.errors import BenchError, ResultsError
 from bench.running.ends import said
 from bench.running.pool import Task
-from bench.suite.cell import Cell
+from bench.suite.cell import Cell, DatasetSpec
 from bench.words import counted
 
 _LIMIT = 24 * 3600.0  # seconds
@@ -43,12 +43,20 @@ class Preparation:
 
     def fingerprints(self) -> dict[str, str]:
         """Name of each target that could be read to its fingerprint."""
-        targets = {cell.target.name: _data(cell.target) for cell in self.cells}
-        return {name: self.datasets[need][1] for name, need in targets.items() if need in self.datasets}
+        found = {cell.target.name: self.fingerprint(cell.target) for cell in self.cells}
+        return {name: fingerprint for name, fingerprint in found.items() if fingerprint}
+
+    def fingerprint(self, spec: DatasetSpec) -> str:
+        """Of a target, or of a base model's source; empty of one that could not be read."""
+        return self.datasets[need][1] if (need := _data(spec)) in self.datasets else ""
+
+    def lack(self, cell: Cell) -> str:
+        """What a cell lacks that could not be made, and what to do about it; empty where it has all."""
+        return next((self._faults[need] for need in _needs(cell) if need in self._faults), "")
 
     def fault(self, cell: Cell) -> str:
-        """Why a cell cannot run, and what to do about it; empty where it can."""
-        return next((f"{self._faults[need]}; {_REMEDY}" for need in _needs(cell) if need in self._faults), "")
+        """Why a cell of a suite cannot run: what it lacks, and how to go on when that is there; empty where it can."""
+        return f"{lack}; {_REMEDY}" if (lack := self.lack(cell)) else ""
 
     def read(self) -> None:
         """Look at the device, and make the datasets, of targets and of what base models are pretrained on."""

@@ -8,7 +8,7 @@ the machine to itself. This process imports no torch.
 import datetime
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -57,10 +57,18 @@ def start(suite: Suite, results_folder: Path, *, new: bool = False, name: str | 
         raise ResultsError(f"{folder / name}: is there already; leave out --new to go on with it, or take another name")
     if name and any((folder / name).glob("*")) and not (folder / name / "run.json").exists():
         raise ResultsError(f"{folder / name}: holds something else than a run; take another name")
-    if run is None:
-        stamp = datetime.datetime.now().strftime("%Y-%m-%d_%H%M%S")
-        names = (stamp if not count else f"{stamp}-{count}" for count in range(1000))
-        run = next(folder / name for name in names if not (folder / name).exists())
+    return made(run or unused(folder))
+
+
+def unused(folder: Path, ending: str = "") -> Path:
+    """For a new run in a folder: named by the time it begins, and an ``ending``."""
+    stamp = datetime.datetime.now().strftime("%Y-%m-%d_%H%M%S") + ending
+    names = (stamp if not count else f"{stamp}-{count}" for count in range(1000))
+    return next(folder / name for name in names if not (folder / name).exists())
+
+
+def made(run: Path) -> Path:
+    """A run's folder, which exists and is writable afterwards."""
     with disk.clear_errors(run):
         run.mkdir(parents=True, exist_ok=True)
     return run
@@ -73,6 +81,8 @@ def run(
     *,
     workers: int | None = None,
     retry: bool = False,
+    way: str = "",
+    ready: Callable[[Preparation], object] = lambda preparation: None,
 ) -> dict[str, int]:
     """Train and measure every cell of ``suite`` that has no result in ``run_folder``, write its table, and pack it.
 
@@ -82,6 +92,9 @@ def run(
         progress: is told what happens.
         workers: cells that train at a time; by default one on a GPU, and on a CPU as many as there are cores for.
         retry: whether cells that failed, diverged, or ran out of time or memory are trained again.
+        way: what to type to go on with it; by default that of a suite's run.
+        ready: is given what has been prepared, first when datasets have been read and then when all is there; it may
+            raise a :class:`BenchError`, and nothing is trained.
 
     Returns:
         how many cells were trained now, and how many there were already: ``{"trained": …, "kept": …}``.
@@ -94,7 +107,7 @@ def run(
         there = any(run_folder.glob("[!.]*"))
         files.remove_partial(run_folder)  # what a killed run left
         try:
-            return _Run(suite, run_folder, progress, workers, retry).run()
+            return _Run(suite, run_folder, progress, workers, retry, way, ready).run()
         except BenchError as error:
             if not there and not isinstance(error, Interrupted) and not runs.Cells(run_folder).names():
                 _remove_empty(run_folder)
@@ -135,9 +148,18 @@ def _remove_empty(run_folder: Path) -> None:
 
 
 class _Run:
-    def __init__(self, suite: Suite, folder: Path, progress: Progress, workers: int | None, retry: bool) -> None:
-        self.suite, self.folder, self.progress, self.workers = suite, folder, progress, workers
-        self.ledger = Ledger(suite, folder, retry=retry)
+    def __init__(
+        self,
+        suite: Suite,
+        folder: Path,
+        progress: Progress,
+        workers: int | None,
+        retry: bool,
+        way: str,
+        ready: Callable[[Preparation], object],
+    ) -> None:
+        self.folder, self.progress, self.workers, self.ready = folder, progress, workers, ready
+        self.suite, self.ledger, self.way = suite, Ledger(suite, folder, retry=retry), way
 
     def run(self) -> dict[str, int]:
         ledger = self.ledger
@@ -149,8 +171,8 @@ class _Run:
         ledger.rename()
         ledger.write_run(worked=bool(missing or to_measure))
         self.again = {cell.id for cell in missing if ledger.end(cell).status}
-        way = way_on(str(self.suite.path), self.folder)
-        self.progress = self.tracked = Tracked(self.progress, ledger, self.again, way)
+        self.way = self.way or way_on(str(self.suite.path), self.folder)  # it is known as the latest by now
+        self.progress = self.tracked = Tracked(self.progress, ledger, self.again, self.way)
         if to_measure or not all(cell.reason for cell in missing):
             cache.make()
             with worker.blank_main(), pool.stoppable():
@@ -185,16 +207,18 @@ class _Run:
             ended = [cell for cell in self.ledger.cells if self.ledger.end(cell).status]
             finished = sum(cell.id not in self.again for cell in ended)
             done = f"{finished} of {counted(len(self.ledger.cells), 'cell')} are finished and kept in {self.folder}"
-            raise Interrupted(f"stopped; {done}; go on with: {way_on(str(self.suite.path), self.folder)}") from None
+            raise Interrupted(f"stopped; {done}; go on with: {self.way}") from None
 
     def _prepared(self, missing: list[Cell], to_measure: list[Cell]) -> list[Cell]:
         """Make what cells share; the missing ones that can be trained. The others end here, with what they lack."""
         preparation = Preparation([*missing, *to_measure], self._stage)
         preparation.read()
+        self.ready(preparation)
         self.ledger.device = preparation.device
         self._refuse_mixing(preparation.fingerprints(), missing)
         self.ledger.fingerprints |= preparation.fingerprints()
         preparation.make()
+        self.ready(preparation)
         self.ledger.write_run()
         for cell in {cell.id: cell for cell in (*missing, *to_measure)}.values():
             if fault := preparation.fault(cell):

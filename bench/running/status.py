@@ -118,6 +118,7 @@ class _Info(NamedTuple):
     failures: Sequence[Failure] = ()
     packed: Mapping[str, str] = {}
     imported: Mapping[str, str] = {}
+    rerun: Mapping[str, str] = {}
 
 
 def _info(found: Status) -> _Info:
@@ -171,6 +172,15 @@ def way_on(suite: str, folder: Path) -> str:
     return shlex.join(words)
 
 
+def command(info: Mapping[str, Any], folder: Path) -> str:
+    """What to type to go on with a run, of its ``run.json``: a suite's, or a rerun (:mod:`bench.running.again`)."""
+    rerun = info.get("rerun")
+    if isinstance(rerun, dict) and isinstance(told := rerun.get("command"), str):
+        return told
+    suite = str(info["suite"])
+    return way_on(f"{suite}.yaml" if Path(f"{suite}.yaml").exists() else suite, folder)
+
+
 def _of_running(found: Status, info: _Info) -> None:
     if found.written is None:  # `bench unpack`, say, or one that looks at what is there
         _count(found, info)
@@ -202,8 +212,7 @@ def _of_finished(found: Status, info: _Info) -> None:
 def _of_stopped(found: Status, info: _Info) -> None:
     _count(found, info)
     if (last := found.written) is None:
-        suite = found.folder.resolve().parent.name
-        found.command = way_on(f"{suite}.yaml" if Path(f"{suite}.yaml").exists() else suite, found.folder)
+        found.command = command({"suite": found.folder.resolve().parent.name, "rerun": info.rerun}, found.folder)
         return
     if "" in found.ended:
         found.ended, found.failures = last.ended, last.failures

@@ -203,6 +203,14 @@ class Cell(Strict):
         slug = f"{self.target.name}-{'+'.join(name for name, _ in self.chain)}-n{self.data_size}{quality}-s{self.seed}"
         return f"{re.sub(r'[^A-Za-z0-9_+-]', '_', slug)[:100]}-{self.key}"
 
+    def domains(self) -> dict[str, DatasetSpec]:
+        """The target, and the source where a recipe names one, by the name that records give them."""
+        found = {self.target.name: self.target}
+        if self.model.recipe:  # whose source may be the same domain with other options
+            source = self.model.recipe.source
+            found |= {source.name if source.name != self.target.name else f"{source.name} (source)": source}
+        return found
+
     def asked(self, run: str) -> dict[str, Any]:
         """The first part of the cell's record."""
         return {

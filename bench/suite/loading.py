@@ -28,6 +28,21 @@ class Suite(Declaration):
 
     cells: list[Cell]
 
+    def about(self) -> dict[str, Any]:
+        """What ``run.json`` says of it: its file as it is written, and as it is understood."""
+        return {
+            "suite": self.name,
+            "description": self.file.description,
+            "definition": self.file.model_dump(),
+            "source": self.source,
+            "primary": self.primary(),
+        }
+
+    @property
+    def source(self) -> str:
+        """The file's text."""
+        return self.path.read_text(encoding="utf-8")
+
     def primary(self) -> dict[str, str]:
         """Family to the name of the score that ranks approaches: the first listed metric that states one."""
         found: dict[str, str] = {}

@@ -7,7 +7,7 @@ from bench import dataset_cache, plugins
 from bench.budget import Budget, EvaluationSpec
 from bench.errors import DataError, Unusable
 from bench.plugins import Plugin
-from bench.suite import checkpoint, composition
+from bench.suite import checkpoint, code, composition
 from bench.suite.cell import Cell, DatasetChoice, DatasetSpec, ModelChoice, ModelSpec, Named, Quality, Recipe
 from bench.suite.declaration import ApproachEntry, DatasetEntry, Declaration, ModelEntry
 from bench.suite.overrides import SAME, Chain, Layers, grid, merged
@@ -141,8 +141,6 @@ def _pair(
     family = plugins.find("families", entry.family)
     sizes = _sizes(suite, model_name, target, spec)
     known = ("source",) if model.recipe or model.source in plugins.names("datasets") else ()
-    stated = family.constants.get("CHECKPOINT_GENERATION") if model.checkpoint else None
-    generation = {} if stated is None else {family.name: f"generation {stated}"}
     cells, trials, budgets = [], {}, {}
     for approach, chain in approaches:
         layers: Layers = [
@@ -157,7 +155,7 @@ def _pair(
             budgets[approach.name] = merged(suite, "budget", Budget, layers)
         else:
             tuning = [{}]
-        parts = [family, plugin, *_sources(model), *(part for part, _ in chain), *(metric for metric, _ in metrics)]
+        parts = [plugin, *(part for part, _ in chain), *(metric for metric, _ in metrics)]
         common = {
             "suite": suite.name,
             "model_name": model_name,
@@ -170,7 +168,7 @@ def _pair(
             "tuning": tuning,
             "metrics": [(metric.name, options) for metric, options in metrics],
             "evaluation": merged(suite, "evaluation", EvaluationSpec, layers),
-            "code": {part.name: code for part in parts if (code := _code(part))} | generation,
+            "code": code.versions(model, parts),
             "control": approach.approach in CONTROLS,
             "reason": composition.inapplicable([part for part, _ in chain], family, known),
         }
@@ -190,18 +188,6 @@ def _pair(
             listed = ", ".join(f"{approach}: {count}" for approach, count in spent.items())
             raise suite.error(f"budget.{name}", f"approaches get different budgets ({listed})", "give all the same")
     return cells
-
-
-def _sources(model: ModelSpec) -> list[Plugin]:
-    """The domain that a recipe learns: the pretrained model is another where that is."""
-    return [plugins.find("datasets", model.recipe.source.plugin)] if model.recipe else []
-
-
-def _code(plugin: Plugin) -> str:
-    """What tells versions of a plugin apart: its source; of ours the generation it states, where it does."""
-    if plugin.module.startswith("bench."):
-        return str(plugin.constants.get("GENERATION", ""))
-    return plugin.version()
 
 
 def _sizes(suite: Declaration, model_name: str, target: DatasetEntry, spec: DatasetSpec) -> list[int]:

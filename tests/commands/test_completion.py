@@ -43,6 +43,7 @@ def offered(line: str, folder: Path) -> set[str]:
         ("bench list lor", {"lora"}),
         ("bench list me", {"metrics", "meta_learning"}),
         ("bench run quickstart --re", {"--results", "--reports", "--retry"}),
+        ("bench rer", {"rerun"}),
         ("bench completion f", {"fish"}),
     ],
 )

@@ -136,6 +136,8 @@ def test_cells_that_broke_and_scores_that_were_lost_are_regressions():
         ("a-0", False, "diverged, and had ended well: loss is NaN")
     ]
     assert found.worse
+    every = [row(name, seed, "", math.nan, status="failed", reason="no disk") for name in "ab" for seed in (0, 1)]
+    assert len(compared(table(both), table(every)).ended) == 4  # no score is left, and that is what is said
     back = compared(table(broke), table(both))
     assert ([one.better for one in back.ended], back.worse) == ([True], False)
     lost = compared(table(both), table(both[1:]))
