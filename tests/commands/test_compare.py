@@ -99,7 +99,7 @@ def test_the_page_is_written_where_it_was_asked_for(
 def test_what_is_not_shown_is_counted(
     nights: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("bench.commands.compare._MOST", 2)
+    monkeypatch.setattr("bench.commands._verdicts.MOST", 2)
     _, out, _ = compare(capsys, nights / "1", nights / "3")
     _, told, _ = compare(capsys, nights / "1", nights / "3", "--json")
     worse = json.loads(told)["counts"]["worse"]
