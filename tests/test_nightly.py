@@ -194,6 +194,24 @@ def test_cron_mails_what_went_wrong(code: int, mailed: str, tmp_path: Path) -> N
     assert (home / "nightly.log").read_text() == "bench: worse\n"
 
 
+def test_a_slurm_job_works_where_it_begins(tmp_path: Path) -> None:
+    """With -D that is another folder than the one it was submitted in, which SLURM_SUBMIT_DIR names."""
+    home = tmp_path / "transferbench"
+    (home / "nightly").mkdir(parents=True)
+    (home / ".venv" / "bin").mkdir(parents=True)
+    (home / ".venv" / "bin" / "activate").touch()
+    (home / "nightly" / "nightly.sh").write_text("#!/usr/bin/env bash\npwd\n")
+    (home / "nightly" / "nightly.sh").chmod(0o755)
+    done = subprocess.run(
+        ["bash", FOLDER / "slurm.sh"],
+        cwd=home,
+        env={**os.environ, "SLURM_SUBMIT_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.stdout, done.returncode) == (f"{home}\n", 0)
+
+
 def code_of_crontab() -> list[str]:
     return [line for line in code(FOLDER / "crontab") if not re.match(r"[A-Z]+=", line)]
 

@@ -56,7 +56,6 @@ def call(chosen: argparse.Namespace) -> int:
     from bench.comparison import baselines, environments, junit, markdown, paces, sides, told, verdict_page, verdicts
     from bench.publication import overview
     from bench.results import disk
-    from bench.running import status
 
     try:
         base_path, new_path = _paths(chosen)
@@ -64,8 +63,13 @@ def call(chosen: argparse.Namespace) -> int:
         if not chosen.first:
             raise
         return _first(chosen)
-    base, new = sides.read(base_path), sides.read(new_path)
-    findings = verdicts.compare(base, new, dict(chosen.tolerance), paces.paces(new, verdicts.LEVEL / 4))
+    try:
+        base, new = sides.read(base_path), sides.read(new_path)
+        findings = verdicts.compare(base, new, dict(chosen.tolerance), paces.paces(new, verdicts.LEVEL / 4))
+    except ResultsError as error:
+        if chosen.against == baselines.LAST_OK:
+            baselines.keep_unusable(new_path, base_path, str(error))
+        raise
     changes = environments.changes(base, new)
     for path, make in (
         (chosen.markdown, lambda: markdown.markdown(findings, changes, base, new)),
@@ -76,6 +80,7 @@ def call(chosen: argparse.Namespace) -> int:
             with disk.clear_errors(path, "file"):
                 path.write_text(make(), encoding="utf-8")
     _saying.tell([line for side in (base, new) if side.found for line in side.found.told()])
+    _saying.tell(_remarks(base, new))
     if chosen.json:
         page = {"page": str(chosen.page)} if chosen.page else {}
         print(json.dumps(told.plain(findings, changes, base, new) | page))
@@ -88,11 +93,27 @@ def call(chosen: argparse.Namespace) -> int:
         if results := overview.results_of(new_path):
             _saying.tell(overview.renew(results.parent / "reports", results))
     if findings.unfinished:
-        go_on = f"go on by {status.command(new.info, new_path)}"
-        how = "a process still works on it" if status.is_held(new_path) else go_on
-        left = counted(findings.unfinished, "cell")
-        _saying.tell([f"{new_path}: {left} of {len(new.info['cells'])} not finished; {how}, then compare again"])
+        _saying.tell([f"{_left(new)}, then compare again"])
     return REGRESSION if findings.worse else INCOMPLETE if findings.unfinished else 0
+
+
+def _left(side: "Side") -> str:
+    from bench.running import status
+
+    go_on = f"go on by {status.command(side.info, side.path)}"
+    how = "a process still works on it" if status.is_held(side.path) else go_on
+    return f"{side.path}: {counted(len(side.unfinished), 'cell')} of {len(side.info['cells'])} not finished; {how}"
+
+
+def _remarks(base: "Side", new: "Side") -> list[str]:
+    """What may not be meant about two sides that can be compared."""
+    if base.path.resolve() == new.path.resolve():
+        return [f"{new.path}: stands on both sides, so that nothing can differ; name an earlier run first"]
+    lines = [f"{_left(base)}, or name another: what it lacks is not compared"] if base.unfinished else []
+    began = [str(side.info.get("started") or "") for side in (base, new)]
+    if all(began) and began[1] < began[0]:
+        lines.append(f"{new.path}: began before {base.path}, which is named first as the earlier one; is that meant?")
+    return lines
 
 
 def _first(chosen: argparse.Namespace) -> int:

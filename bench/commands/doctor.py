@@ -39,13 +39,14 @@ def call(chosen: argparse.Namespace) -> int:
     if chosen.json:
         print(json.dumps({"faults": number["fault"], "findings": [finding._asdict() for finding in found]}))
     else:
-        print(*map(_saying.printable, _lines(found)), sep="\n")
+        print(*_lines(found), sep="\n")
         print(f"{counted(number['fault'], 'fault')}, {counted(number['note'], 'note')}, {number['ok']} ok")
     return int(number["fault"] > 0)
 
 
 def _lines(found: "list[Finding]") -> Iterator[str]:
     for finding in found:
-        yield f"{finding.level:5}  {finding.area:9}  {finding.what}"
+        head = f"{finding.level:5}  {finding.area:9}  "
+        yield _saying.folded(finding.what, head, len(head))
         if finding.remedy:
-            yield f"{'':5}  {'':9}  → {finding.remedy}"
+            yield _saying.folded(finding.remedy, f"{'':{len(head)}}→ ", len(head) + 2)

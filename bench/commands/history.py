@@ -2,8 +2,8 @@
 
 Every run that lies in the suite's folder is read. Where a figure (the mean over seeds of a metric at one
 place) went to another level is told by a test over all of them at once, with what was other in that run:
-packages, machine, commit, data, options. A page with trends and a table of every figure are written to
-reports/<suite>/history.html and history.csv.
+packages, machine, commit, data, options; and where figures begin or end, as of an approach that was renamed.
+A page with trends and a table of every figure are written to reports/<suite>/history.html and history.csv.
 """
 
 import argparse
@@ -76,19 +76,21 @@ def _show(found: "History", nights: list[tuple[int, list[str], list[str]]]) -> N
         table.add_row(*(Text(_saying.plain(entry)) for entry in (*entries, night.verdict)))
     if (more := len(found.nights) - _MOST) > 0:
         console.print(f"{counted(more, 'run')} before these, see the page", style="dim", highlight=False)
-    console.print(table)
+    with console.capture() as drawn:
+        console.print(table)
+    print(*(line.rstrip() for line in drawn.get().splitlines()), sep="\n")  # rich fills lines with blanks
     for place, facts, lines in nights[:_MOST]:
         console.print(Text(f"\n{_saying.plain(found.nights[place].side.path.name)}", style="bold"))
         for said in lines:
-            console.print(f"  {_saying.plain(said)}", markup=False, highlight=False)
+            console.print(Text(_saying.folded(said, "  ", 4)), soft_wrap=True)
         for fact in facts:
-            console.print(f"  changed {_saying.plain(fact)}", markup=False, highlight=False, style="dim")
+            console.print(Text(_saying.folded(fact, "  changed ", 4), style="dim"), soft_wrap=True)
     if not found.points:
         console.print("no figure changed its level", highlight=False)
 
 
 def _plain(found: "History") -> dict[str, object]:
-    from bench.comparison import told
+    from bench.comparison import appearances, told
 
     rows = told.records(found.rows)
     changed = {night: [one._asdict() for one in found.changed(night)] for night in {p.night for p in found.points}}
@@ -113,6 +115,9 @@ def _plain(found: "History") -> dict[str, object]:
                 "changed": changed[point.night],
             }
             for point in found.points
+        ],
+        "appearances": [
+            one._asdict() | {"run": found.nights[one.night].side.path.name} for one in appearances.appearances(found)
         ],
         "unread": found.unread,
     }

@@ -1,7 +1,7 @@
 """The run that the latest one is held against: the newest earlier one of its suite that was all right.
 
-``verdict.json`` in a run's folder keeps what a comparison with that said, so that a regression does not become the next
-night's baseline.
+``verdict.json`` in a run's folder keeps what a comparison with that said, so that neither a regression nor a run that
+could not be compared, whose figures nobody has judged, becomes the next night's baseline.
 """
 
 from pathlib import Path
@@ -16,6 +16,7 @@ from bench.results.statuses import ENDED_WELL
 LAST_OK = "last-ok"
 NAME = "verdict.json"
 REGRESSION = "regression"
+UNUSABLE = "could not be compared"
 
 
 class NoBaseline(ResultsError):
@@ -24,11 +25,11 @@ class NoBaseline(ResultsError):
 
 def last_ok(new: Path) -> Path:
     """The newest run of the same suite that began before it, is complete, in which no cell ended badly, and which is no
-    regression itself; :class:`NoBaseline` where there is none."""
+    regression itself and could be compared; :class:`NoBaseline` where there is none."""
     well = [
         path
         for path, info in earlier(new)
-        if set(info["ends"]) <= set(ENDED_WELL) and verdict(path, info) != REGRESSION
+        if set(info["ends"]) <= set(ENDED_WELL) and verdict(path, info) not in (REGRESSION, UNUSABLE)
     ]
     if not well:
         suite = runs.about(new)[0]["suite"]
@@ -60,9 +61,18 @@ def keep(new: Side, base: Side, findings: Findings) -> None:
     files.write_json(new.path / NAME, said | {"finished": new.info["finished"]})
 
 
+def keep_unusable(new: Path, base: Path, why: str) -> None:
+    """Write down that a run could not be held against another; of one that has not finished nothing is kept."""
+    info, _ = runs.about(new)
+    if info["finished"]:
+        files.write_json(new / NAME, {"unusable": why, "against": base.name, "finished": info["finished"]})
+
+
 def verdict(run: Path, info: dict[str, Any]) -> str:
-    """What was said of a run, ``regression`` or ``ok``; empty where :func:`kept` has nothing."""
+    """What was said of a run: ``regression``, ``could not be compared`` or ``ok``; empty where nothing is kept."""
     said = kept(run, info)
+    if "unusable" in said:
+        return UNUSABLE
     return "" if not said else REGRESSION if said.get("regression") else "ok"
 
 

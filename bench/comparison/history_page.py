@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from bench.comparison import told, trends
+from bench.comparison import appearances, told, trends
 from bench.comparison.history import History, Night, Point
 from bench.report import page, samples, wording
 from bench.statistics.change_points import FEWEST
@@ -17,16 +17,20 @@ def line(history: History, point: Point) -> str:
     one = told.records(history.rows.iloc[[point.row]])[0]
     share = f" ({100 * (point.after / point.before - 1):+.2g} %)".replace("-", "−") if point.before else ""
     values = " → ".join(told.number(value, one["unit"]) for value in (point.before, point.after))
+    figures = f"{values}{share}".replace(" ", "\N{NO-BREAK SPACE}")  # stays in one line
     verdict = "worse" if point.is_worse else "better"
-    return f"{told.title(one)}, {told.place(one)}: {one['metric']} {values}{share}, {verdict}"
+    return f"{told.title(one)}, {told.place(one)}: {one['metric']} {figures}, {verdict}"
 
 
 def by_night(history: History) -> list[tuple[int, list[str], list[str]]]:
-    """Runs in which figures changed, the latest first: index, what is other than in the run before, and the figures."""
-    found = []
-    for night in sorted({point.night for point in history.points}, reverse=True):
+    """Runs in which figures changed, began or ended, the latest first: index, what is other than in the run before, and
+    the figures."""
+    found, bounds = [], appearances.appearances(history)
+    nights = {point.night for point in history.points} | {one.night for one in bounds}
+    for night in sorted(nights, reverse=True):
         facts = [told.fact(change) for change in history.changed(night)]
         lines = [line(history, point) for point in history.points if point.night == night]
+        lines += [appearances.line(one) for one in bounds if one.night == night]
         found.append((night, few(facts, _FACTS), few(lines, _LINES)))
     return found
 

@@ -138,12 +138,13 @@ def _gone(reports: Path, suite: str, name: str) -> Run:
 
 
 def _said(kept: dict[str, Any]) -> str:
-    """``regression: 2 worse, 1 better, against reference``."""
+    """``regression: 2 worse, 1 better, against reference``; ``could not be compared, against reference``."""
     counts = kept.get("counts")
     counts = counts if isinstance(counts, dict) else {}
     told = [f"{counts[name]} {name}" for name in ("worse", "better") if counts.get(name)]
     against = kept.get("against")
     head = "regression" if kept.get("regression") else "no regression"
+    head = baselines.UNUSABLE if "unusable" in kept else head
     return f"{head}{': ' * bool(told)}{', '.join(told)}{f', against {against}' if isinstance(against, str) else ''}"
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from bench import __main__
+from bench.comparison import baselines
 from bench.results import files, packed, runs, tidy
 from tests.plans import refused
 from tests.report.runs import make_run
@@ -257,3 +258,41 @@ def test_the_first_night_is_no_fault_where_it_may_be(
     code, out, _ = compare(capsys, suite / "2", "--against", "last-ok", "--first", "--json")
     assert (code, json.loads(out)["first"]) == (1, True)
     assert "; 1 cell did not end well" in json.loads(out)["said"]
+
+
+def test_a_base_that_is_not_finished_is_told(nights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    suite = tmp_path / "quickstart"
+    for name in ("1", "2"):
+        shutil.copytree(nights / name, suite / name)
+    info, _ = runs.read_info(suite / "1")
+    cells = [*info["cells"], "one-more"]
+    files.write_json(suite / "1" / "run.json", {**info, "cells": cells, "finished": None})
+    code, _, err = compare(capsys, suite / "1", suite / "2")
+    (line,) = err.splitlines()
+    assert code == 0
+    assert f"/1: 1 cell of {len(cells)} not finished; go on by bench run quickstart --run 1 " in line
+    assert line.endswith("or name another: what it lacks is not compared")
+
+
+def test_sides_that_are_hardly_meant_are_remarked(nights: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = compare(capsys, nights / "1", nights / ".." / nights.name / "1")
+    assert (code, err.count("\n"), "stands on both sides" in err) == (0, 1, True)
+    code, _, err = compare(capsys, nights / "2", nights / "1")
+    assert (code, err.count("\n"), "/1: began before " in err) == (0, 1, True)
+
+
+def test_a_night_that_cannot_be_compared_is_no_baseline(
+    nights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    suite = tmp_path / "quickstart"
+    for name, source in (("1", "1"), ("2", "2"), ("4", "3")):
+        shutil.copytree(nights / source, suite / name)
+    wrong = ("--tolerance", "perplexty=0.1")
+    assert compare(capsys, suite / "2", "--against", "last-ok", *wrong)[0] == 2
+    found, info = files.parsed(suite / "2" / "verdict.json"), runs.read_info(suite / "2")[0]
+    assert ("perplexty" in found["unusable"], baselines.verdict(suite / "2", info)) == (True, "could not be compared")
+    code, out, _ = compare(capsys, suite / "4", "--against", "last-ok", "--json")
+    assert (code, json.loads(out)["base"]["path"]) == (1, str(suite / "1"))
+    assert compare(capsys, suite / "2", "--against", "last-ok")[0] == 0  # looked at once more
+    code, out, _ = compare(capsys, suite / "4", "--against", "last-ok", "--json")
+    assert json.loads(out)["base"]["path"] == str(suite / "2")

@@ -44,6 +44,22 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeyp
 
 
 @pytest.mark.usefixtures("quick")
+def test_long_lines_are_folded_below_what_they_say(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    said, todo = "it is as it is " * 12, "do as it says " * 12
+    monkeypatch.setattr(doctor, "examine", lambda *_: [Finding("note", "memory", said.strip(), todo.strip())])
+    assert __main__.main(["doctor"]) == 0
+    *lines, _counts = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 60
+    assert " ".join(" ".join(lines).split()) == f"note memory {said}→ {todo}".strip()
+    first, *rest = lines
+    assert first.startswith("note   memory     it is")
+    assert all(line.startswith(" " * 18) and not line.endswith(" ") for line in rest)
+
+
+@pytest.mark.usefixtures("quick")
 def test_a_check_that_raises_is_a_fault_and_ends_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken() -> list[Finding]:
         raise RuntimeError("what\nnobody thought of")

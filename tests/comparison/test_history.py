@@ -1,6 +1,7 @@
 """A suite's runs one after another: what changed its level, when, and what changed there."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import pandas as pd
 import pytest
 
 from bench import __main__
-from bench.comparison import history
+from bench.comparison import appearances, history
 from bench.errors import ResultsError
 from tests.comparison.nights import Suite, write
 from tests.plans import refused
@@ -93,3 +94,49 @@ def test_another_suite_s_run_is_none_of_its_nights(tmp_path):
     assert found.unread == [f"{runs[1]}: a run of another, and this is the history of nightly"]
     pd.read_parquet(runs[0] / "results.parquet").drop(columns=["unit"]).to_parquet(runs[0] / "results.parquet")
     assert "not a readable table (it lacks unit)" in history.read(tmp_path / "nightly").unread[0]
+
+
+def test_where_figures_begin_and_end_is_told(tmp_path, capsys):
+    drawn, folder = Suite(np.random.default_rng(3), approaches=3), tmp_path / "results" / "nightly"
+    for place in range(9):
+        frame = drawn.night()
+        if place >= 4:
+            frame["approach"] = frame["approach"].replace("approach_1", "renamed")
+        if place >= 6:
+            frame = frame[~((frame["approach"] == "approach_2") & (frame["metric"] == "accuracy"))]
+        if place == 5:  # one night's failure is no end
+            frame = frame[frame["approach"] != "approach_0"]
+        run = write(folder, frame, place)
+    about = json.loads((run / "run.json").read_text())  # nor is what has not finished
+    (run / "run.json").write_text(json.dumps(about | {"finished": None, "ends": {}}))
+    frame = pd.read_parquet(run / "results.parquet")
+    frame[frame["approach"] == "renamed"].to_parquet(run / "results.parquet", index=False)
+    found = history.read(folder)
+    assert [appearances.line(one) for one in appearances.appearances(found)] == [
+        "ends here: 3 figures of approach_1",
+        "begins here: 3 figures of renamed",
+        "ends here: 1 figure of approach_2 (accuracy)",
+    ]
+    assert [one.night for one in appearances.appearances(found)] == [4, 4, 6]
+    arguments = ["history", str(folder), "--reports", str(tmp_path)]
+    assert __main__.main(arguments) == 0
+    out = capsys.readouterr().out
+    assert "night-004\n  ends here: 3 figures of approach_1\n  begins here: 3 figures of renamed\n" in out
+    page = (tmp_path / "nightly" / "history.html").read_text()
+    assert "ends here: 3 figures of approach_1" in page
+    assert "No figure changed its level" in page
+    assert __main__.main([*arguments, "--json"]) == 0
+    assert [one["approach"] for one in json.loads(capsys.readouterr().out)["appearances"]] == [
+        "approach_1",
+        "renamed",
+        "approach_2",
+    ]
+
+
+def test_lines_fit_a_terminal_and_figures_stay_whole(suite, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "50")
+    __main__.main(["history", "nightly", "--results", str(suite.parent), "--reports", str(tmp_path)])
+    *lines, _page = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if len(line) > 50 or line != line.rstrip()] == []
+    (figure,) = (line for line in lines if "→" in line and "%" in line)
+    assert re.search(r"[\d.]+ → [\d.]+ \(\+[\d.]+ %\)", figure)
