@@ -13,14 +13,26 @@ def rows_of(batch: Batch) -> int:
     return len(next(iter(batch.values())))
 
 
+class Order(Iterator[Tensor]):
+    """Row indices of one batch after another, without end: every row once before any row again.
+
+    A class rather than a generator function, so that a checkpoint inside a cell can say where it is.
+    """
+
+    def __init__(self, rows: int, size: int, generator: torch.Generator) -> None:
+        self.rows, self.size, self.generator = rows, size, generator
+        self.pending = torch.empty(0, dtype=torch.int64)
+
+    def __next__(self) -> Tensor:
+        while len(self.pending) < self.size:
+            self.pending = torch.cat([self.pending, torch.randperm(self.rows, generator=self.generator)])
+        batch, self.pending = self.pending[: self.size], self.pending[self.size :]
+        return batch
+
+
 def order(rows: int, size: int, generator: torch.Generator) -> Iterator[Tensor]:
-    """Row indices of one batch after another, without end: every row once before any row again."""
-    pending = torch.empty(0, dtype=torch.int64)
-    while True:
-        while len(pending) < size:
-            pending = torch.cat([pending, torch.randperm(rows, generator=generator)])
-        yield pending[:size]
-        pending = pending[size:]
+    """:class:`Order` of so many rows, in batches of that size."""
+    return Order(rows, size, generator)
 
 
 def in_chance_order(rows: Batch, size: int, generator: torch.Generator) -> Iterator[Tensor]:

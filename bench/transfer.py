@@ -39,6 +39,7 @@ from bench.batches import in_chance_order, rows_of
 from bench.budget import Budget, EvaluationSpec
 from bench.dataset import Dataset, Items
 from bench.model import Batch, Model
+from bench.pauses import Pauses
 
 Term = Callable[[Batch, Tensor], Tensor]
 """(batch, outputs) to a scalar that is added to the loss; of a batch in parts, ``batch["row"]`` says which they are."""
@@ -99,13 +100,12 @@ class Transfer:
         samples: how many the model is scored by; an approach that has fewer to give says so.
         stands_for: the numbers of samples and of test items that all other cells are scored on, where an approach finds
             on fewer what these would score if they were perfect; see :class:`bench.evaluation.Evaluation`.
-        stages: what comes before the target is learned, in order. Each is told the steps that are left, and takes
-            some of them with :meth:`practise` or :meth:`gradients`.
+        stages: what comes before the target is learned, in order. Each is told the steps that are left, and takes some
+            with :meth:`practise` or :meth:`gradients`. One that returns True is called again (see :mod:`bench.pauses`).
         fit: takes that many gradient steps on the target. Wrap it for an outer loop; set-up is not repeated, and what
             the weights are when it is over is validated and scored.
         beside: networks that are no part of the model and run whenever it does, in inference too.
-        began: of :func:`time.perf_counter`, when the first step was about to be taken; 0 before.
-        deadline: of :func:`time.perf_counter`; steps not taken by then are not taken.
+        began, deadline: of :func:`time.perf_counter`, when the first step began (0 before) and after which none does.
         taken: gradient steps taken so far, wherever.
         spent: stage to the gradient steps it took; the target's own have the empty name.
         examples: rows that gradients were taken of so far.
@@ -114,7 +114,8 @@ class Transfer:
         validation: of the loop that trained the target last; what it kept is what the weights should be.
         validation_loss: of the weights that :meth:`run` ended with; NaN where it had no steps to take.
         changed: whether these are others than the loop kept, so that they had to be validated once more.
-        progress: called with the steps taken so far.
+        progress: called with the steps taken.
+        pauses, reached: to go on after a kill; stages that are over.
     """
 
     model: Model
@@ -134,7 +135,7 @@ class Transfer:
     pool: Items = field(default_factory=list)
     samples: int = EvaluationSpec().samples
     stands_for: tuple[int, int] | None = None
-    stages: list[Callable[[int], None]] = field(default_factory=list)
+    stages: list[Callable[[int], object]] = field(default_factory=list)
     fit: Callable[[int], None] = field(init=False)
     beside: list[nn.Module] = field(default_factory=list)
     began: float = 0.0
@@ -148,6 +149,8 @@ class Transfer:
     validation_loss: float = math.nan
     changed: bool = False
     progress: Callable[[int], None] = lambda taken: None
+    pauses: Pauses = field(default_factory=Pauses)
+    reached: int = 0
 
     def __post_init__(self) -> None:
         self.fit = lambda steps: self.loop.fit(self, steps)
@@ -169,9 +172,11 @@ class Transfer:
         Weights that an outer loop changed after the last validation are validated as they are.
         """
         self._untouched = None
-        for stage in self.stages:
-            if time.perf_counter() < self.deadline:
-                stage(self.steps - self.taken)
+        self.pauses.at_rest(self)  # after which some stages may be over
+        while self.reached < len(self.stages):
+            in_time = time.perf_counter() < self.deadline
+            self.reached += not in_time or self.stages[self.reached](self.steps - self.taken) is not True
+            self.pauses.at_rest(self)
         if self.taken < self.steps:
             self.fit(self.steps - self.taken)
         if self.steps:

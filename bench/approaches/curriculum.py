@@ -31,23 +31,38 @@ def curriculum(transfer: Transfer, *, start: Fraction = 0.2, until: Fraction = 0
         until: share of the steps after which all rows have joined in.
         reverse: the hardest first (anti-curriculum).
     """
-    inner, share = transfer.fit, 1.0
-
-    def pace(progress: float) -> None:
-        nonlocal share
-        share = min(1.0, start + (1 - start) * progress / until) if until else 1.0
+    inner, pace = transfer.fit, _Pace(start, until)
 
     def sampler(rows: Batch, size: int, generator: torch.Generator) -> Iterator[Tensor]:
-        return paced(impression(transfer, rows).difficulty().argsort(descending=reverse, stable=True), size, generator)
-
-    def paced(ranked: Tensor, size: int, generator: torch.Generator) -> Iterator[Tensor]:
-        whole = order(len(ranked), size, generator)
-        while True:
-            known = max(1, math.ceil(share * len(ranked)))
-            yield next(whole) if share == 1 else ranked[next(order(known, size, generator))]
+        ranked = impression(transfer, rows).difficulty().argsort(descending=reverse, stable=True)
+        return _Paced(ranked, pace, size, generator)
 
     def fit(steps: int) -> None:
         with transfer.having(sampler=sampler, schedule=[*transfer.schedule, pace]):
             inner(steps)
 
     transfer.fit = fit
+
+
+class _Pace:
+    """The share of the rows that has joined in."""
+
+    def __init__(self, start: float, until: float) -> None:
+        self.start, self.until, self.share = start, until, 1.0
+
+    def __call__(self, progress: float) -> None:
+        self.share = min(1.0, self.start + (1 - self.start) * progress / self.until) if self.until else 1.0
+
+
+class _Paced(Iterator[Tensor]):
+    """Batches from that share of ranked rows."""
+
+    def __init__(self, ranked: Tensor, pace: _Pace, size: int, generator: torch.Generator) -> None:
+        self.ranked, self.pace, self.size, self.generator = ranked, pace, size, generator
+        self.whole = order(len(ranked), size, generator)
+
+    def __next__(self) -> Tensor:
+        if self.pace.share == 1:
+            return next(self.whole)
+        known = max(1, math.ceil(self.pace.share * len(self.ranked)))
+        return self.ranked[next(order(known, self.size, self.generator))]

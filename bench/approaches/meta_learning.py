@@ -1,7 +1,7 @@
 """A start from which a few steps are enough."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from typing import Literal
 
 import numpy as np
@@ -57,48 +57,70 @@ def meta_learning(
     if (np.unique(groups[groups >= 0], return_counts=True)[1] > 1).sum() < 2:
         raise NotApplicable(f"the source domain {source.name} names no sub-domains, so there is nothing to adapt to")
 
-    def learn(left: int) -> None:
-        weights, rows = transfer.trainable(), transfer.encode(source.train)
-        values, apart = [weight.detach() for weight in weights], method == "fomaml"
-        statistics = _statistics(transfer.model)
+    apart, now = method == "fomaml", _Course()
+
+    def learn(left: int) -> bool:
+        """One update; whether another follows."""
+        if not now.weights:
+            now.weights, now.rows = transfer.trainable(), transfer.encode(source.train)
+            now.domains = _domains(now.rows, groups)
+            now.generator.manual_seed(transfer.seed * 1_000_003 + _SEED)
+            now.turns = order(len(now.domains), tasks, now.generator)
+            now.adam = _adam(transfer, now.weights, outer_rate)
+            now.begin, now.end = transfer.taken, transfer.taken + steps_of(share, left)
+        if not over():
+            update()
+        return not over()
+
+    def over() -> bool:  # the gradient of first-order MAML takes a step itself
+        return now.end - transfer.taken <= apart or time.perf_counter() > transfer.deadline
+
+    def update() -> None:
+        rate = outer_rate * (now.end - transfer.taken) / (now.end - now.begin)
+        values, statistics = [weight.detach() for weight in now.weights], _statistics(transfer.model)
         moving = [*values, *statistics]
-        domains, generator = _domains(rows, groups), torch.Generator().manual_seed(transfer.seed * 1_000_003 + _SEED)
-        turns, adam = order(len(domains), tasks, generator), _adam(transfer, weights, outer_rate)
-        begin, end = transfer.taken, transfer.taken + steps_of(share, left)
-
-        def over() -> bool:  # the gradient of first-order MAML takes a step itself
-            return end - transfer.taken <= apart or time.perf_counter() > transfer.deadline
-
-        while not over():
-            rate = outer_rate * (end - transfer.taken) / (end - begin)
-            start, sums, done = [value.clone() for value in moving], [torch.zeros_like(v) for v in moving], 0
-            for index in next(turns).tolist():
-                mixed = domains[index][torch.randperm(len(domains[index]), generator=generator)]
-                query = mixed[: min(transfer.budget.batch_size, len(mixed) // 2) * apart]
-                practise_on(
-                    transfer,
-                    "meta",
-                    min(inner_steps, end - transfer.taken - apart),
-                    source,
-                    encode=lambda items: rows,
-                    sampler=_among(mixed[len(query) :]),
-                    shape=lambda progress: 1.0,
-                )
-                found = _gradients(transfer, rows, query, weights, generator) if apart else values
-                torch._foreach_add_(sums, [*found, *statistics])
-                torch._foreach_copy_(moving, start)
-                done += 1
-                if over():
-                    break
-            means = torch._foreach_div(sums, done)
-            if apart:
-                adam(means[: len(values)])
-            else:
-                torch._foreach_lerp_(values, means[: len(values)], rate)
-            if statistics:
-                torch._foreach_copy_(statistics, means[len(values) :])
+        start, sums, done = [value.clone() for value in moving], [torch.zeros_like(v) for v in moving], 0
+        for index in next(now.turns).tolist():
+            mixed = now.domains[index][torch.randperm(len(now.domains[index]), generator=now.generator)]
+            query = mixed[: min(transfer.budget.batch_size, len(mixed) // 2) * apart]
+            practise_on(
+                transfer,
+                "meta",
+                min(inner_steps, now.end - transfer.taken - apart),
+                source,
+                encode=lambda items: now.rows,
+                sampler=_among(mixed[len(query) :]),
+                shape=lambda progress: 1.0,
+            )
+            found = _gradients(transfer, now.rows, query, now.weights, now.generator) if apart else values
+            torch._foreach_add_(sums, [*found, *statistics])
+            torch._foreach_copy_(moving, start)
+            done += 1
+            if over():
+                break
+        means = torch._foreach_div(sums, done)
+        if apart:
+            for weight, gradient in zip(now.weights, means[: len(values)], strict=True):
+                weight.grad = gradient
+            now.adam.step()
+            now.adam.zero_grad()
+        else:
+            torch._foreach_lerp_(values, means[: len(values)], rate)
+        if statistics:
+            torch._foreach_copy_(statistics, means[len(values) :])
 
     transfer.stages.append(learn)
+
+
+class _Course:
+    """How far meta-learning is: what it holds from one update to the next."""
+
+    def __init__(self) -> None:
+        self.weights, self.rows, self.domains = list[nn.Parameter](), Batch(), list[Tensor]()
+        self.generator = torch.Generator()
+        self.turns: Iterator[Tensor]
+        self.adam: torch.optim.Adam
+        self.begin = self.end = 0
 
 
 def _statistics(model: Model) -> list[Tensor]:
@@ -113,7 +135,7 @@ def _domains(rows: Batch, groups: np.ndarray) -> list[Tensor]:
     of_row = torch.tensor(groups)[rows["item"]]
     ranked, counts = of_row.argsort(stable=True), of_row.unique(return_counts=True)[1]
     each = zip(of_row.unique().tolist(), ranked.split(counts.tolist()), strict=True)
-    return [indices for group, indices in each if group >= 0 and len(indices) > 1]
+    return [indices.clone() for group, indices in each if group >= 0 and len(indices) > 1]
 
 
 def _among(chosen: Tensor) -> Sampler:
@@ -137,16 +159,8 @@ def _gradients(
     return list(found.values())
 
 
-def _adam(transfer: Transfer, weights: list[nn.Parameter], factor: float) -> Callable[[Iterable[Tensor]], None]:
-    """MAML's outer optimizer, which is told gradients; other approaches' factors on the learning rate hold here too."""
+def _adam(transfer: Transfer, weights: list[nn.Parameter], factor: float) -> torch.optim.Adam:
+    """MAML's outer optimizer; other approaches' factors on the learning rate hold here too."""
     rates = {weight: transfer.budget.learning_rate * factor * transfer.rates.get(weight, 1.0) for weight in weights}
     groups = [{"params": [w for w in weights if rates[w] == rate], "lr": rate} for rate in sorted(set(rates.values()))]
-    adam = torch.optim.Adam(groups)
-
-    def step(gradients: Iterable[Tensor]) -> None:
-        for weight, gradient in zip(weights, gradients, strict=True):
-            weight.grad = gradient
-        adam.step()
-        adam.zero_grad()
-
-    return step
+    return torch.optim.Adam(groups)

@@ -43,9 +43,7 @@ def self_supervised(transfer: Transfer, *, share: Fraction = 0.5, corruption: Fr
         seen = set[int]()
 
         def sampler(rows: Batch, size: int, generator: torch.Generator) -> Iterator[Tensor]:
-            for indices in in_chance_order(rows, size, generator):
-                seen.update(rows["item"][indices].tolist())
-                yield indices
+            return _Noted(in_chance_order(rows, size, generator), rows["item"], seen)
 
         unlabelled = transfer.data.learning_from(transfer.pool)
         steps = steps_of(share, left)
@@ -54,6 +52,18 @@ def self_supervised(transfer: Transfer, *, share: Fraction = 0.5, corruption: Fr
         transfer.look(sum(_content(transfer.pool[item]) not in own for item in seen))
 
     transfer.stages.append(restore)
+
+
+class _Noted(Iterator[Tensor]):
+    """Batches of row indices; the items that they are of are noted."""
+
+    def __init__(self, batches: Iterator[Tensor], items: Tensor, seen: set[int]) -> None:
+        self.batches, self.items, self.seen = batches, items, seen
+
+    def __next__(self) -> Tensor:
+        indices = next(self.batches)
+        self.seen.update(self.items[indices].tolist())
+        return indices
 
 
 def _content(item: Any) -> Any:

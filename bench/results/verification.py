@@ -4,6 +4,7 @@ Imports no torch.
 """
 
 import os
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -112,6 +113,8 @@ def _why(path: Path, name: str, cells: set[str]) -> str:
     folder, _, file = name.rpartition("/")
     if path.is_symlink():
         return "a link"
+    if re.fullmatch(r"cells/[^/]+/unfinished(/.*)?", name):  # of a cell that works, or was killed
+        return "" if name.split("/")[1] in cells else "of no cell that the suite has now"
     if file.startswith(files.PARTIAL):
         return "left by a process that was killed; the next `bench run` that works on it takes it away"
     if folder == "" and file.startswith("damaged-"):

@@ -25,7 +25,8 @@ from bench.results import checks, columns, disk, files, items, runs, schema
 from bench.running import board, environment, exhibit
 from bench.running.ends import said
 from bench.suite.cell import Cell, DatasetSpec, ModelSpec
-from bench.training import memory, pretrained, tuning
+from bench.training import keeping, memory, pretrained, tuning
+from bench.training.unfinished import Unfinished
 from bench.transfer import Transfer, load
 
 
@@ -73,11 +74,12 @@ def prepare_features(name: str, options: dict[str, Any], threads: int) -> None:
 
 def train(cell: Cell, run: Path) -> None:
     """Train and score a cell and write its record; whatever goes wrong is in the record too."""
-    with _recorded(cell, run) as happened:
+    unfinished = Unfinished(keeping.folder(run, cell.id), cell)
+    with _recorded(cell, run, unfinished) as happened:
         baseline = _begin(cell)
         data = dataset.load(cell.target.plugin, cell.target.options)
         report = board.reporter((cell.budget.planned_steps or tuning.TICKS) * len(cell.tuning))
-        found = tuning.search(cell, data, runs.checkpoint_path(run, cell.id), report, baseline)
+        found = tuning.search(cell, data, runs.checkpoint_path(run, cell.id), report, baseline, unfinished)
         _write_curve(found.curve, runs.record_path(run, cell.id).with_suffix(""))
         evaluation = _evaluation(cell, found.transfer, found.training, baseline)
         scores, skipped, each = _score(cell, evaluation, exclusive=False)
@@ -86,6 +88,7 @@ def train(cell: Cell, run: Path) -> None:
         happened |= {"scores": scores, "skipped": skipped, "training": vars(found.training)}
         happened["measured"] = not _metrics(cell, evaluation, exclusive=True)
         exhibit.write(evaluation, runs.record_path(run, cell.id).with_suffix(""))
+    unfinished.remove()
 
 
 def measure(cell: Cell, run: Path) -> None:
@@ -127,7 +130,7 @@ def _begin(cell: Cell) -> int:
 
 
 @contextmanager
-def _recorded(cell: Cell, run: Path) -> Iterator[dict[str, Any]]:
+def _recorded(cell: Cell, run: Path, unfinished: Unfinished) -> Iterator[dict[str, Any]]:
     """Hand out what happens to the cell and write it into its record at the end, however that comes."""
     started = time.perf_counter()
     happened: dict[str, Any] = {"status": "ok", "reason": "", "scores": [], "trials": [], "chosen": {}}
@@ -137,7 +140,9 @@ def _recorded(cell: Cell, run: Path) -> Iterator[dict[str, Any]]:
     except Exception as error:
         status, reason = _end(error, path)
         happened |= {"status": status, "reason": reason, "scores": []}
-    happened["seconds"] = time.perf_counter() - started
+    happened["seconds"] = time.perf_counter() - started + unfinished.seconds
+    if unfinished.notes:
+        happened["resumed"] = unfinished.notes
     found = environment.describe() | describe_device()
     found |= {"precision": precision(cell.budget), "threads": cell.budget.threads} | _domains(cell)
     asked = cell.asked(run.name)

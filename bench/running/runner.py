@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 from bench import cache
 from bench.errors import BenchError, ResultsError
 from bench.results import disk, files, packed, runs, tidy
+from bench.results.statuses import ENDED_WELL
 from bench.running import ends, pool, tracking, worker
 from bench.running.ledger import Ledger
 from bench.running.pool import Progress, Task
@@ -27,6 +28,7 @@ from bench.running.tracking import Tracked
 from bench.suite.cell import Cell
 from bench.suite.declaration import NAME
 from bench.suite.loading import Suite
+from bench.training import keeping
 from bench.words import counted, cut
 
 _TOUCH = 0.5  # seconds to wait for who only looks whether a run is at work
@@ -103,6 +105,7 @@ def run(
         BenchError: before anything trains, where the folder will not do, or device or data are others than the run's;
             and when interrupted. Cells whose model, dataset or feature space will not do have failed.
     """
+    keeping.seconds()  # says so where it is none
     with alone(run_folder):
         there = any(run_folder.glob("[!.]*"))
         files.remove_partial(run_folder)  # what a killed run left
@@ -182,6 +185,8 @@ class _Run:
         self.tracked.close()
         for cell in ledger.cells:
             runs.checkpoint_path(self.folder, cell.id).unlink(missing_ok=True)
+            if self.ledger.end(cell).status in ENDED_WELL:  # of one that was killed --retry goes on
+                shutil.rmtree(keeping.folder(self.folder, cell.id), ignore_errors=True)
         tidy.write(self.folder, runs.records(self.folder))
         packed.pack(self.folder)
         ledger.write_run(finished=True)

@@ -29,8 +29,9 @@ def fit(transfer: Transfer, steps: int, stage: str = "") -> None:
     A ``stage`` is what comes before the target or around it: it keeps its last weights, and is not validated.
     Raises :class:`Diverged` as soon as a loss is NaN or infinite, and :class:`OutOfMemory` where not even one row fits.
     """
-    if steps > 0:
+    if steps > 0 and not transfer.pauses.has(steps, stage):
         Loop(transfer, steps, stage).run()
+        transfer.pauses.after_call()
 
 
 def gradients(transfer: Transfer, batch: Batch) -> dict[nn.Parameter, Tensor]:
@@ -88,17 +89,20 @@ class Loop:
         self.model.train()
         if self.validation:
             self.transfer.validation = self.validation  # in place of an earlier loop's, whose copy takes memory
-        self._validate()
-        for step in range(self.steps):
+        before = self.transfer.pauses.begin(self)
+        if not before:
+            self._validate()
+        for step in range(before, self.steps):
             if time.perf_counter() > self.transfer.deadline:
                 break
             self._step(step / self.steps)
             if step + 1 in self.validate_at or self.context.device.type == "cpu":
-                self._check()
+                self.check()
             if step + 1 in self.validate_at:
                 self._validate()
             self.transfer.progress(self.transfer.taken)
-        self._check()
+            self.transfer.pauses.after_step(self, step + 1)
+        self.check()
         if self.validation and "validation_loss" not in self.transfer.curve[-1]:  # time was up
             self._validate()
         for parameter in self.trainable:  # as a schedule found them
@@ -133,7 +137,7 @@ class Loop:
                 group["lr"] = peak * group["factor"]
             with resting(learning.difference(_trained(optimizer))):  # their gradients would be thrown away
                 loss = self.backward(batch, player, optimizer)
-            self._check()  # the step before: on a GPU this one is still under way, and waiting for it would cost
+            self.check()  # the step before: on a GPU this one is still under way, and waiting for it would cost
             if self.budget.clip:
                 self.context.clip_grad_norm_(_trained(optimizer), self.budget.clip)
             optimizer.step()
@@ -171,7 +175,7 @@ class Loop:
         self.context.backward(loss * share)
         return loss.detach() * share
 
-    def _check(self) -> None:
+    def check(self) -> None:
         """Write the last step's loss into the curve; a NaN or an infinity ends the trial."""
         if self.unchecked is None:
             return

@@ -57,15 +57,20 @@ class Peak:
             self._looks = _Looks()
         return self
 
+    def so_far(self) -> dict[str, int]:
+        """The measures at this moment."""
+        if self.device.type == "cuda":
+            allocated = torch.cuda.max_memory_allocated(self.device)
+            return {"peak_allocated": allocated, "peak_reserved": torch.cuda.max_memory_reserved(self.device)}
+        highest = self._looks.highest() if self._looks else _high_water()
+        return {"peak_rss": max(highest - self.baseline, 0)}
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self.device.type == "cuda":
-            self.measures["peak_allocated"] = torch.cuda.max_memory_allocated(self.device)
-            self.measures["peak_reserved"] = torch.cuda.max_memory_reserved(self.device)
-        else:
-            highest = self._looks.stop() if self._looks else _high_water()
-            self.measures["peak_rss"] = max(highest - self.baseline, 0)
+        self.measures = self.so_far()
+        if self._looks:
+            self._looks.stop()
 
 
 def _reset_high_water() -> bool:
@@ -94,7 +99,9 @@ class _Looks:
         while not self._stopped.wait(_INTERVAL):
             self._highest = max(self._highest, resident())
 
-    def stop(self) -> int:
+    def highest(self) -> int:
+        return max(self._highest, resident())
+
+    def stop(self) -> None:
         self._stopped.set()
         self._thread.join()
-        return max(self._highest, resident())

@@ -16,32 +16,14 @@ from bench.device import accelerator, precision
 from bench.errors import DataError, Diverged, PluginError
 from bench.evaluation import Training
 from bench.model import Batch
+from bench.pauses import Pauses
 from bench.results import files
 from bench.suite.cell import Cell
-from bench.training import loop, memory, pretrained, quality, throughput, validation
+from bench.training import keeping, loop, memory, pretrained, quality, throughput, validation
+from bench.training.course import Course, Trial
+from bench.training.resuming import CannotGoOn, Keeper, together
+from bench.training.unfinished import Unfinished
 from bench.transfer import Transfer, load, save
-
-
-@dataclass
-class Trial:
-    """One point of the grid, and what became of it.
-
-    Attributes:
-        values: the point.
-        status, reason: how it ended.
-        validation_loss: of the weights it ended with.
-        steps, seconds: what it took.
-        peak_memory: name of a measure (``"peak_rss"`` …) to bytes, of this trial alone.
-    """
-
-    values: dict[str, Any]
-    status: str = "ok"
-    reason: str = ""
-    validation_loss: float | None = None
-    steps: int = 0
-    seconds: float = 0.0
-    peak_memory: dict[str, int] = field(default_factory=dict)
-
 
 TICKS = 100
 """What progress is told in where the clock says how many steps a trial takes."""
@@ -96,10 +78,10 @@ def set_up(
         steps=steps or budget.planned_steps or 0,
         seed=cell.seed,
         samples=cell.evaluation.samples,
-        encode=lambda items: encoded(items),
+        encode=(encoder := _Encoder()),
         loop=loop,
     )
-    encoded = _encoder(transfer)
+    encoder.transfer = transfer
     for name, options in cell.chain:
         chosen = {key.partition(".")[2]: value for key, value in values.items() if key.startswith(f"{name}.")}
         plugins.find("approaches", name).load()(transfer, **options | chosen)
@@ -132,20 +114,34 @@ def affordable(cell: Cell, values: dict[str, Any], data: Dataset) -> int | None:
     return max(1, int((within - (spent[2] - each * 2 * few)) / each))
 
 
-def _encoder(transfer: Transfer) -> Callable[[Items], Batch]:
-    """Items to encoded rows, read from the cache once for each model: an approach may replace the first."""
-    known: dict[tuple[int, str], tuple[Items, Batch]] = {}  # items are kept, so that no other gets their identity
+class _Encoder:
+    """Items to encoded rows, read from the cache once for each model: an approach may replace the first.
 
-    def encode(items: Items) -> Batch:
-        key = id(items), repr(transfer.model.encoding())
-        if key not in known:
-            known[key] = items, pretrained.encode(transfer.model, items)
-        return known[key][1]
+    Attributes:
+        transfer: whose model encodes.
+        known: pairs of items, which are kept so that no other gets their identity, and their rows.
+    """
 
-    return encode
+    transfer: Transfer
+
+    def __init__(self) -> None:
+        self.known = dict[tuple[int, str], tuple[Items, Batch]]()
+
+    def __call__(self, items: Items) -> Batch:
+        key = id(items), repr(self.transfer.model.encoding())
+        if key not in self.known:
+            self.known[key] = items, pretrained.encode(self.transfer.model, items)
+        return self.known[key][1]
 
 
-def search(cell: Cell, data: Dataset, checkpoint: Path, report: Callable[[int], None], baseline: int) -> Search:
+def search(
+    cell: Cell,
+    data: Dataset,
+    checkpoint: Path,
+    report: Callable[[int], None],
+    baseline: int,
+    unfinished: Unfinished,
+) -> Search:
     """Train the grid; :class:`bench.errors.Diverged` where no trial reaches its end.
 
     Args:
@@ -154,45 +150,53 @@ def search(cell: Cell, data: Dataset, checkpoint: Path, report: Callable[[int], 
         checkpoint: file for what the best trial adds to the pretrained model.
         report: is told the steps taken so far, over all trials.
         baseline: resident memory of this process before any model was loaded, in bytes.
+        unfinished: what is kept for the case that this process is killed, and was by one that was.
     """
-    transfer: Transfer | None = set_up(cell, cell.tuning[0], data, affordable(cell, cell.tuning[0], data))
-    assert transfer is not None
-    if transfer.steps == 0:
-        return Search(transfer, Training(total=_total(transfer)))
-    checkpoint.parent.mkdir(parents=True, exist_ok=True)
-    training, trials, curve = Training(trials=len(cell.tuning)), list[Trial](), list[dict[str, Any]]()
-    best: Trial | None = None
-    learned, changed = data, False
+    course = Course(cell, checkpoint, unfinished)
+    training, trials, curve = course.training, course.trials, course.curve
+    transfer: Transfer | None = None
     for index, values in enumerate(cell.tuning):
-        if index > 0:
-            transfer = stored = None  # let go of the last trial before the next is loaded
-            memory.release()
-            transfer = set_up(cell, values, data, affordable(cell, values, data))
-        assert transfer is not None
-        transfer.progress = partial(_report, report, index, cell.budget.planned_steps or TICKS, transfer.steps)
-        stored, trainable = transfer.stored(), _size(transfer.trainable())
-        with memory.Peak(accelerator(cell.budget).device, baseline) as peak:
-            trial = _fit(transfer, values)
-        trial.peak_memory = peak.measures
+        if index < len(trials):
+            continue
+        while True:
+            if transfer is not None:
+                transfer = stored = keeper = None  # let go of the last trial before the next is loaded
+                memory.release()
+            keeper = Keeper(unfinished, index, interval=keeping.seconds(), share=keeping.share())
+            transfer = _begun(cell, values, data, keeper)
+            if transfer.steps == 0:
+                return Search(transfer, Training(total=_total(transfer)))
+            transfer.progress = partial(_report, report, index, cell.budget.planned_steps or TICKS, transfer.steps)
+            stored, trainable = transfer.stored(), _size(transfer.trainable())
+            keeper.before_first = course.keep
+            with memory.Peak(accelerator(cell.budget).device, baseline) as peak:
+                keeper.look = peak.so_far
+                try:
+                    trial = _fit(transfer, values, keeper.seconds)
+                    break
+                except CannotGoOn as reason:
+                    unfinished.discard(reason.number, str(reason))
+        trial.peak_memory = together(keeper.memory, peak.measures)
         trials.append(trial)
         curve += [{"trial": index} | row for row in transfer.curve]
-        if trial.validation_loss is None or (best and trial.validation_loss >= (best.validation_loss or 0.0)):
-            continue
-        best, learned, changed = trial, transfer.data, transfer.changed
-        files.write_atomically(checkpoint, partial(save, transfer.of_now(stored)))
-        training.steps, training.seconds, training.trainable = trial.steps, trial.seconds, trainable
-        training.stages, training.examples, training.looked = transfer.spent, transfer.examples, transfer.looked
-        training.step_seconds = throughput.step_seconds(transfer.curve)
-    if best is None:
+        if trial.validation_loss is not None and trial.validation_loss < course.lowest:
+            course.improve(trial, keeper.own_choice, changed=transfer.changed)
+            checkpoint.parent.mkdir(parents=True, exist_ok=True)
+            files.write_atomically(checkpoint, partial(save, transfer.of_now(stored)))
+            training.steps, training.seconds, training.trainable = trial.steps, trial.seconds, trainable
+            training.stages, training.examples, training.looked = transfer.spent, transfer.examples, transfer.looked
+            training.step_seconds = throughput.step_seconds(transfer.curve)
+        course.end()
+    if (best := course.best) is None:
         more = f"all {len(trials)} trials diverged; the first: " if len(trials) > 1 else ""
         raise Diverged(f"{more}{trials[0].reason}")
-    if changed or best is not trials[-1]:
-        transfer = stored = None
+    if course.changed or best is not trials[-1] or transfer is None:
+        transfer = stored = keeper = None
         memory.release()
         transfer = set_up(cell, best.values, data)
         load(transfer.stored(), checkpoint)
-        transfer.data = learned  # which an approach may have chosen itself
-        if changed:
+        transfer.data = course.learned_from(transfer.data)
+        if course.changed:
             _check_kept(transfer, best, cell)
     assert transfer is not None
     training.tuning_seconds = sum(trial.seconds for trial in trials)
@@ -203,9 +207,18 @@ def search(cell: Cell, data: Dataset, checkpoint: Path, report: Callable[[int], 
     return Search(transfer, training, trials, best.values, curve)
 
 
-def _fit(transfer: Transfer, values: dict[str, Any]) -> Trial:
-    """Train one trial to its end, whichever that is."""
-    trial, started = Trial(values), time.perf_counter()
+def _begun(cell: Cell, values: dict[str, Any], data: Dataset, keeper: Keeper) -> Transfer:
+    """A trial that is set up; of one that goes on it is known how many steps it has."""
+    steps = keeper.newest["affordable"] if keeper.newest else affordable(cell, values, data)
+    transfer = set_up(cell, values, data, steps)
+    keeper.about["affordable"] = steps
+    transfer.pauses = keeper.use(transfer.encode)
+    return transfer
+
+
+def _fit(transfer: Transfer, values: dict[str, Any], before: float = 0.0) -> Trial:
+    """Train one trial to its end, whichever that is; it has taken ``before`` seconds already."""
+    trial, started = Trial(values), time.perf_counter() - before
     transfer.deadline = started + (transfer.budget.seconds or math.inf)
     try:
         transfer.run()
@@ -213,6 +226,7 @@ def _fit(transfer: Transfer, values: dict[str, Any]) -> Trial:
     except Diverged as end:
         trial.status, trial.reason = end.status, str(end)
     trial.steps, trial.seconds = transfer.taken, time.perf_counter() - started
+    transfer.pauses = Pauses()
     return trial
 
 

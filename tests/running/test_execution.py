@@ -15,7 +15,7 @@ from bench.budget import Budget
 from bench.dataset import Dataset
 from bench.results import runs, tidy
 from bench.suite.cell import Cell
-from bench.training import tuning
+from bench.training import course, tuning
 from tests import tiny
 from tests.models import texts
 from tests.plans import cells
@@ -170,7 +170,7 @@ def test_steps_that_fit_into_the_seconds_are_found_by_a_small_trial(
         return transfer
 
     monkeypatch.setattr(tuning, "set_up", set_up)
-    monkeypatch.setattr(tuning, "_fit", lambda transfer, values: tuning.Trial({}, seconds=0.5 + 0.1 * transfer.steps))
+    monkeypatch.setattr(tuning, "_fit", lambda transfer, values: course.Trial({}, seconds=0.5 + 0.1 * transfer.steps))
     assert tuning.affordable(cell, {}, texts()) == 25
     assert tuning.affordable(cell.model_copy(update={"budget": Budget(steps=7)}), {}, texts()) is None
 

@@ -12,6 +12,7 @@ import pytest
 from bench.results import packed, tidy
 from bench.running import pool, runner
 from bench.suite import loading
+from bench.training import keeping
 from tests import tiny
 
 PATIENCE = 60  # seconds a step of a test may take on a busy machine
@@ -78,6 +79,41 @@ def test_a_run_that_is_stopped_says_how_to_go_on(
     assert said == f"bench: stopped; {done} of 10 cells are finished and kept in {folder}; {way_on}\n"
     assert tidy.read(folder)["cell"].nunique() == done
     assert not [file for file in folder.rglob(".*") if file.is_file()]
+
+
+LONG: dict[str, Any] = {
+    "budget": {"steps": 100, "batch_size": 4, "validations": 3, "validation_rows": 8},
+    "tuning": {"learning_rate": [1e-3, 3e-3]},
+    "metrics": ["perplexity", "cost"],
+}
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny.run(tiny.write(tmp_path_factory.mktemp("whole"), **LONG))
+
+
+@pytest.mark.parametrize("victim", ["everything", "worker"])
+def test_a_cell_goes_on_inside_where_it_was_killed(
+    victim: str, uninterrupted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And ends with the very scores of one that was not killed; nothing of what it kept is left."""
+    monkeypatch.setenv(keeping.NAME, "0.05")
+    path = tiny.write(tmp_path, **LONG)
+    with tiny.started("-m", "bench", "run", str(path), "--workers", "1", cwd=tmp_path) as process:
+        wait_for(lambda: [*tmp_path.glob("results/*/*/cells/*/unfinished/[0-9]*.safetensors")])
+        if victim == "everything":
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            max(tiny.session(process.pid), key=lambda one: one.create_time()).kill()
+        process.communicate(timeout=2 * PATIENCE)
+        wait_for(lambda: not tiny.session(process.pid))
+    folder = tiny.run(path, retry=victim == "worker")
+    resumed = [record["happened"] for record in tiny.records(folder).values() if "resumed" in record["happened"]]
+    assert len(resumed) == 1
+    assert resumed[0]["resumed"][0].startswith("went on inside the cell at step ")
+    assert tiny.quality(folder) == tiny.quality(uninterrupted)
+    assert not [*folder.rglob("unfinished")]
 
 
 def test_the_way_on_names_a_named_run(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
