@@ -22,6 +22,7 @@ def run(
     run_name: str | None = None,
     workers: int | None = None,
     retry: bool = False,
+    keep: str | None = None,
 ) -> "pd.DataFrame":
     """Run a suite, or go on with its latest run, and return one row per (cell, metric).
 
@@ -32,6 +33,7 @@ def run(
         run_name: name of the run to start or go on with; by default it is named by the time it begins.
         workers: cells that train at a time.
         retry: train again what failed, diverged, or ran out of time or memory.
+        keep: which trained weights stay, ``best``, ``all`` or ``none``; by default what the suite says.
 
     Raises:
         BenchError: one line that says what to mend, before anything trains.
@@ -39,7 +41,7 @@ def run(
     checked = loading.load(name)
     folder = runner.start(checked, Path(results_folder), new=new, name=run_name)
     with progress.show(Console(stderr=True)) as shown:
-        runner.run(checked, folder, shown, workers=workers, retry=retry)
+        runner.run(checked, folder, shown, workers=workers, retry=retry, keep=keep)
     if reports_folder is not None:
         from bench import report
 

@@ -17,8 +17,8 @@ from filelock import FileLock, Timeout
 
 from bench import cache
 from bench.errors import BenchError, ResultsError
-from bench.results import disk, files, packed, runs, tidy
-from bench.running import ends, pool, tracking, worker
+from bench.results import disk, files, packed, runs, tidy, weights
+from bench.running import ends, keeping, pool, tracking, worker
 from bench.running.ledger import Ledger
 from bench.running.pool import Progress, Task
 from bench.running.preparation import Preparation
@@ -73,6 +73,7 @@ def run(
     *,
     workers: int | None = None,
     retry: bool = False,
+    keep: str | None = None,
 ) -> dict[str, int]:
     """Train and measure every cell of ``suite`` that has no result in ``run_folder``, write its table, and pack it.
 
@@ -82,6 +83,8 @@ def run(
         progress: is told what happens.
         workers: cells that train at a time; by default one on a GPU, and on a CPU as many as there are cores for.
         retry: whether cells that failed, diverged, or ran out of time or memory are trained again.
+        keep: which trained weights stay, ``best``, ``all`` or ``none``; by default what the run was told before, or
+            what its suite says. It makes no cell be trained again.
 
     Returns:
         how many cells were trained now, and how many there were already: ``{"trained": …, "kept": …}``.
@@ -90,11 +93,13 @@ def run(
         BenchError: before anything trains, where the folder will not do, or device or data are others than the run's;
             and when interrupted. Cells whose model, dataset or feature space will not do have failed.
     """
+    if keep not in (None, *keeping.CHOICES):
+        raise ResultsError(f"keep: {cut(str(keep), 60)!r} will not do; use one of: {', '.join(keeping.CHOICES)}")
     with alone(run_folder):
         there = any(run_folder.glob("[!.]*"))
         files.remove_partial(run_folder)  # what a killed run left
         try:
-            return _Run(suite, run_folder, progress, workers, retry).run()
+            return _Run(suite, run_folder, progress, workers, retry, keep).run()
         except BenchError as error:
             if not there and not isinstance(error, Interrupted) and not runs.Cells(run_folder).names():
                 _remove_empty(run_folder)
@@ -127,6 +132,8 @@ def _remove_empty(run_folder: Path) -> None:
     for name in ("run.json", "results.parquet", LOCK, tracking.NAME):
         (run_folder / name).unlink(missing_ok=True)
     shutil.rmtree(run_folder / "logs", ignore_errors=True)
+    with suppress(OSError):
+        (run_folder / weights.FOLDER).rmdir()
     for log in run_folder.glob("cells/*/log.txt"):
         log.unlink()
     for folder in (*(run_folder / "cells").glob("*/"), run_folder / "cells", run_folder, run_folder.parent):
@@ -135,9 +142,17 @@ def _remove_empty(run_folder: Path) -> None:
 
 
 class _Run:
-    def __init__(self, suite: Suite, folder: Path, progress: Progress, workers: int | None, retry: bool) -> None:
+    def __init__(
+        self,
+        suite: Suite,
+        folder: Path,
+        progress: Progress,
+        workers: int | None,
+        retry: bool,
+        keep: str | None,
+    ) -> None:
         self.suite, self.folder, self.progress, self.workers = suite, folder, progress, workers
-        self.ledger = Ledger(suite, folder, retry=retry)
+        self.ledger = Ledger(suite, folder, retry=retry, keep=keep)
 
     def run(self) -> dict[str, int]:
         ledger = self.ledger
@@ -147,6 +162,8 @@ class _Run:
         counts = {"trained": len(missing), "kept": len(ledger.cells) - len(missing)}
         packed.unpack(self.folder)
         ledger.rename()
+        ledger.weights = keeping.without(ledger.weights, missing)
+        self.keeping = keeping.Keeping(ledger, ledger.keep)
         ledger.write_run(worked=bool(missing or to_measure))
         self.again = {cell.id for cell in missing if ledger.end(cell).status}
         way = way_on(str(self.suite.path), self.folder)
@@ -158,8 +175,7 @@ class _Run:
         else:
             self._write_inapplicable(missing)
         self.tracked.close()
-        for cell in ledger.cells:
-            runs.checkpoint_path(self.folder, cell.id).unlink(missing_ok=True)
+        ledger.weights = self.keeping.settle()
         tidy.write(self.folder, runs.records(self.folder))
         packed.pack(self.folder)
         ledger.write_run(finished=True)
@@ -237,6 +253,7 @@ class _Run:
                 self.ledger.write_end(cell, *ends.how_it_ended(outcome, cell.budget.time_limit))
             self.again.discard(cell.id)
             happened = self.ledger.look_again(cell)["happened"]
+            self.keeping.ended(cell)
             return happened["status"], happened["reason"], happened["seconds"]
 
         tasks = [Task(cell.id, "train", (cell, self.folder), cell.budget.time_limit, ended) for cell in cells]
@@ -256,6 +273,7 @@ class _Run:
                 record = self._not_measured(cell, ": ".join(ends.how_it_ended(outcome, cell.budget.time_limit)))
             else:
                 record = self.ledger.look_again(cell)
+            self.keeping.ended(cell)
             status, _, reason = record["happened"]["skipped"].get("measurement", "ok: ").partition(": ")
             return status, reason, 0.0
 
