@@ -25,7 +25,7 @@ import math
 import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from operator import attrgetter
 from pathlib import Path
@@ -104,6 +104,7 @@ class Transfer:
         fit: takes that many gradient steps on the target. Wrap it for an outer loop; set-up is not repeated, and what
             the weights are when it is over is validated and scored.
         beside: networks that are no part of the model and run whenever it does, in inference too.
+        adapters: what PEFT put into the network, in order: its tuners, and networks that it wrapped.
         began: of :func:`time.perf_counter`, when the first step was about to be taken; 0 before.
         deadline: of :func:`time.perf_counter`; steps not taken by then are not taken.
         taken: gradient steps taken so far, wherever.
@@ -137,6 +138,7 @@ class Transfer:
     stages: list[Callable[[int], None]] = field(default_factory=list)
     fit: Callable[[int], None] = field(init=False)
     beside: list[nn.Module] = field(default_factory=list)
+    adapters: list[Any] = field(default_factory=list)
     began: float = 0.0
     deadline: float = math.inf
     taken: int = 0
@@ -232,12 +234,15 @@ class Transfer:
         """Names of the pretrained weights that are no longer in their places; what was put beside them is no matter."""
 
         def found(name: str) -> Any:
-            try:
+            with suppress(AttributeError):
                 return attrgetter(name)(self.model)
-            except AttributeError:
-                return None
+            return None
 
         return [name for name in self._places if not self.is_pretrained(found(name))]
+
+    def added(self) -> list[str]:
+        """Names of the model's weights that the pretrained model had none of."""
+        return [name for name, _ in self.model.named_parameters() if name not in self._places]
 
     def original(self) -> Model:
         """The pretrained model as it was before any approach: a frozen copy in evaluation mode. Ask for it in set-up.
