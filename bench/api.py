@@ -25,6 +25,7 @@ def run(
     workers: int | None = None,
     retry: bool = False,
     track: Sequence[str] | None = None,
+    keep: str | None = None,
 ) -> "pd.DataFrame":
     """Run a suite, or go on with its latest run, and return one row per (cell, metric).
 
@@ -37,6 +38,7 @@ def run(
         retry: train again what failed, diverged, or ran out of time or memory.
         track: trackers that get the results, such as ``mlflow=http://127.0.0.1:5000``; by default those that the
             environment's ``TRANSFERBENCH_TRACK`` names. What one does not take is said on the standard error stream.
+        keep: which trained weights stay, ``best``, ``all`` or ``none``; by default what the suite says.
 
     Raises:
         BenchError: one line that says what to mend, before anything trains.
@@ -44,7 +46,7 @@ def run(
     checked, trackers = loading.load(name), targets.chosen(track)
     folder = runner.start(checked, Path(results_folder), new=new, name=run_name)
     with progress.show(Console(stderr=True)) as shown:
-        runner.run(checked, folder, shown, workers=workers, retry=retry)
+        runner.run(checked, folder, shown, workers=workers, retry=retry, keep=keep)
     with sending.beside(folder, trackers) as sendings:
         if reports_folder is not None:
             from bench import report

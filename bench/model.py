@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +22,20 @@ from bench.errors import NotApplicable
 Batch = dict[str, Tensor]
 
 
+class Reader(NamedTuple):
+    """What of another library loads a model that was written by :meth:`Model.export`, by its ``from_pretrained``.
+
+    Attributes:
+        name: of the class, such as ``transformers.AutoModelForCausalLM``.
+        part: the folder in the exported one that it is given; empty for that one itself.
+        tokenizer: whether a tokenizer of transformers lies beside it.
+    """
+
+    name: str
+    part: str = ""
+    tokenizer: bool = False
+
+
 class Model(nn.Module, ABC):
     """A generative network with all that training, transferring and sampling need to know of it."""
 
@@ -29,6 +43,7 @@ class Model(nn.Module, ABC):
     offers: ClassVar[frozenset[str]]
     network: nn.Module
     generated: ClassVar[str] = ""  # where items have columns, the one that is made; the others are the condition
+    read_by: Reader | None = None  # what loads it without this package, where something does
     averaging: float = 0.0  # decay per step of the moving average of weights that validation and results are taken of
     betas: tuple[float, float] = (0.9, 0.999)  # decay of AdamW's means of gradients and of their squares
     limit: int = 2**31  # positions the network has for a row, where it reads one position after another
@@ -48,6 +63,10 @@ class Model(nn.Module, ABC):
     @abstractmethod
     def save(self, folder: Path) -> None:
         """Write what :meth:`from_checkpoint` reads."""
+
+    def export(self, folder: Path) -> None:
+        """Write what :attr:`read_by` loads, and :meth:`from_checkpoint` too."""
+        self.save(folder)
 
     @abstractmethod
     def fresh(self) -> Self:

@@ -25,7 +25,7 @@ import math
 import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from operator import attrgetter
 from pathlib import Path
@@ -87,28 +87,24 @@ class Transfer:
         budget: steps, batch size, rates …, with the trial's values filled in.
         steps: gradient steps to take; every one counts, whoever takes it.
         seed: of initialisation, order and noise.
-        encode: items to encoded rows, shared between cells through the cache.
-        loop: what takes the steps.
+        encode, loop: items to encoded rows, shared between cells through the cache; what takes the steps.
         rates: parameter to a factor on the learning rate; 1 where it is not named.
-        terms: added to the loss of every training batch.
-        transforms: applied in order to every training batch.
+        terms, transforms: added to the loss of every training batch; applied in order to every one.
         schedule: called with the progress in [0, 1) before each step; may freeze and thaw.
         sampler: says which rows make up each batch; by default every row once before any row again.
         shape: progress in (0, 1) to the share of the peak learning rate; by default the budget's warm-up and decay.
-        pool: all training items of the target, of which ``data.train`` are the ones this cell may learn from. What
-            an approach looks at beside those it says with :meth:`look`.
+        pool: all training items of the target; an approach says by :meth:`look` what it sees beside its own.
         samples: how many the model is scored by; an approach that has fewer to give says so.
-        stands_for: the numbers of samples and of test items that all other cells are scored on, where an approach finds
-            on fewer what these would score if they were perfect; see :class:`bench.evaluation.Evaluation`.
+        stands_for: how many samples and test items all other cells have, as :class:`bench.evaluation.Evaluation` says.
         stages: what comes before the target is learned, in order. Each is told the steps that are left, and takes some
             with :meth:`practise` or :meth:`gradients`. One that returns True is called again (see :mod:`bench.pauses`).
         fit: takes that many gradient steps on the target. Wrap it for an outer loop; set-up is not repeated, and what
             the weights are when it is over is validated and scored.
         beside: networks that are no part of the model and run whenever it does, in inference too.
+        adapters: what PEFT put into the network, in order: its tuners, and networks that it wrapped.
         began, deadline: of :func:`time.perf_counter`, when the first step began (0 before) and after which none does.
-        taken: gradient steps taken so far, wherever.
+        taken, examples: gradient steps taken so far, wherever, and the rows that gradients were taken of.
         spent: stage to the gradient steps it took; the target's own have the empty name.
-        examples: rows that gradients were taken of so far.
         looked: items of the pool looked at beside ``data.train``.
         curve: one row per step or validation: step, stage, train_loss, validation_loss, learning_rate, seconds.
         validation: of the loop that trained the target last; what it kept is what the weights should be.
@@ -138,6 +134,7 @@ class Transfer:
     stages: list[Callable[[int], object]] = field(default_factory=list)
     fit: Callable[[int], None] = field(init=False)
     beside: list[nn.Module] = field(default_factory=list)
+    adapters: list[Any] = field(default_factory=list)
     began: float = 0.0
     deadline: float = math.inf
     taken: int = 0
@@ -237,12 +234,15 @@ class Transfer:
         """Names of the pretrained weights that are no longer in their places; what was put beside them is no matter."""
 
         def found(name: str) -> Any:
-            try:
+            with suppress(AttributeError):
                 return attrgetter(name)(self.model)
-            except AttributeError:
-                return None
+            return None
 
         return [name for name in self._places if not self.is_pretrained(found(name))]
+
+    def added(self) -> list[str]:
+        """Names of the model's weights that the pretrained model had none of."""
+        return [name for name, _ in self.model.named_parameters() if name not in self._places]
 
     def original(self) -> Model:
         """The pretrained model as it was before any approach: a frozen copy in evaluation mode. Ask for it in set-up.

@@ -152,6 +152,8 @@ tuning: {learning_rate: [-0.001]}
     tuning.learning_rate: -0.001 will not do; it should be greater than 0
 tuning: {lora.rank: [0]}
     tuning.lora.rank: approach lora: option 'rank': 0 will not do; it should be greater than or equal to 1
+keep: some
+    keep: "some" will not do; it should be 'best', 'all' or 'none'
 tolerances: {quality: -0.1}
     tolerances.quality: -0.1 will not do
 tolerances: {speed: much}

@@ -1,12 +1,13 @@
 """Make the reference runs that are committed small: ``python -m tests.reference``.
 
 Of the samples those stay that pages show: of each run's first seed, and of pictures the first rows; of the curves the
-validations. Figures are in the page, and files where the README shows them; the table can be exported. Records and
-numbers stay as they are.
+validations. Figures are in the page, and files where the README shows them; the table can be exported. Trained
+weights go. Records and numbers stay as they are.
 """
 
 import io
 import re
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from PIL import Image
 
 from bench.publication import overview
 from bench.report.samples import COLUMNS, ROWS
-from bench.results import files, packed, runs
+from bench.results import files, packed, runs, weights
 from bench.running.ledger import Ledger
 from bench.suite import loading
 
@@ -41,7 +42,8 @@ def shrink(run: Path) -> None:
         return cut(whole) if name.endswith(".png") else whole
 
     packed.write_archive(run, kept, content)
-    info = files.read_json(run / "run.json")
+    shutil.rmtree(run / weights.FOLDER, ignore_errors=True)
+    info = files.read_json(run / "run.json") | {"weights": {}}
     files.write_json(run / "run.json", files.sealed(info | {"packed": packed.checksums(run)}))
 
 

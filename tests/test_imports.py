@@ -66,11 +66,17 @@ BY_NAME = {
     "bench.plugins.plugin",
     "bench.results.importing",
     "bench.running.execution",
+    "bench.running.export.writing",
     "bench.running.fetching",
 }
 """What imports plugins, commands, or sources of results, by their names."""
 
-WITH_TORCH = {"bench.running.execution", "bench.running.exhibit"}
+WITH_TORCH = {
+    "bench.running.execution",
+    "bench.running.exhibit",
+    "bench.running.export.adapters",
+    "bench.running.export.writing",
+}
 """In wings that otherwise import none: what runs in workers."""
 
 

@@ -178,6 +178,7 @@ def inject(transfer: Transfer, names: list[str], configure: Configure) -> BaseTu
     # in a plain container: of models whose configuration it knows, PEFT would take other targets than those named
     container = nn.ModuleDict({"network": transfer.model.network})
     tuner = _tuned(container, configure([f"network.{name}" for name in names]))
+    transfer.adapters.append(tuner)
     for parameter in added:  # such as a new head: it knows nothing yet, so it trains on
         parameter.requires_grad_(True)
     return tuner

@@ -42,6 +42,7 @@ def put_before(transfer: Transfer, name: str, config: PromptLearningConfig, *, o
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # PEFT asks the network by names of older versions
             model.network = get_peft_model(network.requires_grad_(False), config)
+        transfer.adapters.append(model.network)
         _key_values.reconcile(model.network)
         model.reserve(tokens)
         agrees = _generates_what_it_scores(transfer)

@@ -35,11 +35,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def call(chosen: argparse.Namespace) -> int:
     """1 where a file could not be read."""
     from bench.results import imported
-    from bench.running import runner
+    from bench.running import holding
 
     found = importing.find(chosen.source).read(chosen)
     folder = imported.folder(chosen.results, chosen.suite, chosen.run)
-    with runner.alone(folder):
+    with holding.alone(folder):
         replaced = imported.write(found, folder, chosen.source, _typed(chosen))
     _saying.tell([*found.unreadable, *found.told])
     if chosen.json:

@@ -3,9 +3,14 @@
 import argparse
 import json
 from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from bench.commands import _arguments, _saying, _tracking
 from bench.words import counted
+
+if TYPE_CHECKING:
+    from bench.results.runs import Found
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,6 +21,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--run", metavar="NAME", help="name of the run to start or go on with (default: the time it began)"
     )
     _arguments.add_workers(parser, "cells that train at a time (default: cores, or 1 on a GPU)")
+    parser.add_argument(
+        "--keep",
+        choices=("best", "all", "none"),
+        help="weights that stay: of the best cell of each model and target, of all, of none (default: the suite's)",
+    )
     parser.add_argument("--retry", action="store_true", help="train cells again that failed, diverged or ran out")
     _arguments.add_folder(parser, "results")
     _arguments.add_folder(parser, "reports")
@@ -38,7 +48,7 @@ def call(chosen: argparse.Namespace) -> int:
     _saying.tell(targets.doubts(trackers))
     folder = runner.start(suite, chosen.results, new=chosen.new, name=chosen.run)
     with progress.show(Console(stderr=chosen.json)) as shown:
-        counts = runner.run(suite, folder, shown, workers=chosen.workers, retry=chosen.retry)
+        counts = runner.run(suite, folder, shown, workers=chosen.workers, retry=chosen.retry, keep=chosen.keep)
     aside = [f"{path}: what it held was made anew where it could not be read" for path in folder.glob("damaged-*")]
     _saying.tell(sorted(aside))
     from bench import report
@@ -67,5 +77,22 @@ def call(chosen: argparse.Namespace) -> int:
         paths = {"results": str(folder), "report": str(page)}
         sent = {"tracked": {str(one.target): one.as_json() for one in tracked}} if tracked else {}
         print(json.dumps(counts | said | paths | sent))
+    else:
+        for line in _weights(found, chosen.keep):
+            print(line)
     _tracking.show(tracked, folder, "tracked  ", quiet=chosen.json)
     return int(bool(set(statuses).difference(ENDED_WELL)))
+
+
+def _weights(found: "Found", keep: str | None) -> Iterator[str]:
+    """Which weights are there, and which were asked for and are not."""
+    from bench.results import weights
+
+    trained = [one["cell"] for one in found.records if one["happened"].get("training", {}).get("checkpoint_bytes")]
+    there = [cell for cell in trained if weights.path(found.folder, cell).exists()]
+    if there:
+        size = sum(weights.path(found.folder, cell).stat().st_size for cell in there)
+        yield f"weights  {found.folder / weights.FOLDER} ({counted(len(there), 'cell')}, {size / 2**20:,.1f} MiB)"
+    if keep == "all" and len(there) < len(trained):
+        some = f"{len(trained) - len(there)} of {counted(len(trained), 'cell')}"
+        yield f"weights of {some} were not kept when these were trained; train them again with --new --keep all"

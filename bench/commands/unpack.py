@@ -17,13 +17,13 @@ def call(chosen: argparse.Namespace) -> int:
     """1 where something of what was packed is damaged."""
     from bench.errors import ResultsError
     from bench.results import manifest, packed, runs
-    from bench.running import runner
+    from bench.running import holding
 
     folder = _arguments.run_folder(chosen)
     runs.about(folder)
     if manifest.is_published_run(folder):
         raise ResultsError(f"{folder}: in a publication, whose checksums would be wrong then; unpack a copy of it")
-    with runner.alone(folder):
+    with holding.alone(folder):
         aside = packed.unpack(folder)
     _saying.tell([f"{folder / name}: put aside, not all of it can be read ({what})" for name, what in aside.items()])
     print(folder / "cells")

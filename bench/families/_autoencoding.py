@@ -17,7 +17,7 @@ from bench.families import _hidden, _weights
 from bench.families._conv_vae import ConvolutionalAutoencoder
 from bench.families._errors import one_line
 from bench.families._images import shrinkage, to_items, to_pixels, to_rows
-from bench.model import Batch, Model
+from bench.model import Batch, Model, Reader
 
 KINDS = {"convolutional": ConvolutionalAutoencoder, "autoencoder_kl": AutoencoderKL}
 """What a recipe's architecture calls them to what does the work."""
@@ -89,6 +89,7 @@ class Autoencoding(Model):
         super().__init__()
         self.height, self.width = _size(body, sample_size)
         self.options: dict[str, Any] = {"sample_size": sample_size}
+        self.read_by = Reader("diffusers.AutoencoderKL") if isinstance(body, AutoencoderKL) else None
         if fault := _fault(body, self.height, self.width, self.variational):
             raise CheckpointError(fault)
         self.network = Coder(body, nn.Identity())

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
-from transformers import AutoConfig
+from transformers import AutoConfig, GenerationConfig
 
 from bench.checkpoints import weights
 from bench.errors import CheckpointError, NotApplicable
@@ -66,6 +66,16 @@ class LanguageModel(Model):
     def save(self, folder: Path) -> None:
         self.network.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
+
+    def export(self, folder: Path) -> None:
+        """With what says where a text begins and ends, so that ``generate`` stops; here samples do without."""
+        if self.network.can_generate():
+            self.network.generation_config = GenerationConfig(**self.marks())
+        self.save(folder)
+
+    def marks(self) -> dict[str, int]:
+        """The tokens that generation needs to know, as transformers calls them."""
+        return {}
 
     def fresh(self) -> Self:
         return self._with(type(self.network)(copy.deepcopy(self.network.config)))

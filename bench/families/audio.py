@@ -18,7 +18,7 @@ from bench.families._denoising import smaller
 from bench.families._errors import one_line
 from bench.families._sound import Sound, Waveform
 from bench.families._sound_parts import Noise
-from bench.model import Batch, Model
+from bench.model import Batch, Model, Reader
 from bench.options import Count, NonNegative
 
 MODALITY = "audio"
@@ -71,6 +71,8 @@ class Audio(Model):
         if fault := _sound_parts.fault(network, sound) or noise.fault(inference_steps):
             raise CheckpointError(fault)
         self.options: dict[str, Any] = {"inference_steps": inference_steps, "eta": eta}
+        waves = isinstance(sound, Waveform)  # no pipeline of theirs turns pictures of these kinds into sound again
+        self.read_by = Reader("diffusers.DanceDiffusionPipeline") if waves else Reader("diffusers.UNet2DModel", "unet")
 
     @classmethod
     def from_checkpoint(cls, checkpoint: str, *, revision: str | None, trust_remote_code: bool, **options: Any) -> Self:

@@ -19,7 +19,7 @@ from bench.errors import CheckpointError
 from bench.families import _architecture, _tokenizer, _tokens, _vocabulary, _weights
 from bench.families._errors import one_line
 from bench.families._language_model import LanguageModel
-from bench.model import Batch
+from bench.model import Batch, Reader
 from bench.options import Count, Fraction, Positive
 
 MODALITY = "text"
@@ -56,6 +56,7 @@ class CausalLM(LanguageModel):
     modality = MODALITY
     offers = frozenset(OFFERS)
     kind, loader = "a causal language model", AutoModelForCausalLM
+    read_by = Reader("transformers.AutoModelForCausalLM", tokenizer=True)
     new_tokenizer: Any = staticmethod(_tokenizer.byte_level_bpe)
     start: int
     shown: Tensor
@@ -93,6 +94,9 @@ class CausalLM(LanguageModel):
     @property
     def probe(self) -> int:
         return self.start
+
+    def marks(self) -> dict[str, int]:
+        return {"bos_token_id": self.start, "eos_token_id": self.end, "pad_token_id": self.end}
 
     @classmethod
     def from_architecture(cls, architecture: Mapping[str, Any], source: Dataset, **options: Any) -> Self:

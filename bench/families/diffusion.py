@@ -16,7 +16,7 @@ from bench.families import _hidden, _weights
 from bench.families._denoising import Discrete, smaller, unfit
 from bench.families._errors import one_line
 from bench.families._images import to_items, to_pixels, to_rows
-from bench.model import Batch, Model
+from bench.model import Batch, Model, Reader
 from bench.options import Count, NonNegative
 
 MODALITY = "image"
@@ -54,6 +54,7 @@ class Diffusion(Model):
 
     modality = MODALITY
     offers = frozenset(OFFERS)
+    read_by = Reader("diffusers.DDPMPipeline")
     network: Any
 
     def __init__(

@@ -13,7 +13,7 @@ from bench.errors import CheckpointError
 from bench.families import _architecture, _masks, _tokenizer, _tokens, _vocabulary, _weights
 from bench.families._errors import one_line
 from bench.families._language_model import LanguageModel
-from bench.model import Batch
+from bench.model import Batch, Reader
 from bench.options import Count, Fraction, NonNegative, Positive
 
 MODALITY = "text"
@@ -59,6 +59,7 @@ class MaskedLM(LanguageModel):
     modality = MODALITY
     offers = frozenset(OFFERS)
     kind, loader = "a masked language model", AutoModelForMaskedLM
+    read_by = Reader("transformers.AutoModelForMaskedLM", tokenizer=True)
     forbidden: Tensor
 
     def __init__(

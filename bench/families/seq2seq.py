@@ -13,7 +13,7 @@ from bench.errors import CheckpointError
 from bench.families import _architecture, _encoder_decoder, _tokenizer, _tokens, _vocabulary, _weights
 from bench.families._errors import one_line
 from bench.families._language_model import LanguageModel
-from bench.model import Batch
+from bench.model import Batch, Reader
 from bench.options import Count, Fraction, Positive
 
 MODALITY = "text_pair"
@@ -57,6 +57,7 @@ class Seq2Seq(LanguageModel):
     modality = MODALITY
     offers = frozenset(OFFERS)
     generated: ClassVar[str] = "target"
+    read_by = Reader("transformers.AutoModelForSeq2SeqLM", tokenizer=True)
 
     def __init__(
         self,
@@ -91,6 +92,10 @@ class Seq2Seq(LanguageModel):
     @property
     def probe(self) -> int:
         return self.starts[0]
+
+    def marks(self) -> dict[str, int]:
+        known = {"decoder_start_token_id": self.starts[0], "eos_token_id": self.end, "pad_token_id": self.end}
+        return known | ({"forced_bos_token_id": self.starts[1]} if len(self.starts) > 1 else {})
 
     @classmethod
     def from_checkpoint(cls, checkpoint: str, *, revision: str | None, trust_remote_code: bool, **options: Any) -> Self:

@@ -15,7 +15,7 @@ from bench.families import _hidden, _stable_diffusion
 from bench.families._denoising import Discrete
 from bench.families._images import shrinkage, to_items, to_rows
 from bench.families._stable_diffusion import Network, Parts, row
-from bench.model import Batch, Model
+from bench.model import Batch, Model, Reader
 from bench.options import Count, Fraction, NonNegative
 
 MODALITY = "captioned_image"
@@ -71,7 +71,7 @@ class TextToImage(Model):
 
     modality = MODALITY
     offers = frozenset(OFFERS)
-    generated = "images"
+    generated, read_by = "images", Reader("diffusers.StableDiffusionPipeline")
     network: Any
     scale: Tensor
 

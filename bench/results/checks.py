@@ -42,7 +42,7 @@ def _adapter(name: str) -> "TypeAdapter[Any]":
 
 _NOTHING: dict[str, Any] = {
     "description": "", "source": "", "cells": [], "primary": {}, "started": None, "finished": None, "seconds": 0.0,
-    "workers": None, "cell_seconds": {}, "ends": {}, "failures": [], "packed": {}, "environment": {},
+    "workers": None, "cell_seconds": {}, "ends": {}, "failures": [], "packed": {}, "weights": {}, "environment": {},
 }  # fmt: skip
 
 

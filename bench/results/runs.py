@@ -5,12 +5,13 @@
     results/<suite>/<run>/run.json            the resolved suite, its cells in order, the machine
     results/<suite>/<run>/cells/<cell>.json   what was asked, what happened, in which environment
     results/<suite>/<run>/cells/<cell>/       curve.csv, items.parquet; samples.json, .png …; log.txt, traceback.txt
+    results/<suite>/<run>/weights/            <cell>.safetensors: what a cell's training adds to its pretrained model
     results/<suite>/<run>/logs/               what was written for a terminal before cells trained
     results/<suite>/<run>/results.parquet     one row per (cell, metric)
     results/<suite>/<run>/progress.json       how far a run is that works or was stopped (bench.running.tracking)
 
-Of a finished run all but the first and the table are packed (:mod:`bench.results.packed`); both forms are read here.
-Everything is written atomically. Imports no torch.
+Of a finished run all but the first, the table and weights are packed (:mod:`bench.results.packed`); both forms are read
+here. Everything is written atomically. Imports no torch.
 """
 
 import gc
@@ -31,11 +32,6 @@ _PLACE = ("model", "target", "approach", "data_quality", "data_size", "seed")
 def record_path(run: Path, cell: str) -> Path:
     """Where a cell's record lies."""
     return run / "cells" / f"{cell}.json"
-
-
-def checkpoint_path(run: Path, cell: str) -> Path:
-    """Where the weights a cell adds to its pretrained model lie until it has been measured."""
-    return run / "cells" / cell / "checkpoint.safetensors"
 
 
 def items_path(run: Path, cell: str) -> Path:

@@ -163,4 +163,5 @@ class Info(TypedDict):
     ends: dict[str, Whole]
     failures: Annotated[list[Failure], Field(max_length=100)]
     packed: dict[str, Name]
+    weights: dict[str, Name]
     environment: Environment

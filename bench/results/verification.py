@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bench.errors import ResultsError
-from bench.results import files, items, manifest, packed, runs, tidy
+from bench.results import files, items, manifest, packed, runs, tidy, weights
 from bench.results.files import ANEW, Damaged
 from bench.words import counted, shown
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 TABLE = "results.parquet"
 _OURS = {"run.json", TABLE, packed.RECORDS, packed.ITEMS, packed.BESIDE, "progress.json", "verdict.json", ".lock"}
 _NAMED = 5  # cells, or columns
+_NO_SCORE = "no score is in it; to have these weights train their cell again in another run with --new"
 
 
 class Fault(NamedTuple):
@@ -91,6 +92,7 @@ def _verify_run(folder: Path) -> Verdict:
     _records(found, run)
     _beside(found, run)
     _items(found, run)
+    _weights(found, run)
     _table(found, run)
     if isinstance(run.info.get("imported"), dict):  # nothing of it is made by a suite
         found.faults = [fault._replace(remedy="import it again") for fault in found.faults]
@@ -119,11 +121,14 @@ def _why(path: Path, name: str, cells: set[str]) -> str:
         return "left by a process that was killed; the next `bench run` that works on it takes it away"
     if folder == "" and file.startswith("damaged-"):
         return "put aside when the run was unpacked; what could not be read of it was made anew"
+    if folder == weights.FOLDER:
+        known = path.is_file() and weights.cell_of(file) in cells
+        return "" if known else "weights of no cell that the suite has now"
     if folder == "cells":
         known = (file.removesuffix(".json") if path.is_file() else file) in cells
         return "" if known else "of no cell that the suite has now"
     if folder == "":
-        known = path.is_dir() if file in ("cells", "logs") else file in _OURS
+        known = path.is_dir() if file in ("cells", "logs", weights.FOLDER) else file in _OURS
     else:
         known = path.is_file() and (folder == "logs" or folder.removeprefix("cells/") in cells)
     return "" if known else "no run puts it there"
@@ -182,6 +187,29 @@ def _beside(found: Verdict, run: runs.Found) -> None:
     loose = [path for part in ("cells/*/*", "logs/*") for path in found.folder.glob(part) if path.name != items.NAME]
     if loose:
         found.unchecked.append(f"{counted(len(loose), 'file')} beside records in the folder have no checksum")
+
+
+def _weights(found: Verdict, run: runs.Found) -> None:
+    told, count = run.info["weights"], 0
+    there = set(weights.there(found.folder))
+    for file in sorted(told.keys() | there if run.info["finished"] else ()):
+        name = f"{weights.FOLDER}/{file}"
+        if file not in there:
+            found.note(name, "it is gone", _NO_SCORE)
+        elif file not in told:
+            found.unchecked.append(f"{name}: run.json has no checksum of it")
+        else:
+            count += 1
+            try:
+                now = weights.checksum(found.folder / name)
+            except OSError as error:
+                found.note(name, error.strerror or error, _NO_SCORE)
+                continue
+            if now != told[file]:
+                found.note(name, f"not what run.json says: {now[:16]}, it was {told[file][:16]}", _NO_SCORE)
+    if there and not run.info["finished"]:
+        found.unchecked.append(f"{counted(len(there), 'file')} of weights: they get checksums when the run is complete")
+    found.checked["weights file"] = count
 
 
 def _items(found: Verdict, run: runs.Found) -> None:

@@ -21,11 +21,12 @@ from bench import dataset, plugins
 from bench.device import out_of_memory, precision
 from bench.errors import BenchError, CellEnd, DataError, NotApplicable, PluginError, ResultsError
 from bench.evaluation import Evaluation, Score, Training
-from bench.results import checks, columns, disk, files, items, runs, schema
+from bench.results import checks, columns, disk, files, items, runs, schema, weights
 from bench.running import board, environment, exhibit
 from bench.running.ends import said
+from bench.running.export import writing
 from bench.suite.cell import Cell, DatasetSpec, ModelSpec
-from bench.training import keeping, memory, pretrained, tuning
+from bench.training import intervals, memory, pretrained, tuning
 from bench.training.unfinished import Unfinished
 from bench.transfer import Transfer, load
 
@@ -74,12 +75,12 @@ def prepare_features(name: str, options: dict[str, Any], threads: int) -> None:
 
 def train(cell: Cell, run: Path) -> None:
     """Train and score a cell and write its record; whatever goes wrong is in the record too."""
-    unfinished = Unfinished(keeping.folder(run, cell.id), cell)
+    unfinished = Unfinished(intervals.folder(run, cell.id), cell)
     with _recorded(cell, run, unfinished) as happened:
         baseline = _begin(cell)
         data = dataset.load(cell.target.plugin, cell.target.options)
         report = board.reporter((cell.budget.planned_steps or tuning.TICKS) * len(cell.tuning))
-        found = tuning.search(cell, data, runs.checkpoint_path(run, cell.id), report, baseline, unfinished)
+        found = tuning.search(cell, data, weights.path(run, cell.id), report, baseline, unfinished)
         _write_curve(found.curve, runs.record_path(run, cell.id).with_suffix(""))
         evaluation = _evaluation(cell, found.transfer, found.training, baseline)
         scores, skipped, each = _score(cell, evaluation, exclusive=False)
@@ -93,7 +94,7 @@ def train(cell: Cell, run: Path) -> None:
 
 def measure(cell: Cell, run: Path) -> None:
     """Add to a trained cell's record what is measured while nothing else runs; what is in it stays."""
-    path, checkpoint = runs.record_path(run, cell.id), runs.checkpoint_path(run, cell.id)
+    path, checkpoint = runs.record_path(run, cell.id), weights.path(run, cell.id)
     whole = files.read_json(path)
     happened, started = whole["happened"], time.perf_counter()
     try:
@@ -114,6 +115,12 @@ def measure(cell: Cell, run: Path) -> None:
     happened["measured"] = True
     happened["seconds"] += time.perf_counter() - started
     files.write_json(path, whole)
+
+
+def export(cell: Cell, chosen: dict[str, Any], stored: Path, into: Path, merged: bool, known: str) -> dict[str, Any]:
+    """Write a trained cell so that others' libraries load it (:func:`bench.running.export.writing.write`)."""
+    _be_quiet(cell.budget.threads)
+    return writing.write(cell, chosen, stored, into, merged, known)
 
 
 def _begin(cell: Cell) -> int:

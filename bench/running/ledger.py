@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bench.results import files, packed, runs
+from bench.results import files, packed, runs, weights
 from bench.results.statuses import ENDED_WELL
 from bench.running import environment
 from bench.running.tracking import failures
@@ -30,6 +30,7 @@ class End(NamedTuple):
         named: whether the record has the names that the suite has for the cell today.
         seconds: it took.
         reason: why it did not end well.
+        validation_loss: of the weights it ended with; None where it trained nothing.
     """
 
     status: str = ""
@@ -39,6 +40,7 @@ class End(NamedTuple):
     named: bool = True
     seconds: float = 0.0
     reason: str = ""
+    validation_loss: float | None = None
 
 
 _NO_END = End()
@@ -51,20 +53,27 @@ class Ledger:
         suite: what is compared.
         folder: the run's folder.
         retry: whether cells that did not end well count as missing.
+        keep: which weights are to stay, where this run was told so and not only its suite.
 
     Attributes:
         cells: the suite's cells, each once, in its order.
         workers: how many cells trained at a time; this and the following become part of what is written.
         device: what the workers say they run on.
         fingerprints: of the datasets, by name.
+        weights: file of trained weights to its checksum, as far as it is known.
     """
 
-    def __init__(self, suite: Suite, folder: Path, *, retry: bool) -> None:
+    def __init__(self, suite: Suite, folder: Path, *, retry: bool, keep: str | None = None) -> None:
         self.suite, self.folder, self.retry = suite, folder, retry
         self.cells = list({cell.id: cell for cell in suite.cells}.values())
         self.workers: int | None = None
         self.device: dict[str, Any] = {}
         self.fingerprints: dict[str, str] = {}
+        before, _ = runs.read_info(folder)
+        self.weights: dict[str, str] = before["weights"]
+        told = before.get("keep")  # a run that was told keeps to it when it goes on
+        self.told = keep or (told if told in ("best", "all", "none") else None)
+        self.keep: str = self.told or suite.file.keep
         self._started = datetime.datetime.now().astimezone()
         self._ended: str | None = None
 
@@ -105,6 +114,7 @@ class Ledger:
             named=record["asked"] == files.plain(cell.asked(self.folder.name)),
             seconds=happened.get("seconds", 0.0),
             reason="" if happened["status"] in ENDED_WELL else happened["reason"],
+            validation_loss=_validation_loss(happened),
         )
 
     def missing(self) -> list[Cell]:
@@ -137,7 +147,7 @@ class Ledger:
 
     def _weights_are_gone(self, cell: Cell) -> bool:
         """Weights are kept until the run is complete; a suite may ask later for what it did not want measured then."""
-        return self.end(cell).has_weights and not runs.checkpoint_path(self.folder, cell.id).exists()
+        return self.end(cell).has_weights and not weights.path(self.folder, cell.id).exists()
 
     def write_end(self, cell: Cell, status: str, reason: str) -> None:
         """The record of a cell that could not write its own."""
@@ -178,6 +188,8 @@ class Ledger:
             return False
         if self.retry and set(run["ends"]) - set(ENDED_WELL):
             return False
+        if run.get("keep") != self.told or not self.weights.keys() <= set(weights.there(self.folder)):
+            return False
         with suppress(OSError, files.Damaged):
             whole = not files.is_broken(files.parsed(self.folder / "run.json"))
             return whole and bool(run["packed"]) and run["packed"] == packed.checksums(self.folder)
@@ -217,7 +229,9 @@ class Ledger:
             "ends": dict(Counter(end.status for _, end in ends)),
             "failures": failures((cell.id, end.status, end.reason) for cell, end in ends),
             "packed": packed.checksums(self.folder) if finished else {},
+            "weights": self.weights,
         }
+        run |= {"keep": self.told} if self.told else {}
         files.write_json(self.folder / "run.json", files.sealed(run))
 
     def _described(self) -> dict[str, Any]:
@@ -231,5 +245,14 @@ class Ledger:
 
 
 def _as_earlier(definition: dict[str, Any]) -> dict[str, Any]:
-    """Without tolerances that are not there: runs from before these are as they were."""
-    return {name: value for name, value in definition.items() if value or name != "tolerances"}
+    """Without tolerances that are not there, and what is kept by default: runs from before these are as they were."""
+    return {name: value for name, value in definition.items() if (name, value) not in (("tolerances", {}), _KEPT)}
+
+
+_KEPT = ("keep", "best")
+
+
+def _validation_loss(happened: dict[str, Any]) -> float | None:
+    """Of the trial that was chosen: the lowest."""
+    losses = [trial.get("validation_loss") for trial in happened["trials"] if trial.get("status", "ok") == "ok"]
+    return min((loss for loss in losses if isinstance(loss, int | float)), default=None)

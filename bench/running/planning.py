@@ -5,16 +5,28 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from bench import dataset_cache
-from bench.checkpoints import hub, inspection
+from bench.checkpoints import hub, inspection, tensor_files
 from bench.errors import SuiteError, Unusable
 from bench.results import runs
 from bench.running import environment
-from bench.suite.cell import Cell
+from bench.suite.cell import Cell, ModelSpec
 from bench.suite.loading import Suite
 from bench.words import columns, counted
+
+
+class Weights(NamedTuple):
+    """What the trained weights take that stay when a run of a suite is over.
+
+    Attributes:
+        files: how many there are, at most.
+        bytes: of the missing cells', at most; None where it is not known how large a model is.
+    """
+
+    files: int
+    bytes: int | None
 
 
 @dataclass(frozen=True)
@@ -31,6 +43,7 @@ class Plan:
         seconds: estimate for the missing cells from earlier results on this machine; None where there are none.
         faults: models and datasets that will certainly not do, as far as their files tell: a run has failed cells for
             each.
+        weights: what trained weights will take that stay.
     """
 
     suite: Suite
@@ -41,6 +54,7 @@ class Plan:
     unchecked: list[str]
     seconds: float | None
     faults: list[SuiteError]
+    weights: "Weights"
 
     @property
     def not_applicable(self) -> dict[tuple[str, str], str]:
@@ -71,6 +85,7 @@ class Plan:
             "unchecked": self.unchecked,
             "seconds": self.seconds,
             "faults": [str(fault) for fault in self.faults],
+            "weights": {"keep": self.suite.file.keep} | self.weights._asdict(),
         }
 
     def __str__(self) -> str:
@@ -90,7 +105,31 @@ def plan(suite: Suite, results_folder: Path, workers: int | None = None) -> Plan
     told = [line for name, spec in there.items() for line in dataset_cache.left_out(name, spec.plugin, spec.options)]
     missing = [cell for cell in cells if cell.id not in finished and not cell.reason]
     estimate = _estimate(missing, run, workers)
-    return Plan(suite, cells, finished, run, told, unchecked, estimate, list(_faults(suite)))
+    faults = list(_faults(suite))
+    return Plan(suite, cells, finished, run, told, unchecked, estimate, faults, _weights(suite, missing))
+
+
+def _weights(suite: Suite, missing: list[Cell]) -> Weights:
+    """Cells keep about as many numbers as their checkpoints have, at most, in float32; of a recipe nobody knows."""
+    pairs: dict[tuple[str, str], list[int | None]] = {}
+    sizes: dict[str, int | None] = {}
+    for cell in missing if suite.file.keep != "none" else ():
+        if cell.data_size:
+            if cell.model_name not in sizes:
+                sizes[cell.model_name] = _size(cell.model)
+            pairs.setdefault((cell.model_name, cell.target.name), []).append(sizes[cell.model_name])
+    kept = [size for each in pairs.values() for size in (each if suite.file.keep == "all" else each[:1])]
+    known = [size for size in kept if size is not None]
+    return Weights(len(kept), sum(known) if len(known) == len(kept) else None)
+
+
+def _size(spec: ModelSpec) -> int | None:
+    """Bytes of a checkpoint's weights in float32, as its files tell."""
+    try:
+        folder = None if spec.fault else hub.local(spec)
+        return 4 * sum(map(tensor_files.whole, folder.rglob("*.safetensors"))) or None if folder else None
+    except (Unusable, OSError):  # which is told elsewhere
+        return None
 
 
 def _finished(cells: list[Cell], run: Path) -> set[str]:
@@ -171,6 +210,10 @@ def _lines(plan: Plan) -> Iterator[str]:
     yield from (f"left out or changed: {line}" for line in plan.left_out)
     if plan.unchecked:
         yield f"sizes are checked when first read: {', '.join(plan.unchecked)}"
+    if plan.weights.files:
+        most = "" if plan.weights.bytes is None else f", up to about {plan.weights.bytes / 2**30:,.2f} GiB"
+        which = "of all cells" if plan.suite.file.keep == "all" else "of the best of each model and target"
+        yield f"weights that stay: {which} ({counted(plan.weights.files, 'file')}{most})"
     unknown = "not known until cells have run on this machine"
     yield f"time: {unknown if plan.seconds is None else f'about {_duration(plan.seconds)}'}"
 

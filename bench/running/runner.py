@@ -8,30 +8,26 @@ the machine to itself. This process imports no torch.
 import datetime
 import os
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-
-from filelock import FileLock, Timeout
 
 from bench import cache
 from bench.errors import BenchError, ResultsError
 from bench.results import disk, files, packed, runs, tidy
 from bench.results.statuses import ENDED_WELL
-from bench.running import ends, pool, tracking, worker
+from bench.running import ends, keeping, pool, worker
+from bench.running.holding import alone, remove_empty
 from bench.running.ledger import Ledger
 from bench.running.pool import Progress, Task
 from bench.running.preparation import Preparation
-from bench.running.status import LOCK, way_on
+from bench.running.status import way_on
 from bench.running.tracking import Tracked
 from bench.suite.cell import Cell
 from bench.suite.declaration import NAME
 from bench.suite.loading import Suite
-from bench.training import keeping
+from bench.training import intervals
 from bench.words import counted, cut
-
-_TOUCH = 0.5  # seconds to wait for who only looks whether a run is at work
 
 
 class Interrupted(BenchError):
@@ -83,6 +79,7 @@ def run(
     *,
     workers: int | None = None,
     retry: bool = False,
+    keep: str | None = None,
     way: str = "",
     ready: Callable[[Preparation], object] = lambda preparation: None,
 ) -> dict[str, int]:
@@ -94,6 +91,8 @@ def run(
         progress: is told what happens.
         workers: cells that train at a time; by default one on a GPU, and on a CPU as many as there are cores for.
         retry: whether cells that failed, diverged, or ran out of time or memory are trained again.
+        keep: which trained weights stay, ``best``, ``all`` or ``none``; by default what the run was told before, or
+            what its suite says. It makes no cell be trained again.
         way: what to type to go on with it; by default that of a suite's run.
         ready: is given what has been prepared, first when datasets have been read and then when all is there; it may
             raise a :class:`BenchError`, and nothing is trained.
@@ -105,49 +104,20 @@ def run(
         BenchError: before anything trains, where the folder will not do, or device or data are others than the run's;
             and when interrupted. Cells whose model, dataset or feature space will not do have failed.
     """
-    keeping.seconds()  # says so where it is none
+    if keep not in (None, *keeping.CHOICES):
+        raise ResultsError(f"keep: {cut(str(keep), 60)!r} will not do; use one of: {', '.join(keeping.CHOICES)}")
+    intervals.seconds()  # says so where it is none
     with alone(run_folder):
         there = any(run_folder.glob("[!.]*"))
         files.remove_partial(run_folder)  # what a killed run left
         try:
-            return _Run(suite, run_folder, progress, workers, retry, way, ready).run()
+            return _Run(suite, run_folder, progress, workers, retry, keep, way, ready).run()
         except BenchError as error:
             if not there and not isinstance(error, Interrupted) and not runs.Cells(run_folder).names():
-                _remove_empty(run_folder)
+                remove_empty(run_folder)
             raise
         finally:
             files.remove_partial(run_folder)  # what a task left that was killed, or ran out of time
-
-
-@contextmanager
-def alone(run_folder: Path) -> Iterator[None]:
-    """Nobody else works on a run meanwhile; :class:`ResultsError` where somebody does."""
-    lock = FileLock(run_folder / LOCK)
-    try:
-        with disk.clear_errors(run_folder):
-            lock.acquire(timeout=_TOUCH)
-            (run_folder / tracking.NAME).unlink(missing_ok=True)  # of who held it before
-    except Timeout:
-        raise ResultsError(
-            f"{run_folder}: another process works on this run; wait for it, or start one with --new"
-        ) from None
-    try:
-        yield
-    finally:
-        (run_folder / LOCK).unlink(missing_ok=True)
-        lock.release()
-
-
-def _remove_empty(run_folder: Path) -> None:
-    """Take away what we made of a run of which nothing came; whatever else lies there stays."""
-    for name in ("run.json", "results.parquet", LOCK, tracking.NAME):
-        (run_folder / name).unlink(missing_ok=True)
-    shutil.rmtree(run_folder / "logs", ignore_errors=True)
-    for log in run_folder.glob("cells/*/log.txt"):
-        log.unlink()
-    for folder in (*(run_folder / "cells").glob("*/"), run_folder / "cells", run_folder, run_folder.parent):
-        with suppress(OSError):  # it never was, or holds somebody else's files, or earlier runs
-            folder.rmdir()
 
 
 class _Run:
@@ -158,11 +128,12 @@ class _Run:
         progress: Progress,
         workers: int | None,
         retry: bool,
+        keep: str | None,
         way: str,
         ready: Callable[[Preparation], object],
     ) -> None:
         self.folder, self.progress, self.workers, self.ready = folder, progress, workers, ready
-        self.suite, self.ledger, self.way = suite, Ledger(suite, folder, retry=retry), way
+        self.suite, self.ledger, self.way = suite, Ledger(suite, folder, retry=retry, keep=keep), way
 
     def run(self) -> dict[str, int]:
         ledger = self.ledger
@@ -172,6 +143,8 @@ class _Run:
         counts = {"trained": len(missing), "kept": len(ledger.cells) - len(missing)}
         packed.unpack(self.folder)
         ledger.rename()
+        ledger.weights = keeping.without(ledger.weights, missing)
+        self.keeping = keeping.Keeping(ledger, ledger.keep)
         ledger.write_run(worked=bool(missing or to_measure))
         self.again = {cell.id for cell in missing if ledger.end(cell).status}
         self.way = self.way or way_on(str(self.suite.path), self.folder)  # it is known as the latest by now
@@ -184,9 +157,9 @@ class _Run:
             self._write_inapplicable(missing)
         self.tracked.close()
         for cell in ledger.cells:
-            runs.checkpoint_path(self.folder, cell.id).unlink(missing_ok=True)
             if self.ledger.end(cell).status in ENDED_WELL:  # of one that was killed --retry goes on
-                shutil.rmtree(keeping.folder(self.folder, cell.id), ignore_errors=True)
+                shutil.rmtree(intervals.folder(self.folder, cell.id), ignore_errors=True)
+        ledger.weights = self.keeping.settle()
         tidy.write(self.folder, runs.records(self.folder))
         packed.pack(self.folder)
         ledger.write_run(finished=True)
@@ -266,6 +239,7 @@ class _Run:
                 self.ledger.write_end(cell, *ends.how_it_ended(outcome, cell.budget.time_limit))
             self.again.discard(cell.id)
             happened = self.ledger.look_again(cell)["happened"]
+            self.keeping.ended(cell)
             return happened["status"], happened["reason"], happened["seconds"]
 
         tasks = [Task(cell.id, "train", (cell, self.folder), cell.budget.time_limit, ended) for cell in cells]
@@ -285,6 +259,7 @@ class _Run:
                 record = self._not_measured(cell, ": ".join(ends.how_it_ended(outcome, cell.budget.time_limit)))
             else:
                 record = self.ledger.look_again(cell)
+            self.keeping.ended(cell)
             status, _, reason = record["happened"]["skipped"].get("measurement", "ok: ").partition(": ")
             return status, reason, 0.0
 

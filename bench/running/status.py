@@ -138,7 +138,7 @@ def _info(found: Status) -> _Info:
 def is_held(folder: Path) -> bool | None:
     """Whether a process works on a run; None where nothing tells.
 
-    Looked at for a moment, which :func:`bench.running.runner.alone` waits for.
+    Looked at for a moment, which :func:`bench.running.holding.alone` waits for.
     """
     return is_locked(folder / LOCK)
 

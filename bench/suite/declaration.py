@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
@@ -72,6 +72,7 @@ class SuiteFile(Overrides):
     seeds: list[int] = Field(min_length=1)
     metrics: list[Named] = Field(min_length=1)
     tolerances: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = {}
+    keep: Literal["best", "all", "none"] = "best"
 
     @field_validator("datasets", "metrics", mode="before")
     @classmethod

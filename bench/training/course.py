@@ -9,7 +9,7 @@ from typing import Any
 from bench.dataset import Dataset
 from bench.evaluation import Training
 from bench.suite.cell import Cell
-from bench.training import keeping
+from bench.training import intervals
 from bench.training.unfinished import Unfinished
 
 
@@ -71,7 +71,7 @@ class Course:
 
     def end(self) -> None:
         """A trial is over; it is kept where that is worth it."""
-        if self.unfinished.numbers() or time.perf_counter() - self._last >= keeping.seconds():
+        if self.unfinished.numbers() or time.perf_counter() - self._last >= intervals.seconds():
             self.keep()
 
     def keep(self) -> None:

@@ -17,7 +17,7 @@ from bench.dataset import Dataset
 from bench.errors import BenchError
 from bench.pauses import Pauses
 from bench.training import chance, state
-from bench.training.keeping import INTERVAL, SHARE
+from bench.training.intervals import INTERVAL, SHARE
 from bench.training.restoring import Restoring
 from bench.training.unfinished import Unfinished
 from bench.transfer import Transfer

@@ -19,7 +19,7 @@ from bench.model import Batch
 from bench.pauses import Pauses
 from bench.results import files
 from bench.suite.cell import Cell
-from bench.training import keeping, loop, memory, pretrained, quality, throughput, validation
+from bench.training import intervals, loop, memory, pretrained, quality, throughput, validation
 from bench.training.course import Course, Trial
 from bench.training.resuming import CannotGoOn, Keeper, together
 from bench.training.unfinished import Unfinished
@@ -162,7 +162,7 @@ def search(
             if transfer is not None:
                 transfer = stored = keeper = None  # let go of the last trial before the next is loaded
                 memory.release()
-            keeper = Keeper(unfinished, index, interval=keeping.seconds(), share=keeping.share())
+            keeper = Keeper(unfinished, index, interval=intervals.seconds(), share=intervals.share())
             transfer = _begun(cell, values, data, keeper)
             if transfer.steps == 0:
                 return Search(transfer, Training(total=_total(transfer)))

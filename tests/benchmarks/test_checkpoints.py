@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from bench.training.keeping import SHARE
+from bench.training.intervals import SHARE
 from bench.training.resuming import Keeper
 from bench.training.unfinished import Unfinished
 from tests.benchmarks.by_hand import transfer

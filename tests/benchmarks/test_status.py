@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench.results import files
-from bench.running import runner, status, tracking
+from bench.running import holding, status, tracking
 from bench.running.ledger import Ledger
 from bench.running.tracking import Tracked, Written
 from bench.suite import loading
@@ -39,7 +39,7 @@ def test_looking(state: str, benchmark, ledger: Ledger) -> None:
     files.write_json(run / "run.json", info | (finished if state == "finished" else {"finished": None}))
     arguments = ["-c", "import sys; from bench import __main__; sys.exit(__main__.main(sys.argv[1:]) > 1)"]
     arguments += ["status", str(run)]
-    with runner.alone(run):
+    with holding.alone(run):
         now = Written(stage="train", cells=count, ended={"ok": count - 100}, updated=time.time(), began=time.time())
         files.write_json(run / tracking.NAME, now._asdict())
         if state == "running":

@@ -11,7 +11,7 @@ import pytest
 
 from bench import __main__
 from bench.results import files, packed
-from bench.running import runner, status, tracking
+from bench.running import holding, status, tracking
 from bench.running.tracking import Written
 from tests import tiny
 from tests.plans import refused
@@ -82,7 +82,7 @@ def test_of_many_cells_no_record_is_read(tmp_path: Path, monkeypatch: pytest.Mon
 def test_another_command_at_work(finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tiny.latest(tiny.copied(finished, tmp_path))
     (folder / tracking.NAME).write_text("{}")  # of one that was killed
-    with runner.alone(folder):
+    with holding.alone(folder):
         code, lines = shown(capsys, folder)
         assert status.is_held(folder)
     assert (code, lines[""]) == (0, f"{folder}: a process is at work on it")
@@ -91,7 +91,7 @@ def test_another_command_at_work(finished: Path, tmp_path: Path, capsys: pytest.
 
 
 def test_one_that_has_hardly_begun(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with runner.alone(tmp_path):
+    with holding.alone(tmp_path):
         assert shown(capsys, tmp_path) == (0, {"": f"{tmp_path}: a process is at work on it"})
     assert "holds no run.json; name a folder such as" in refused(capsys, "status", tmp_path)
 
@@ -113,7 +113,7 @@ while time.monotonic() < until and not (folder / "enough").exists():
         assert looking.stdout
         looking.stdout.readline()
         for _ in range(200):
-            with runner.alone(tmp_path):
+            with holding.alone(tmp_path):
                 pass
         (tmp_path / "enough").touch()
 
@@ -124,7 +124,7 @@ while time.monotonic() < until and not (folder / "enough").exists():
 def test_a_damaged_note_of_how_far_it_is(content: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = make_run(tmp_path / "results", beside=False)
     files.write_json(run / "run.json", files.read_json(run / "run.json") | {"finished": None})
-    with runner.alone(run):
+    with holding.alone(run):
         (run / tracking.NAME).write_text(content)
         assert shown(capsys, run)[1][""].startswith(f"{run}: ")
     (run / tracking.NAME).write_text(content)
@@ -155,7 +155,7 @@ def test_damaged_runs(finished: Path, tmp_path: Path, capsys: pytest.CaptureFixt
 
 def test_a_run_that_says_nothing_any_more(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = make_run(tmp_path / "results", beside=False)
-    with runner.alone(run):
+    with holding.alone(run):
         now = Written(pid=7, host="here", stage="train", of="cells", done=1, total=3, cells=3, ended={"ok": 1})
         at_work = {"a": (5.0, 10.0), "b": (0.0, 0.0)}
         now = now._replace(began=time.time() - 3600, updated=time.time() - 600, at_work=at_work, unknown=1)

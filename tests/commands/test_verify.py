@@ -14,7 +14,7 @@ import pytest
 from bench import __main__
 from bench.results import files, packed, runs, tidy
 from bench.results.packed import BESIDE, ITEMS, RECORDS
-from bench.running import runner
+from bench.running import holding
 from tests import mutations, tiny
 from tests.plans import refused
 from tests.report.runs import make_run
@@ -249,7 +249,7 @@ def test_no_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_one_that_is_worked_on(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with runner.alone(run):
+    with holding.alone(run):
         code, (line, _) = verified(capsys, run)
     assert code == 0
     assert line.startswith("not checked: what a process that works on it is writing; verify it again")

@@ -20,7 +20,7 @@ from bench.comparison import environments, sides, verdicts
 from bench.errors import ResultsError
 from bench.publication import card, folder
 from bench.results import columns, files, items, manifest, packed, runs, tidy
-from bench.running import runner
+from bench.running import holding
 from tests.plans import refused
 from tests.publication.runs import HOME, PRIVATE, TOKEN, made, on_a_machine, settle
 from tests.results.test_imported import cell
@@ -342,7 +342,7 @@ def test_what_is_refused(
     assert "see bench verify" in refused(capsys, "publish", damaged, tmp_path / "site")
     assert "lies in the run itself" in refused(capsys, "publish", run, run / "site")
     assert "holds something else than a publication" in refused(capsys, "publish", run, run.parent)
-    with runner.alone(run):
+    with holding.alone(run):
         assert "a process works on it" in refused(capsys, "publish", run, tmp_path / "site")
     (tmp_path / "file").touch()
     assert "name an empty or a new folder" in refused(capsys, "publish", run, tmp_path / "file")

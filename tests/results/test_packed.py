@@ -314,7 +314,14 @@ def test_mutations_end_in_no_traceback(tmp_path: Path) -> None:
 def test_a_run_that_was_packed_is_gone_on_with(finished: Path, tmp_path: Path) -> None:
     path = tiny.copied(finished, tmp_path)
     folder = tiny.latest(path)
-    assert {file.name for file in folder.iterdir()} == {"run.json", "results.parquet", RECORDS, BESIDE, ITEMS}
+    assert {file.name for file in folder.iterdir()} == {
+        "run.json",
+        "results.parquet",
+        RECORDS,
+        BESIDE,
+        ITEMS,
+        "weights",
+    }
     content = (folder / RECORDS).read_bytes()
     (folder / RECORDS).write_bytes(content[: len(content) * 3 // 4])
     there = {record["cell"] for record in runs.read(folder).records if record["happened"]["status"] == "ok"}

@@ -5,7 +5,9 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 import bench
 from bench import dataset, plugins
@@ -139,3 +141,21 @@ def test_the_same_from_python(tmp_path: Path) -> None:
     assert [cell.id for cell in found.cells] == [cell.id for cell in planned(tmp_path).cells]
     with pytest.raises(AttributeError, match="module 'bench' has no attribute 'nothing'"):
         _ = bench.nothing
+
+
+@pytest.mark.parametrize(("keep", "count"), [("best", 1), ("all", 8), ("none", 0)])
+def test_what_weights_take_that_stay(keep: str, count: int, tmp_path: Path) -> None:
+    """Of a checkpoint with 1,000 numbers, whatever they are kept in."""
+    checkpoint = tmp_path / "checkpoint"
+    checkpoint.mkdir()
+    save_file({"weight": np.zeros(1000, np.float16)}, checkpoint / "model.safetensors")
+    (checkpoint / "config.json").write_text("{}")
+    model = {"family": "causal_lm", "checkpoint": str(checkpoint)}
+    changes = {"models": {"m": model}, "approaches": ["lora"], "seeds": [0, 1], "data_sizes": [4, 8], "keep": keep}
+    found = planned(tmp_path, changes)
+    assert found.weights == (count, 4000 * count)
+    assert found.as_json()["weights"] == {"keep": keep, "files": count, "bytes": 4000 * count}
+    lines = [line for line in shown(found) if line.startswith("weights that stay")]
+    assert len(lines) == bool(count)
+    recipe = planned(tmp_path, CHANGES)
+    assert recipe.weights == (1, None)

@@ -9,7 +9,7 @@ from filelock import FileLock
 
 from bench import __main__, plugins
 from bench.errors import ResultsError
-from bench.running import runner
+from bench.running import holding, runner
 from bench.running.ledger import Ledger
 from bench.suite import loading
 from tests import tiny
@@ -37,7 +37,7 @@ def test_a_refused_run_takes_nothing_away_that_is_not_its_own(tmp_path: Path) ->
     mine.write_text("years of work")
     with pytest.raises(ResultsError, match="holds something else than a run"):
         runner.start(loaded, tmp_path / "results", name="mine")
-    runner._remove_empty(mine.parent)
+    holding.remove_empty(mine.parent)
     assert mine.read_text() == "years of work"
 
 

@@ -12,7 +12,7 @@ import pytest
 from bench.results import packed, tidy
 from bench.running import pool, runner
 from bench.suite import loading
-from bench.training import keeping
+from bench.training import intervals
 from tests import tiny
 
 PATIENCE = 60  # seconds a step of a test may take on a busy machine
@@ -98,7 +98,7 @@ def test_a_cell_goes_on_inside_where_it_was_killed(
     victim: str, uninterrupted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And ends with the very scores of one that was not killed; nothing of what it kept is left."""
-    monkeypatch.setenv(keeping.NAME, "0.05")
+    monkeypatch.setenv(intervals.NAME, "0.05")
     path = tiny.write(tmp_path, **LONG)
     with tiny.started("-m", "bench", "run", str(path), "--workers", "1", cwd=tmp_path) as process:
         wait_for(lambda: [*tmp_path.glob("results/*/*/cells/*/unfinished/[0-9]*.safetensors")])

@@ -206,10 +206,10 @@ def test_a_run_of_which_nothing_has_ended(run: Path, tmp_path: Path, capsys: Any
 
 
 def test_a_run_that_is_at_work_is_not_sent(run: Path, tmp_path: Path, capsys: Any) -> None:
-    from bench.running import runner
+    from bench.running import holding
 
     servers.needed("tensorboard")
-    with runner.alone(run):
+    with holding.alone(run):
         assert "a process works on this run" in refused(capsys, "track", run, "--to", f"tensorboard={tmp_path}/logs")
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from bench import dataset
 from bench.suite.cell import Cell
-from bench.training import keeping, tuning
+from bench.training import intervals, tuning
 from bench.training.tuning import Search
 from bench.training.unfinished import Unfinished
 from bench.transfer import Transfer
@@ -52,7 +52,7 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         return fit(transfer, values, before)
 
     monkeypatch.setattr(tuning, "_fit", noted)
-    monkeypatch.setenv(keeping.NAME, "0.0001")
+    monkeypatch.setenv(intervals.NAME, "0.0001")
     return rates
 
 

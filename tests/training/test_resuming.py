@@ -14,7 +14,7 @@ from torch import Tensor
 from bench.batches import in_chance_order
 from bench.errors import ResultsError
 from bench.model import Batch
-from bench.training import keeping, unfinished
+from bench.training import intervals, unfinished
 from bench.training.resuming import CannotGoOn, Keeper
 from bench.training.unfinished import Unfinished
 from bench.transfer import Transfer
@@ -266,12 +266,12 @@ def test_short_trials_write_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("said", "seconds"), [("", 60.0), ("5", 5.0), ("0.5", 0.5), ("off", math.inf)])
 def test_the_environment_says_how_often(said: str, seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(keeping.NAME, said)
-    assert keeping.seconds() == seconds
+    monkeypatch.setenv(intervals.NAME, said)
+    assert intervals.seconds() == seconds
 
 
 @pytest.mark.parametrize("said", ["0", "-1", "often", "nan"])
 def test_what_is_no_interval_is_refused(said: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(keeping.NAME, said)
-    with pytest.raises(ResultsError, match=f"{keeping.NAME}='{said}': no number of seconds; set it to"):
-        keeping.seconds()
+    monkeypatch.setenv(intervals.NAME, said)
+    with pytest.raises(ResultsError, match=f"{intervals.NAME}='{said}': no number of seconds; set it to"):
+        intervals.seconds()
