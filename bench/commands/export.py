@@ -19,5 +19,5 @@ def call(chosen: argparse.Namespace) -> int:
     from bench.results import runs, tidy
 
     folder = _arguments.run_folder(chosen)
-    tidy.table(runs.records(folder)).to_csv(sys.stdout, index=False)
+    sys.stdout.write(tidy.as_csv(tidy.table(runs.records(folder))))
     return 0
