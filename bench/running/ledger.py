@@ -5,6 +5,7 @@ Imports no torch.
 
 import datetime
 import re
+import time
 from collections import Counter
 from contextlib import suppress
 from functools import cached_property
@@ -66,6 +67,7 @@ class Ledger:
         self.device: dict[str, Any] = {}
         self.fingerprints: dict[str, str] = {}
         self._started = datetime.datetime.now().astimezone()
+        self._began = time.monotonic()  # a clock may be set back meanwhile
         self._ended: str | None = None
 
     # Cells --------------------------------------------------------------------------------------------------------
@@ -211,7 +213,7 @@ class Ledger:
             "environment": found,
             "started": before["started"] or self._started.isoformat(),
             "finished": ended or (now.isoformat() if finished else None),
-            "seconds": before["seconds"] + ((now - self._started).total_seconds() if finished and not ended else 0.0),
+            "seconds": before["seconds"] + (time.monotonic() - self._began if finished and not ended else 0.0),
             "workers": self.workers or before["workers"],
             "cell_seconds": {cell.id: end.seconds for cell, end in ends if end.seconds},
             "ends": dict(Counter(end.status for _, end in ends)),

@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 from bench import cache
 from bench.errors import BenchError, ResultsError
 from bench.results import disk, files, packed, runs, tidy
+from bench.results.statuses import ENDED_WELL
 from bench.running import ends, pool, tracking, worker
 from bench.running.ledger import Ledger
 from bench.running.pool import Progress, Task
@@ -34,6 +35,10 @@ _TOUCH = 0.5  # seconds to wait for who only looks whether a run is at work
 
 class Interrupted(BenchError):
     """The run was stopped; what is finished is kept."""
+
+
+class Failed(Interrupted):
+    """The run was stopped by itself, at the first cell that did not end well."""
 
 
 def start(suite: Suite, results_folder: Path, *, new: bool = False, name: str | None = None) -> Path:
@@ -59,8 +64,10 @@ def start(suite: Suite, results_folder: Path, *, new: bool = False, name: str | 
         raise ResultsError(f"{folder / name}: holds something else than a run; take another name")
     if run is None:
         stamp = datetime.datetime.now().strftime("%Y-%m-%d_%H%M%S")
+        last = before.name if (before := runs.latest(folder)) else ""
+        stamp = max(stamp, last[: len(stamp)])  # the newest run has the last name, also where a clock was set back
         names = (stamp if not count else f"{stamp}-{count}" for count in range(1000))
-        run = next(folder / name for name in names if not (folder / name).exists())
+        run = next(folder / name for name in names if name > last and not (folder / name).exists())
     with disk.clear_errors(run):
         run.mkdir(parents=True, exist_ok=True)
     return run
@@ -72,7 +79,8 @@ def run(
     progress: Progress,
     *,
     workers: int | None = None,
-    retry: bool = False,
+    retry: int = 0,
+    fail_fast: bool = False,
 ) -> dict[str, int]:
     """Train and measure every cell of ``suite`` that has no result in ``run_folder``, write its table, and pack it.
 
@@ -81,7 +89,9 @@ def run(
         run_folder: from :func:`start`.
         progress: is told what happens.
         workers: cells that train at a time; by default one on a GPU, and on a CPU as many as there are cores for.
-        retry: whether cells that failed, diverged, or ran out of time or memory are trained again.
+        retry: how often cells that failed, diverged, or ran out of time or memory are tried, those of an earlier run
+            too; 0 leaves them as they are.
+        fail_fast: stop at the first cell that does not end well, when it has been tried that often.
 
     Returns:
         how many cells were trained now, and how many there were already: ``{"trained": …, "kept": …}``.
@@ -94,7 +104,10 @@ def run(
         there = any(run_folder.glob("[!.]*"))
         files.remove_partial(run_folder)  # what a killed run left
         try:
-            return _Run(suite, run_folder, progress, workers, retry).run()
+            counts = _Run(suite, run_folder, progress, workers, bool(retry), fail_fast and retry < 2).run()
+            for tries in range(2, retry + 1):  # where none is left to be tried, this is decided at once
+                _Run(suite, run_folder, progress, workers, True, fail_fast and tries == retry).run()
+            return counts
         except BenchError as error:
             if not there and not isinstance(error, Interrupted) and not runs.Cells(run_folder).names():
                 _remove_empty(run_folder)
@@ -135,8 +148,11 @@ def _remove_empty(run_folder: Path) -> None:
 
 
 class _Run:
-    def __init__(self, suite: Suite, folder: Path, progress: Progress, workers: int | None, retry: bool) -> None:
+    def __init__(
+        self, suite: Suite, folder: Path, progress: Progress, workers: int | None, retry: bool, fail_fast: bool
+    ) -> None:
         self.suite, self.folder, self.progress, self.workers = suite, folder, progress, workers
+        self.fail_fast = fail_fast
         self.ledger = Ledger(suite, folder, retry=retry)
 
     def run(self) -> dict[str, int]:
@@ -178,14 +194,17 @@ class _Run:
             self._write_inapplicable(missing)  # they count as finished, on the bar and where the run is stopped
             self._train(able)
             self._measure(self.ledger.to_measure())
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, Failed) as end:
             tidy.write(self.folder, runs.records(self.folder))
             self.ledger.forget()  # some have written a record since, and could not say so any more
             self.tracked.count()
             ended = [cell for cell in self.ledger.cells if self.ledger.end(cell).status]
             finished = sum(cell.id not in self.again for cell in ended)
             done = f"{finished} of {counted(len(self.ledger.cells), 'cell')} are finished and kept in {self.folder}"
-            raise Interrupted(f"stopped; {done}; go on with: {way_on(str(self.suite.path), self.folder)}") from None
+            way = f"{done}; go on with: {way_on(str(self.suite.path), self.folder)}"
+            if isinstance(end, Failed):
+                raise Failed(f"stopped, as {end}; {way}") from None
+            raise Interrupted(f"stopped; {way}") from None
 
     def _prepared(self, missing: list[Cell], to_measure: list[Cell]) -> list[Cell]:
         """Make what cells share; the missing ones that can be trained. The others end here, with what they lack."""
@@ -208,6 +227,11 @@ class _Run:
         else:
             self.ledger.write_end(cell, "failed", fault)
             self.again.discard(cell.id)
+            self._stop_at(cell, "failed", fault)
+
+    def _stop_at(self, cell: Cell, status: str, reason: str) -> None:
+        if self.fail_fast and status not in ENDED_WELL:
+            raise Failed(f"{cell.id} ended as {status} ({reason})")
 
     def _not_measured(self, cell: Cell, why: str) -> dict[str, Any]:
         record = self.ledger.record(cell)
@@ -237,6 +261,7 @@ class _Run:
                 self.ledger.write_end(cell, *ends.how_it_ended(outcome, cell.budget.time_limit))
             self.again.discard(cell.id)
             happened = self.ledger.look_again(cell)["happened"]
+            self._stop_at(cell, happened["status"], happened["reason"])
             return happened["status"], happened["reason"], happened["seconds"]
 
         tasks = [Task(cell.id, "train", (cell, self.folder), cell.budget.time_limit, ended) for cell in cells]
