@@ -47,7 +47,7 @@ def lookup(kind: str, key: dict[str, Any]) -> Path | None:
 
 
 def damage(entry: Path) -> str:
-    """Which file of an entry is not as it was made, and how; empty where all are, and for entries of earlier versions."""
+    """Which file of an entry is not as it was made; empty where all are, and for entries of earlier versions."""
     try:
         listed = json.loads((entry / _SUMS).read_bytes())
         state = tuple((name, (there := (entry / name).stat()).st_size, there.st_mtime_ns) for name in listed)
