@@ -11,7 +11,7 @@ from bench.errors import CheckpointError
 from bench.families.causal_lm import CausalLM
 from bench.suite.cell import ModelSpec
 from bench.training import pretrained
-from tests.families.test_refused_checkpoints import language_model, saved
+from tests.models import language_model, saved
 
 
 def spec(folder: Path) -> ModelSpec:

@@ -5,9 +5,25 @@ import os
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 from tests.soak import attempts, faults, kills, malicious, results, suites
+
+PAGE = """# What was done to it, and what came of it
+
+Made by `python -m tests.soak --table docs/reliability.md` (`tox -e soak -- --table docs/reliability.md`) from the log
+of a soak, and from nothing else: what is not in the table was not done. Each attempt follows from the soak's seed and
+its number alone, so that `python -m tests.soak PART --only NUMBER` makes it again. An attempt went wrong where
+
+- a run that was killed and gone on with is not, to the last digit of its tidy table, what it is when nobody kills it
+  (but for times and memory), trained a finished cell again, left a process or a half-written file, or has a fault that
+  `bench verify` finds;
+- a damaged suite or run ended a command in a traceback, with another exit code than 0, 1 or 2, after more than ten
+  seconds of the processor (beyond what the command takes with the run as it was), or, of a suite, wrote anything;
+- a test that injects the fault, or hands the input in, failed or could not be made where the soak ran.
+
+"""
 
 PARTS = {"kills": kills, "suites": suites, "results": results, "faults": faults, "malicious": malicious}
 
@@ -21,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--only", type=int, help="make this one attempt, whether or not the log has it")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="begin no attempt after so many")
     parser.add_argument("--log", type=Path, default=Path("soak.jsonl"), help="what came of each attempt")
-    parser.add_argument("--table", type=Path, help="write the table of the log there")
+    parser.add_argument("--table", type=Path, help="write a page with the table of the log there")
     chosen = parser.parse_args(arguments)
     for part in chosen.parts:
         if part not in PARTS:
@@ -33,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
     came = attempts.read(chosen.log)
     text = attempts.table(came, {name: module.DONE for name, module in PARTS.items()})
     if chosen.table:
-        chosen.table.write_text(text, encoding="utf-8")
+        chosen.table.write_text(PAGE + text, encoding="utf-8")
     print(text, end="")
     return int(any(one.wrong for one in came))
 
@@ -52,7 +68,7 @@ def _soak(part: str, chosen: argparse.Namespace, end: float) -> None:
                 print(f"{part}: stopped before number {number}; the same command goes on", file=sys.stderr)
                 return
             with tempfile.TemporaryDirectory(prefix="soak-") as folder:
-                came = attempts.make(part, lambda c, f, n=number: attempt(n, c, f), chosen.seed, number, Path(folder))
+                came = attempts.make(part, partial(attempt, number), chosen.seed, number, Path(folder))
             attempts.write(chosen.log, came)
             if came.wrong:
                 print(f"{part} {number} of seed {chosen.seed}: {came.wrong}", file=sys.stderr)

@@ -17,6 +17,10 @@ FAULTS: named.Named = {
         "running/test_runner.py::test_a_score_that_no_table_holds_is_its_metric_s_fault",
         "running/test_runner.py::test_items_that_no_test_split_has_are_their_metric_s_fault",
     ),
+    "no progress for a limit": (
+        "running/test_pool.py::test_what_makes_no_progress_is_ended_and_the_others_go_on",
+        "running/test_pool.py::test_steps_and_the_processor_s_time_are_progress_and_standing_still_is_none",
+    ),
     "a killed fork server": ("running/test_pool.py::test_a_fork_server_that_is_killed_is_started_again",),
     "a writer that dies while it writes": (
         "results/test_files.py::test_what_a_killed_writer_left_is_removed",
