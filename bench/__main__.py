@@ -1,7 +1,8 @@
 """``bench``: one file of :mod:`bench.commands` is one command. Imports no torch.
 
 Exit codes: 0 all cells are ok or not applicable; 1 some cells failed (also where their model or data cannot be had),
-diverged, or ran out of time or memory; 2 bad input, said in one line; 130 interrupted.
+diverged, or ran out of time or memory, also where the run stopped at the first of them; 2 bad input, said in one line;
+130 interrupted.
 """
 
 import argparse
@@ -47,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     except BenchError as error:
         print(_saying.line(error), file=sys.stderr)
-        return 130 if type(error).__name__ == "Interrupted" else 2
+        return {"Interrupted": 130, "Failed": 1}.get(type(error).__name__, 2)
     except OSError as error:
         if error.errno not in _OF_FOLDERS or not error.filename:
             raise

@@ -23,7 +23,8 @@ def run(
     new: bool = False,
     run_name: str | None = None,
     workers: int | None = None,
-    retry: bool = False,
+    retry: int = 0,
+    fail_fast: bool = False,
     track: Sequence[str] | None = None,
     keep: str | None = None,
 ) -> "pd.DataFrame":
@@ -35,7 +36,8 @@ def run(
         new: start another run and leave the earlier one as it was.
         run_name: name of the run to start or go on with; by default it is named by the time it begins.
         workers: cells that train at a time.
-        retry: train again what failed, diverged, or ran out of time or memory.
+        retry: how often to try what failed, diverged, or ran out of time or memory; 0 leaves it as it is.
+        fail_fast: stop at the first cell that does not end well: :class:`bench.running.runner.Failed`.
         track: trackers that get the results, such as ``mlflow=http://127.0.0.1:5000``; by default those that the
             environment's ``TRANSFERBENCH_TRACK`` names. What one does not take is said on the standard error stream.
         keep: which trained weights stay, ``best``, ``all`` or ``none``; by default what the suite says.
@@ -46,7 +48,7 @@ def run(
     checked, trackers = loading.load(name), targets.chosen(track)
     folder = runner.start(checked, Path(results_folder), new=new, name=run_name)
     with progress.show(Console(stderr=True)) as shown:
-        runner.run(checked, folder, shown, workers=workers, retry=retry, keep=keep)
+        runner.run(checked, folder, shown, workers=workers, retry=retry, fail_fast=fail_fast, keep=keep)
     with sending.beside(folder, trackers) as sendings:
         if reports_folder is not None:
             from bench import report

@@ -1,7 +1,8 @@
 """What is costly and shared is made once per machine: a folder named by the content of its key.
 
 The cache lives in the user's cache folder, or where ``TRANSFERBENCH_CACHE`` points. A folder appears whole or not at
-all: it is built beside its place under a lock and renamed, so several processes may ask for it at once.
+all: it is built beside its place under a lock and renamed, so several processes may ask for it at once. Each process
+holds its files against their checksums when it first asks for it; what a disk or a hand has damaged is made anew.
 """
 
 import errno
@@ -9,6 +10,7 @@ import hashlib
 import json
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +19,11 @@ from typing import Any
 from platformdirs import user_cache_dir
 
 from bench.errors import ResultsError
+
+_SUMS = "checksums.json"
+_READ = 1 << 28  # bytes of an entry that are read to check it; of a larger one, which is mapped, only the sizes are
+_seen: dict[Path, tuple[Any, ...]] = {}
+"""Entries that were whole when this process looked, with the state of their files."""
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR)
@@ -34,9 +41,34 @@ def content_hash(value: Any) -> str:
 
 
 def lookup(kind: str, key: dict[str, Any]) -> Path | None:
-    """The folder for ``key`` where it has been made already."""
+    """The folder for ``key`` where it has been made already, and is whole."""
     path = root() / kind / content_hash(key)
-    return path if path.is_dir() else None
+    return path if path.is_dir() and not damage(path) else None
+
+
+def damage(entry: Path) -> str:
+    """Which file of an entry is not as it was made; empty where all are, and for entries of earlier versions."""
+    try:
+        listed = json.loads((entry / _SUMS).read_bytes())
+        state = tuple((name, (there := (entry / name).stat()).st_size, there.st_mtime_ns) for name in listed)
+        if _seen.get(entry) == state:
+            return ""
+        small = sum(size for _, size, _ in state) <= _READ
+        for name, size, _ in state:
+            if size != listed[name][0] or (small and _digest(entry / name) != listed[name][1]):
+                return f"{name} is not what was written"
+    except FileNotFoundError as error:
+        name = Path(error.filename).name
+        return "" if name == _SUMS else f"{name} is gone"
+    except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
+        return f"cannot be read: {error}"
+    _seen[entry] = state
+    return ""
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def folder(kind: str, key: dict[str, Any], build: Callable[[Path], None]) -> Path:
@@ -55,6 +87,9 @@ def folder(kind: str, key: dict[str, Any], build: Callable[[Path], None]) -> Pat
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{path}.lock"):
+            if path.is_dir() and (what := damage(path)):
+                sys.stderr.write(f"bench: cache folder {path}: damaged ({what}); it is made anew\n")
+                path.rename(path.with_name(f".{path.name}-damaged"))
             if not path.is_dir():
                 for abandoned in path.parent.glob(f".{path.name}-*"):  # by a killed process: the lock is ours
                     shutil.rmtree(abandoned, ignore_errors=True)
@@ -64,6 +99,9 @@ def folder(kind: str, key: dict[str, Any], build: Callable[[Path], None]) -> Pat
                     build(partial)
                     building = False
                     (partial / "key.json").write_text(json.dumps(key, indent=1, sort_keys=True))
+                    made = [file for file in sorted(partial.rglob("*")) if file.is_file()]
+                    sums = {str(file.relative_to(partial)): [file.stat().st_size, _digest(file)] for file in made}
+                    (partial / _SUMS).write_text(json.dumps(sums, indent=1))
                     partial.rename(path)
                 finally:
                     shutil.rmtree(partial, ignore_errors=True)

@@ -3,6 +3,7 @@
 import copy
 import json
 import random
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,11 @@ def damaged(content: bytes, chance: random.Random, name: str) -> bytes:
     """A file's content with one thing wrong, or a few where one leads to the next."""
     if chance.random() < 0.25:
         return _bytes(content, chance)
-    if name.endswith(".csv"):
-        return _table(content.decode(), chance).encode("utf-8", "surrogatepass")
-    if name.endswith(".json"):
-        return json.dumps(_tree(json.loads(content), chance)).encode()
+    with suppress(ValueError, RecursionError, LookupError):  # it was damaged before
+        if name.endswith(".csv"):
+            return _table(content.decode(), chance).encode("utf-8", "surrogatepass")
+        if name.endswith(".json"):
+            return json.dumps(changed(json.loads(content), chance)).encode()
     return _bytes(content, chance)
 
 
@@ -44,18 +46,18 @@ def _bytes(content: bytes, chance: random.Random) -> bytes:
     return chance.choice(_BYTES)
 
 
-def _tree(content: Any, chance: random.Random) -> Any:
+def changed(content: Any, chance: random.Random) -> Any:
     """One value replaced, taken out, renamed, repeated, buried, or put where another one was."""
     content = copy.deepcopy(content)
-    places = list(_places(content))
-    inside, key = chance.choice(places)
+    there = list(places(content))
+    inside, key = chance.choice(there)
     kind = chance.randrange(8)
     if kind < 4:
         inside[key] = chance.choice(VALUES)
     elif kind == 4:
         del inside[key]
     elif kind == 5:
-        other, its = chance.choice(places)
+        other, its = chance.choice(there)
         inside[key] = copy.deepcopy(other[its])
     elif kind == 6:
         for _ in range(chance.choice((1, 90, 400))):
@@ -67,12 +69,12 @@ def _tree(content: Any, chance: random.Random) -> Any:
     return content
 
 
-def _places(content: Any) -> Any:
+def places(content: Any) -> Any:
     """Every (container, key) below, those near the top as often as all of one that lies deep."""
     for key, value in content.items() if isinstance(content, dict) else enumerate(content):
         yield content, key
         if isinstance(value, dict | list):
-            yield from _places(value)
+            yield from places(value)
 
 
 def _table(content: str, chance: random.Random) -> str:

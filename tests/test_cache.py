@@ -3,8 +3,10 @@
 import errno
 import json
 import math
+import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -81,6 +83,62 @@ def test_what_a_killed_process_left_is_taken_away(own_cache: Path) -> None:
     write(left)
     cache.folder("things", KEY, write)
     assert not left.exists()
+
+
+def spoil(file: Path) -> None:
+    """Other bytes, as many of them, and the time at which it was written: what a bad disk does."""
+    content, times = file.read_bytes(), file.stat()
+    file.write_bytes(bytes([content[0] ^ 1]) + content[1:])
+    os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+@pytest.mark.parametrize(
+    ("harm", "said"),
+    [
+        (lambda entry: spoil(entry / "content"), "content is not what was written"),
+        (lambda entry: spoil(entry / "key.json"), "key.json is not what was written"),
+        (lambda entry: (entry / "content").write_text("whol"), "content is not what was written"),
+        (lambda entry: (entry / "content").unlink(), "content is gone"),
+        (lambda entry: (entry / "checksums.json").write_text("{"), "cannot be read"),
+        (lambda entry: (entry / "checksums.json").write_text("[3]"), "cannot be read"),
+    ],
+)
+def test_what_was_damaged_is_made_anew_and_said(
+    harm: Callable[[Path], object],
+    said: str,
+    own_cache: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = cache.folder("things", KEY, write)
+    harm(made)
+    monkeypatch.setattr(cache, "_seen", {})  # as in the next process
+    assert cache.lookup("things", KEY) is None
+    assert cache.folder("things", KEY, write) == made == cache.lookup("things", KEY)
+    assert (made / "content").read_text() == "whole"
+    line = capsys.readouterr().err
+    assert line.startswith(f"bench: cache folder {made}: damaged ({said}")
+    assert line.endswith("; it is made anew\n")
+    assert [path.name for path in made.parent.iterdir() if path.is_dir()] == [made.name]
+
+
+def test_a_file_that_changes_is_seen_in_the_same_process_and_a_large_entry_by_its_size(
+    own_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = cache.folder("things", KEY, write)
+    assert cache.damage(made) == ""
+    (made / "content").write_text("holes")
+    assert cache.damage(made) == "content is not what was written"
+    monkeypatch.setattr(cache, "_READ", 0)
+    assert cache.damage(made) == ""
+    (made / "content").write_text("hole")
+    assert cache.damage(made) == "content is not what was written"
+
+
+def test_an_entry_of_an_earlier_version_is_used_as_it_is(own_cache: Path) -> None:
+    made = cache.folder("things", KEY, write)
+    (made / "checksums.json").unlink()
+    assert cache.folder("things", KEY, never) == made
 
 
 def test_several_processes_at_once_make_it_once(tmp_path: Path, own_cache: Path) -> None:

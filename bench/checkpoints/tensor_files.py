@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bench.checkpoints import kinds
 from bench.errors import Unusable
+from bench.words import cut
 
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 _STEMS = ("model", "diffusion_pytorch_model")  # what transformers and diffusers call them
@@ -63,10 +64,13 @@ def whole(path: Path) -> int:
 
 
 def _parts(index: Path) -> Iterator[str]:
-    """The files that weights are spread over."""
+    """The files that weights are spread over, all of them beside the index."""
     try:
         named = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
-        yield from (Path(name).name for name in named)
+        for name in named:
+            if Path(name).name != name:  # which its library would follow out of the checkpoint
+                raise Unusable(f"its {index.name} names {cut(name, 100)!r}, which is not beside it", _AGAIN)
+            yield name
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise Unusable(f"its {index.name} names no files", _AGAIN) from error
 

@@ -55,6 +55,18 @@ def add_workers(parser: argparse.ArgumentParser, of: str) -> None:
     parser.add_argument("--workers", type=count, metavar="N", help=of)
 
 
+def add_retry(parser: argparse.ArgumentParser) -> None:
+    """How often to try what did not end well: 0 where it is not there, 1 where it stands alone."""
+    told = "train cells again that failed, diverged or ran out, trying each up to N times (default: once)"
+    parser.add_argument("--retry", type=_tries, nargs="?", const=1, default=0, metavar="N", help=told)
+
+
+def _tries(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{cut(text, 100)!r} is no number of tries; name the suite before --retry")
+    return count(text)
+
+
 def add_track(parser: argparse.ArgumentParser, option: str) -> None:
     """Trackers; :func:`bench.trackers.targets.chosen` says which."""
     told = "mlflow, tensorboard, trackio or wandb, which may have an address or a folder: mlflow=http://127.0.0.1:5000"

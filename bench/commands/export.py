@@ -37,7 +37,7 @@ def call(chosen: argparse.Namespace) -> int:
 
     chosen.results = Path(chosen.results)
     folder = _arguments.run_folder(chosen)
-    tidy.table(runs.records(folder)).to_csv(sys.stdout, index=False)
+    sys.stdout.write(tidy.as_csv(tidy.table(runs.records(folder))))
     return 0
 
 

@@ -26,7 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("best", "all", "none"),
         help="weights that stay: of the best cell of each model and target, of all, of none (default: the suite's)",
     )
-    parser.add_argument("--retry", action="store_true", help="train cells again that failed, diverged or ran out")
+    _arguments.add_retry(parser)
+    parser.add_argument("--fail-fast", action="store_true", help="stop at the first cell that does not end well")
     _arguments.add_folder(parser, "results")
     _arguments.add_folder(parser, "reports")
     _arguments.add_track(parser, "--track")
@@ -48,7 +49,15 @@ def call(chosen: argparse.Namespace) -> int:
     _saying.tell(targets.doubts(trackers))
     folder = runner.start(suite, chosen.results, new=chosen.new, name=chosen.run)
     with progress.show(Console(stderr=chosen.json)) as shown:
-        counts = runner.run(suite, folder, shown, workers=chosen.workers, retry=chosen.retry, keep=chosen.keep)
+        counts = runner.run(
+            suite,
+            folder,
+            shown,
+            workers=chosen.workers,
+            retry=chosen.retry,
+            fail_fast=chosen.fail_fast,
+            keep=chosen.keep,
+        )
     aside = [f"{path}: what it held was made anew where it could not be read" for path in folder.glob("damaged-*")]
     _saying.tell(sorted(aside))
     from bench import report

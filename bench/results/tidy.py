@@ -16,6 +16,8 @@ COLUMNS = {name: column.kind for name, column in columns.RESULTS.items()}
 scores has one row with an empty ``metric`` and a NaN ``value``."""
 
 _ASKED = ("suite", "run", "model", "family", "modality", "source", "target", "approach", "data_size", "seed")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""How a cell begins that a spreadsheet would work out, or send somewhere (OWASP's list for CSV injection)."""
 _SCORED = ("metric", "value", "unit", "better", "n", "error")
 
 
@@ -35,6 +37,15 @@ def table(found: list[dict[str, Any]]) -> "pd.DataFrame":
         ]:
             rows.append(cell | {key: math.nan if score[key] is None else score[key] for key in _SCORED})
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
+
+
+def as_csv(table: "pd.DataFrame") -> str:
+    """The table as CSV, in which a spreadsheet finds no formula: a text that begins as one has an apostrophe first."""
+    texts = table.select_dtypes(exclude=["number", "bool"]).columns
+    inert = {
+        name: table[name].map(lambda cell: f"'{cell}" if str(cell).startswith(_FORMULA) else cell) for name in texts
+    }
+    return str(table.assign(**inert).to_csv(index=False, lineterminator="\n"))
 
 
 def write(run: Path, records: list[dict[str, Any]]) -> "pd.DataFrame":

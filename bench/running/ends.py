@@ -4,6 +4,7 @@ import signal
 
 from pebble import ProcessExpired
 
+from bench.running.hanging import Hung
 from bench.words import cut
 
 _LONGEST = 1200  # characters of an exception
@@ -21,6 +22,8 @@ def said(error: BaseException) -> str:
 
 def how_it_ended(outcome: BaseException, limit: float) -> tuple[str, str]:
     """Status and reason of a cell whose process could not say them itself."""
+    if isinstance(outcome, Hung):
+        return "timed_out", f"{outcome}; see log.txt beside its record, and run again with --retry"
     if isinstance(outcome, TimeoutError):
         return (
             "timed_out",

@@ -5,6 +5,7 @@ Imports no torch.
 
 import datetime
 import re
+import time
 from collections import Counter
 from contextlib import suppress
 from functools import cached_property
@@ -75,6 +76,7 @@ class Ledger:
         self.told = keep or (told if told in ("best", "all", "none") else None)
         self.keep: str = self.told or suite.file.keep
         self._started = datetime.datetime.now().astimezone()
+        self._began = time.monotonic()  # a clock may be set back meanwhile
         self._ended: str | None = None
 
     # Cells --------------------------------------------------------------------------------------------------------
@@ -223,7 +225,7 @@ class Ledger:
             "environment": found,
             "started": before["started"] or self._started.isoformat(),
             "finished": ended or (now.isoformat() if finished else None),
-            "seconds": before["seconds"] + ((now - self._started).total_seconds() if finished and not ended else 0.0),
+            "seconds": before["seconds"] + (time.monotonic() - self._began if finished and not ended else 0.0),
             "workers": self.workers or before["workers"],
             "cell_seconds": {cell.id: end.seconds for cell, end in ends if end.seconds},
             "ends": dict(Counter(end.status for _, end in ends)),

@@ -20,7 +20,7 @@ from typing import Any, Protocol
 from pebble import concurrent
 
 from bench.errors import BenchError
-from bench.running import worker
+from bench.running import hanging, worker
 
 _POLL = 0.1  # seconds between looks at the progress board
 _imported: dict[str, None] = {}
@@ -54,6 +54,7 @@ class Task:
             and seconds.
         log: the file that has what the process, and every library in it, would write to the terminal; it is there
             where something was written.
+        silence: seconds it may take without any progress; see :mod:`bench.running.hanging`.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Task:
     limit: float
     ended: Callable[["Task", Any], tuple[str, str, float]]
     log: Path | None = None
+    silence: float = hanging.LIMIT
 
 
 def run(tasks: list[Task], workers: int, preload: list[str], progress: Progress) -> None:
@@ -76,9 +78,9 @@ def run(tasks: list[Task], workers: int, preload: list[str], progress: Progress)
         progress: is told which tasks are at work and how each came to its end.
     """
     context = multiprocessing.get_context("forkserver")
-    board = context.RawArray("d", 2 * len(tasks))
+    board = context.RawArray("d", 3 * len(tasks))
     label = f"bench-{id(board)}"
-    waiting = iter(enumerate(tasks))
+    waiting, watch, hung = iter(enumerate(tasks)), hanging.Watch(board), set[int]()
     running: dict[Future[Any], int] = {}
     import_beforehand(context, preload)
     _served.add(label)
@@ -91,11 +93,18 @@ def run(tasks: list[Task], workers: int, preload: list[str], progress: Progress)
                 return
             ended = wait(running, timeout=_POLL, return_when=FIRST_COMPLETED).done
             for future in sorted(ended, key=running.__getitem__):
-                task = tasks[running.pop(future)]
-                error = future.exception()
+                slot = running.pop(future)
+                task, error = tasks[slot], future.exception()
+                if error and slot in hung:
+                    error = hanging.Hung(task.silence)
                 _remove_empty(task.log)
                 progress.finished(task.name, *task.ended(task, error if error else future.result()))
-            progress.steps({tasks[slot].name: (board[2 * slot], board[2 * slot + 1]) for slot in running.values()})
+            progress.steps({tasks[slot].name: (board[3 * slot], board[3 * slot + 1]) for slot in running.values()})
+            for slot in watch.hung({slot: tasks[slot].silence for slot in running.values()}):
+                hung.add(slot)
+                if worker := int(board[3 * slot + 2]):
+                    with suppress(ProcessLookupError):
+                        os.kill(worker, signal.SIGKILL)
     finally:
         for process in multiprocessing.active_children():
             if process.name == label:

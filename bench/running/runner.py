@@ -34,6 +34,10 @@ class Interrupted(BenchError):
     """The run was stopped; what is finished is kept."""
 
 
+class Failed(Interrupted):
+    """The run was stopped by itself, at the first cell that did not end well."""
+
+
 def start(suite: Suite, results_folder: Path, *, new: bool = False, name: str | None = None) -> Path:
     """The folder of the run to go on with, or of a new one; it exists and is writable afterwards.
 
@@ -60,9 +64,11 @@ def start(suite: Suite, results_folder: Path, *, new: bool = False, name: str | 
 
 def unused(folder: Path, ending: str = "") -> Path:
     """For a new run in a folder: named by the time it begins, and an ``ending``."""
-    stamp = datetime.datetime.now().strftime("%Y-%m-%d_%H%M%S") + ending
-    names = (stamp if not count else f"{stamp}-{count}" for count in range(1000))
-    return next(folder / name for name in names if not (folder / name).exists())
+    stamp = datetime.datetime.now().strftime("%Y-%m-%d_%H%M%S")
+    last = before.name if (before := runs.latest(folder)) else ""
+    stamp = max(stamp, last[: len(stamp)])  # the newest run has the last name, also where a clock was set back
+    names = (f"{stamp}{ending}{f'-{count}' if count else ''}" for count in range(1000))
+    return next(folder / name for name in names if name > last and not (folder / name).exists())
 
 
 def made(run: Path) -> Path:
@@ -78,7 +84,8 @@ def run(
     progress: Progress,
     *,
     workers: int | None = None,
-    retry: bool = False,
+    retry: int = 0,
+    fail_fast: bool = False,
     keep: str | None = None,
     way: str = "",
     ready: Callable[[Preparation], object] = lambda preparation: None,
@@ -90,7 +97,9 @@ def run(
         run_folder: from :func:`start`.
         progress: is told what happens.
         workers: cells that train at a time; by default one on a GPU, and on a CPU as many as there are cores for.
-        retry: whether cells that failed, diverged, or ran out of time or memory are trained again.
+        retry: how often cells that failed, diverged, or ran out of time or memory are tried, those of an earlier run
+            too; 0 leaves them as they are.
+        fail_fast: stop at the first cell that does not end well, when it has been tried that often.
         keep: which trained weights stay, ``best``, ``all`` or ``none``; by default what the run was told before, or
             what its suite says. It makes no cell be trained again.
         way: what to type to go on with it; by default that of a suite's run.
@@ -111,7 +120,12 @@ def run(
         there = any(run_folder.glob("[!.]*"))
         files.remove_partial(run_folder)  # what a killed run left
         try:
-            return _Run(suite, run_folder, progress, workers, retry, keep, way, ready).run()
+            counts = _Run(
+                suite, run_folder, progress, workers, bool(retry), fail_fast and retry < 2, keep, way, ready
+            ).run()
+            for tries in range(2, retry + 1):  # where none is left to be tried, this is decided at once
+                _Run(suite, run_folder, progress, workers, True, fail_fast and tries == retry, keep, way, ready).run()
+            return counts
         except BenchError as error:
             if not there and not isinstance(error, Interrupted) and not runs.Cells(run_folder).names():
                 remove_empty(run_folder)
@@ -128,11 +142,13 @@ class _Run:
         progress: Progress,
         workers: int | None,
         retry: bool,
+        fail_fast: bool,
         keep: str | None,
         way: str,
         ready: Callable[[Preparation], object],
     ) -> None:
         self.folder, self.progress, self.workers, self.ready = folder, progress, workers, ready
+        self.fail_fast = fail_fast
         self.suite, self.ledger, self.way = suite, Ledger(suite, folder, retry=retry, keep=keep), way
 
     def run(self) -> dict[str, int]:
@@ -178,14 +194,17 @@ class _Run:
             self._write_inapplicable(missing)  # they count as finished, on the bar and where the run is stopped
             self._train(able)
             self._measure(self.ledger.to_measure())
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, Failed) as end:
             tidy.write(self.folder, runs.records(self.folder))
             self.ledger.forget()  # some have written a record since, and could not say so any more
             self.tracked.count()
             ended = [cell for cell in self.ledger.cells if self.ledger.end(cell).status]
             finished = sum(cell.id not in self.again for cell in ended)
             done = f"{finished} of {counted(len(self.ledger.cells), 'cell')} are finished and kept in {self.folder}"
-            raise Interrupted(f"stopped; {done}; go on with: {self.way}") from None
+            way = f"{done}; go on with: {self.way}"
+            if isinstance(end, Failed):
+                raise Failed(f"stopped, as {end}; {way}") from None
+            raise Interrupted(f"stopped; {way}") from None
 
     def _prepared(self, missing: list[Cell], to_measure: list[Cell]) -> list[Cell]:
         """Make what cells share; the missing ones that can be trained. The others end here, with what they lack."""
@@ -210,6 +229,11 @@ class _Run:
         else:
             self.ledger.write_end(cell, "failed", fault)
             self.again.discard(cell.id)
+            self._stop_at(cell, "failed", fault)
+
+    def _stop_at(self, cell: Cell, status: str, reason: str) -> None:
+        if self.fail_fast and status not in ENDED_WELL:
+            raise Failed(f"{cell.id} ended as {status} ({reason})")
 
     def _not_measured(self, cell: Cell, why: str) -> dict[str, Any]:
         record = self.ledger.record(cell)
@@ -240,6 +264,7 @@ class _Run:
             self.again.discard(cell.id)
             happened = self.ledger.look_again(cell)["happened"]
             self.keeping.ended(cell)
+            self._stop_at(cell, happened["status"], happened["reason"])
             return happened["status"], happened["reason"], happened["seconds"]
 
         tasks = [Task(cell.id, "train", (cell, self.folder), cell.budget.time_limit, ended) for cell in cells]

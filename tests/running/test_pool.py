@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from bench.running import board, ends, pool, worker
+from bench.running import board, ends, hanging, pool, worker
 from bench.running.pool import Task
 from bench.suite import loading
 from tests import tiny
@@ -127,12 +127,60 @@ def test_workers_do_not_see_the_users_script() -> None:
 
 def test_progress_of_a_task_goes_to_its_own_place(monkeypatch: pytest.MonkeyPatch) -> None:
     board.reporter(5)(1)  # outside of a worker: nobody to tell
-    places = [0.0] * 4
+    places = [0.0] * 6
     monkeypatch.setattr(board, "_places", None)
     monkeypatch.setattr(board, "_slot", 0)
     board.take(places, 1)
     board.reporter(5)(3)
-    assert places == [0.0, 0.0, 3, 5]
+    assert places == [0.0, 0.0, 0.0, 3, 5, os.getpid()]
+
+
+def test_what_makes_no_progress_is_ended_and_the_others_go_on(
+    awkward: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that sleeps for ever; beside it one that works for longer than the other may be silent."""
+    monkeypatch.setattr(hanging, "PAUSE", 0.2)
+    slow = {"slow": {"seconds": 6.0}}
+    suite = tiny.write(tmp_path, approaches=["hanging", slow], budget=tiny.SUITE["budget"] | {"steps": 60})
+    cells = {cell.approach: cell for cell in loading.load(suite).cells}
+    watched, outcomes = Watched(), dict[str, Any]()
+
+    def remember(task: Task, outcome: Any) -> tuple[str, str, float]:
+        outcomes[task.name] = outcome
+        return ended(task, outcome)
+
+    tasks = [
+        Task(name, "train", (cells[name], tmp_path), 600.0, remember, silence=3.0 if name == "hanging" else 600.0)
+        for name in ("hanging", "slow")
+    ]
+    pool.run(tasks, 2, PRELOAD, watched)
+    assert outcomes["slow"] is None
+    status, reason = ends.how_it_ended(outcomes["hanging"], 600.0)
+    assert status == "timed_out"
+    assert reason.startswith("made no progress for 3 s: it took no step and did not use the processor; see log.txt")
+
+
+def test_steps_and_the_processor_s_time_are_progress_and_standing_still_is_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now, used, board_ = [0.0], [0.0], [0.0, 9.0, 7.0]
+    monkeypatch.setattr("bench.running.hanging.time.monotonic", lambda: now[0])
+    monkeypatch.setattr(hanging, "_used", lambda process: used[0])
+    watch = hanging.Watch(board_)
+
+    def after(seconds: float) -> list[int]:
+        now[0] += seconds
+        return watch.hung({0: 20.0})
+
+    assert [after(6) for _ in range(4)] == [[], [], [], []]
+    board_[0] = 1.0
+    assert [after(6) for _ in range(4)] == [[], [], [], []], "a step was taken"
+    used[0] = 0.2
+    assert [after(6) for _ in range(4)] == [[], [], [], []], "the processor was used"
+    assert after(1) == [], "it looks seldom"
+    assert after(5) == [0]
+    used[0] = 0.5
+    assert [after(6), after(10_000)] == [[], []], "we stood still ourselves"
 
 
 def test_what_the_cells_need_of_ours_is_imported_beforehand(awkward: Path, tmp_path: Path) -> None:

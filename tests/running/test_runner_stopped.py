@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from bench import __main__
 from bench.results import packed, tidy
 from bench.running import pool, runner
 from bench.suite import loading
@@ -173,3 +174,46 @@ def test_the_bar_and_the_last_line_count_the_same_cells(
             with pytest.raises(runner.Interrupted, match=f"stopped; {done} of 6 cells are finished"):
                 runner.run(loaded, folder, bar, retry=retry)
         assert (bar.done, bar.total) == (done, 6)
+
+
+# Tried again, or stopped at the first -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("retry", "status", "tried"), [(0, "failed", 1), (2, "failed", 2), (5, "ok", 3)])
+def test_what_may_pass_later_is_tried_so_often(
+    retry: int, status: str, tried: int, awkward: Path, tmp_path: Path
+) -> None:
+    log = tmp_path / "tried"
+    folder = tiny.run(tiny.write(tmp_path, approaches=[{"wavering": {"at": str(log), "tries": 3}}]), retry=retry)
+    happened = tiny.records(folder)["python_reference-wavering-n4-s0"]["happened"]
+    assert (happened["status"], len(log.read_text().splitlines())) == (status, tried)
+    assert tidy.read(folder)["cell"].nunique() == 5
+
+
+def test_the_first_that_fails_may_end_the_run(
+    awkward: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tiny.write(tmp_path, approaches=["raising", {"slow": {"seconds": 100.0}}])
+    command = ["run", str(path), "--results", str(tmp_path / "results"), "--reports", str(tmp_path / "reports")]
+    assert __main__.main([*command, "--workers", "1", "--fail-fast"]) == 1
+    said = capsys.readouterr().err
+    folder = tiny.latest(path)
+    assert said.count("\n") == 1
+    assert said.startswith("bench: stopped, as ")
+    assert "-raising-n4-s0-" in said
+    assert " ended as failed (RuntimeError: a fault in two lines); " in said
+    assert f" of 6 cells are finished and kept in {folder}; go on with: bench run {path}" in said
+    table = tidy.read(folder)
+    assert set(table["status"]) == {"ok", "failed"} or set(table["status"]) == {"failed"}
+    assert "slow" not in set(table["approach"])
+    tiny.edited(path, "100.0", "0.1")
+    assert __main__.main(command) == 1, "and goes on: the others are trained, what failed is left"
+    assert set(tidy.read(tiny.latest(path))["approach"]) >= {"slow", "raising"}
+
+
+def test_a_suite_behind_retry_is_told_where_to_stand(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        __main__.main(["run", "--retry", "quickstart"])
+    said = capsys.readouterr().err
+    assert "'quickstart' is no number of tries; name the suite before --retry" in said
+    assert said.count("\n") == 1
