@@ -164,7 +164,7 @@ def test_steps_and_the_processor_s_time_are_progress_and_standing_still_is_none(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now, used, board_ = [0.0], [0.0], [0.0, 9.0, 7.0]
-    monkeypatch.setattr(hanging.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     monkeypatch.setattr(hanging, "_used", lambda process: used[0])
     watch = hanging.Watch(board_)
 
