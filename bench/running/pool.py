@@ -102,9 +102,9 @@ def run(tasks: list[Task], workers: int, preload: list[str], progress: Progress)
             progress.steps({tasks[slot].name: (board[3 * slot], board[3 * slot + 1]) for slot in running.values()})
             for slot in watch.hung({slot: tasks[slot].silence for slot in running.values()}):
                 hung.add(slot)
-                if worker := int(board[3 * slot + 2]):
+                if number := int(board[3 * slot + 2]):
                     with suppress(ProcessLookupError):
-                        os.kill(worker, signal.SIGKILL)
+                        os.kill(number, signal.SIGKILL)
     finally:
         for process in multiprocessing.active_children():
             if process.name == label:
