@@ -70,7 +70,7 @@ class Cells:
 
     def beside(self, cell: str) -> list[str]:
         """Names of the files beside a record, sorted."""
-        there = {path.name for path in record_path(self.run, cell).with_suffix("").glob("[!.]*") if path.is_file()}
+        there = {path.name for path in record_path(self.run, cell).with_suffix("").glob("[!.]*") if not path.is_dir()}
         return sorted(there | self.pack.beside(cell))
 
     def content(self, cell: str, name: str) -> bytes | None:
