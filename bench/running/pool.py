@@ -23,6 +23,7 @@ from bench.errors import BenchError
 from bench.running import hanging, worker
 
 _POLL = 0.1  # seconds between looks at the progress board
+_PARTING = 2.0  # seconds in which a process whose task is over gives back what it holds, before it is killed
 _imported: dict[str, None] = {}
 """Modules that the fork server of this process imports, in their order."""
 _served = set[str]()
@@ -108,6 +109,7 @@ def run(tasks: list[Task], workers: int, preload: list[str], progress: Progress)
     finally:
         for process in multiprocessing.active_children():
             if process.name == label:
+                process.join(0 if running else _PARTING)
                 process.kill()
         wait(running)
         _served.remove(label)

@@ -18,6 +18,7 @@ from tests.gpu.box import Box
 
 SHARE = 0.1
 _AT_WORK = 2  # cells that have ended when it is stopped
+_MOMENT = 15.0  # seconds in which processes notice that their run has ended
 
 
 def measure(box: Box) -> None:
@@ -31,6 +32,7 @@ def measure(box: Box) -> None:
         os.killpg(process.pid, signal.SIGINT)
         _, said = process.communicate(timeout=box.left())
         seconds = time.monotonic() - ended
+        _until(box, lambda: not tiny.session(process.pid) or time.monotonic() > ended + seconds + _MOMENT)
         left = [left.pid for left in tiny.session(process.pid)]
     box.must("it ends as a stopped command does", process.returncode == 130, f"exit code {process.returncode}")
     told = [line for line in said.splitlines() if line.startswith("bench: stopped; ") and "; go on with: " in line]
