@@ -242,7 +242,8 @@ def test_a_run_says_what_its_trackers_lack_and_ends_as_without(
 
 def test_a_run_without_trackers_says_nothing_of_them(finished: Path, tmp_path: Path, capsys: Any) -> None:
     suite = tiny.copied(finished, tmp_path)
-    assert __main__.main(["run", str(suite), "--json", "--results", str(tmp_path / "results")]) == 0
+    folders = [f"--{name}={tmp_path / name}" for name in ("results", "reports")]
+    assert __main__.main(["run", str(suite), "--json", *folders]) == 0
     out, err = capsys.readouterr()
     assert "tracked" not in json.loads(out)
     assert err == ""
