@@ -12,11 +12,10 @@ from bench.comparison.kinds import MEASURED, kind_of
 from bench.comparison.pairing import pair
 from bench.comparison.sides import Side
 from bench.errors import ResultsError
+from bench.statistics.changes import NORMAL_MAD
 
 FEWEST, MOST = 6, 20
 """Earlier nights of one machine: fewer tell nothing, and more are not read."""
-
-_NORMAL_MEDIAN = 1.4826  # standard deviations of a normal law in the median of its absolute values
 
 _LARGEST = 100.0  # of a logarithm: numbers hold no more than a few times that
 
@@ -67,6 +66,6 @@ def bounds(moved: list[dict[str, float]], level: float) -> dict[str, float]:
     known = {metric: found for metric, found in series.items() if len(found) >= FEWEST - 1}
     quantiles = {len(found): float(stats.t.isf(level / len(known), len(found) / 2)) for found in known.values()}
     return {
-        metric: math.expm1(min(_LARGEST, _NORMAL_MEDIAN * float(np.median(np.abs(found))) * quantiles[len(found)]))
+        metric: math.expm1(min(_LARGEST, NORMAL_MAD * float(np.median(np.abs(found))) * quantiles[len(found)]))
         for metric, found in known.items()
     }

@@ -25,7 +25,8 @@ _FREEDOM_OF_SINGLE = 3.0
 _WILD = 100.0
 """Times the variance that most groups have at least half of: more is another kind of group, such as one near zero."""
 
-_NORMAL_MAD = 1.4826  # standard deviations of a normal law in one median absolute deviation
+NORMAL_MAD = 1.4826
+"""Standard deviations of a normal law in one median absolute deviation."""
 
 
 class Changes(NamedTuple):
@@ -107,7 +108,7 @@ def _variances(values: Floats, held: npt.NDArray[np.bool_], count: Floats, means
         apart, prior = np.abs(there - np.median(there)), _FREEDOM_OF_SINGLE
         if apart.any() and not np.median(apart):
             apart = apart[apart > 0]
-        typical = (_NORMAL_MAD * float(np.median(apart))) ** 2 if len(apart) >= FEWEST else np.nan
+        typical = (NORMAL_MAD * float(np.median(apart))) ** 2 if len(apart) >= FEWEST else np.nan
     return np.asarray((prior * typical + squares) / (prior + own)), prior + own
 
 

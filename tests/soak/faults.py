@@ -1,9 +1,6 @@
 """Faults of a machine, a plugin or a disk: each becomes a row or a line, and the rest goes on."""
 
-import random
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from functools import partial
 
 from tests.soak import named
 
@@ -74,9 +71,5 @@ FAULTS: named.Named = {
 WHOLE = len(FAULTS)
 DONE = "a fault injected: it becomes a row or a line, and the rest goes on"
 
-
-@contextmanager
-def prepared(folder: Path) -> Iterator[Callable[[int, random.Random, Path], str]]:
-    """Each of the faults."""
-    with named.each(FAULTS, folder) as attempt:
-        yield attempt
+prepared = partial(named.each, FAULTS)
+"""Each of the faults."""

@@ -1,9 +1,6 @@
 """Input that wants to run code, to read or write elsewhere, or to fill the memory: none of it gets through."""
 
-import random
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from functools import partial
 
 from tests.soak import named
 
@@ -60,9 +57,5 @@ INPUTS: named.Named = {
 WHOLE = len(INPUTS)
 DONE = "malicious input: nothing of it runs, leaves its folder, or fills the memory"
 
-
-@contextmanager
-def prepared(folder: Path) -> Iterator[Callable[[int, random.Random, Path], str]]:
-    """Each kind of input."""
-    with named.each(INPUTS, folder) as attempt:
-        yield attempt
+prepared = partial(named.each, INPUTS)
+"""Each kind of input."""
